@@ -1,0 +1,37 @@
+//! The contract between compiled code and the runtime library.
+//!
+//! The compiler writes what this crate describes and the runtime reads it; neither knows the
+//! other. Everything that both sides must agree on has its only definition here: the layout
+//! around linear memory ([`vmctx`]), the records of the metadata section ([`descriptor`]), trap
+//! codes and trap sites ([`trap`], [`site`]), the names in the symbol table ([`symbols`]), and
+//! the functions that compiled code calls in the runtime ([`libcall`]).
+//!
+//! A change of any of it raises [`ABI_VERSION`].
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod cpu;
+pub mod descriptor;
+pub mod libcall;
+pub mod record;
+pub mod site;
+pub mod symbols;
+pub mod trap;
+pub mod types;
+pub mod vmctx;
+
+/// The version of this contract. An image of another version is refused.
+pub const ABI_VERSION: u32 = 1;
+
+/// A WebAssembly page, in bytes.
+pub const WASM_PAGE: u64 = 64 * 1024;
+
+/// Alignment of segments and of the initial memory image, in bytes: the largest host page of
+/// the supported targets, so that an image can be mapped on any machine.
+pub const IMAGE_ALIGN: u64 = 64 * 1024;
+
+/// The granule in which the initial memory image is stored, in bytes.
+pub const IMAGE_GRANULE: u64 = 4096;

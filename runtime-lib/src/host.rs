@@ -1,0 +1,31 @@
+//! Host functions: what a guest imports, and what they see of the guest.
+//!
+//! A [`Guest`] is the calling instance as a host function sees it, on any engine: the same host
+//! functions drive Lithify, a JIT and an interpreter, so that a comparison measures the engines.
+
+use std::fmt;
+
+/// The instance that called a host function: its memory, and nothing else.
+pub trait Guest {
+    /// Linear memory at its current size.
+    fn memory(&mut self) -> &mut [u8];
+
+    /// Grows linear memory by `delta` pages of 64 KiB. Returns the previous size in pages, or
+    /// `None` when the maximum would be exceeded.
+    fn grow(&mut self, delta: u32) -> Option<u32>;
+
+    /// The largest size that memory may have, in pages; `None` without a limit below 4 GiB.
+    fn max_pages(&self) -> Option<u32>;
+}
+
+/// Why a host function stopped the guest. Lower case, no full stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostError(pub String);
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for HostError {}

@@ -1,0 +1,1 @@
+//! The host of Polkadot and Substrate chains.
