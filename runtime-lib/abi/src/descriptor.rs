@@ -83,8 +83,8 @@ record! {
         pub memory_max: u32,
         /// Code of the start function, or [`NONE`].
         pub start: u32,
-        /// Reserved, zero.
-        pub reserved: u32,
+        /// Its entry trampoline, or [`NONE`].
+        pub start_entry: u32,
         /// Contents of the custom section `runtime_version`.
         pub runtime_version: Span,
         /// Contents of the custom section `runtime_apis`.

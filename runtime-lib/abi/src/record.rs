@@ -70,9 +70,7 @@ pub fn decode_all<T: Field>(mut bytes: &[u8]) -> Option<Vec<T>> {
     if !bytes.len().is_multiple_of(T::SIZE) {
         return None;
     }
-    (0..bytes.len() / T::SIZE)
-        .map(|_| T::take(&mut bytes))
-        .collect()
+    (0..bytes.len() / T::SIZE).map(|_| T::take(&mut bytes)).collect()
 }
 
 /// Encodes `records` one after the other.

@@ -52,11 +52,7 @@ pub struct Sites<'a> {
 impl<'a> Sites<'a> {
     /// The sites in `bytes`, of a function whose body starts at `body` in the Wasm file.
     pub fn new(bytes: &'a [u8], body: u32) -> Self {
-        Self {
-            bytes,
-            code: 0,
-            wasm: body,
-        }
+        Self { bytes, code: 0, wasm: body }
     }
 
     /// The trap site at `code` bytes from the function's start.
@@ -67,8 +63,7 @@ impl<'a> Sites<'a> {
 
     /// The Wasm offset of the call that returns to `code` bytes from the function's start.
     pub fn call(mut self, code: u32) -> Option<u32> {
-        self.find(|site| site.code == code && site.kind == CALL)
-            .map(|site| site.wasm)
+        self.find(|site| site.code == code && site.kind == CALL).map(|site| site.wasm)
     }
 }
 
@@ -82,11 +77,7 @@ impl Iterator for Sites<'_> {
         let delta = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
         self.code = self.code.checked_add(u32::try_from(code).ok()?)?;
         self.wasm = u32::try_from(i64::from(self.wasm).checked_add(delta)?).ok()?;
-        Some(Site {
-            code: self.code,
-            wasm: self.wasm,
-            kind: (packed & 15) as u8,
-        })
+        Some(Site { code: self.code, wasm: self.wasm, kind: (packed & 15) as u8 })
     }
 }
 
@@ -118,35 +109,16 @@ mod tests {
     #[test]
     fn sites_survive_the_round_trip() {
         let sites = [
-            Site {
-                code: 0,
-                wasm: 1000,
-                kind: TrapCode::MemoryOutOfBounds as u8,
-            },
-            Site {
-                code: 7,
-                wasm: 900,
-                kind: CALL,
-            },
-            Site {
-                code: 7,
-                wasm: 0xffff_0000,
-                kind: TrapCode::Unreachable as u8,
-            },
-            Site {
-                code: 0x7fff_ffff,
-                wasm: 3,
-                kind: CALL,
-            },
+            Site { code: 0, wasm: 1000, kind: TrapCode::MemoryOutOfBounds as u8 },
+            Site { code: 7, wasm: 900, kind: CALL },
+            Site { code: 7, wasm: 0xffff_0000, kind: TrapCode::Unreachable as u8 },
+            Site { code: 0x7fff_ffff, wasm: 3, kind: CALL },
         ];
         let mut bytes = Vec::new();
         encode(&sites, 950, &mut bytes);
         assert_eq!(Sites::new(&bytes, 950).collect::<Vec<_>>(), sites);
         assert_eq!(Sites::new(&bytes, 950).call(7), Some(900));
-        assert_eq!(
-            Sites::new(&bytes, 950).trap(7),
-            Some((TrapCode::Unreachable, 0xffff_0000))
-        );
+        assert_eq!(Sites::new(&bytes, 950).trap(7), Some((TrapCode::Unreachable, 0xffff_0000)));
         assert_eq!(Sites::new(&bytes, 950).trap(8), None);
     }
 

@@ -27,9 +27,5 @@ pub const NOTE_TYPE: u32 = 1;
 
 /// The symbol under which the function import `module`.`field` is undefined.
 pub fn import(module: &str, field: &str) -> String {
-    if module == "env" {
-        field.into()
-    } else {
-        format!("{module}.{field}")
-    }
+    if module == "env" { field.into() } else { format!("{module}.{field}") }
 }

@@ -74,10 +74,7 @@ pub struct FuncType {
 impl FuncType {
     /// A function type of these parameters and results.
     pub fn new(params: &[ValType], results: &[ValType]) -> Self {
-        Self {
-            params: params.to_vec(),
-            results: results.to_vec(),
-        }
+        Self { params: params.to_vec(), results: results.to_vec() }
     }
 
     /// Appends the encoding: both counts as little-endian `u32`, then one byte a type.
@@ -94,14 +91,8 @@ impl FuncType {
         let results = u32::from_le_bytes(head[4..].try_into().ok()?) as usize;
         let (types, rest) = rest.split_at_checked(params.checked_add(results)?)?;
         *bytes = rest;
-        let types = types
-            .iter()
-            .map(|b| ValType::from_u8(*b))
-            .collect::<Option<Vec<_>>>()?;
-        Some(Self {
-            params: types[..params].to_vec(),
-            results: types[params..].to_vec(),
-        })
+        let types = types.iter().map(|b| ValType::from_u8(*b)).collect::<Option<Vec<_>>>()?;
+        Some(Self { params: types[..params].to_vec(), results: types[params..].to_vec() })
     }
 }
 

@@ -1,0 +1,389 @@
+//! Turns function bodies into machine code, in parallel, and lays out the text.
+//!
+//! Workers take functions largest first and put each result in its place, so the text does not
+//! depend on how many there are. Calls within the text are resolved here; what refers to
+//! anything outside it stays a relocation.
+
+use crate::{
+    error::CompileError,
+    layout::Layout,
+    module::{ImportKind, Module},
+    options::Target,
+    parse, stub, target,
+    target::Symbol,
+    trampoline, translate,
+};
+use cranelift_codegen::{
+    Context,
+    binemit::Reloc as RelocKind,
+    control::ControlPlane,
+    ir::{ExternalName, Function},
+    isa::{TargetIsa, unwind::UnwindInfo},
+};
+use cranelift_frontend::FunctionBuilderContext;
+use lithify_abi::{
+    libcall::Libcall,
+    site::{self, Site},
+};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use wasmparser::FuncValidatorAllocations;
+
+type Result<T> = std::result::Result<T, CompileError>;
+
+/// A contiguous piece of machine code: a function, a stub or a trampoline.
+#[derive(Default)]
+pub struct Piece {
+    /// Machine code.
+    pub code: Vec<u8>,
+    /// What in it is still to be resolved.
+    pub relocs: Vec<Reloc>,
+    /// Its stream of sites.
+    pub sites: Vec<u8>,
+    /// How to unwind through it.
+    pub unwind: Option<UnwindInfo>,
+}
+
+/// A reference from code.
+#[derive(Clone, Copy, Debug)]
+pub struct Reloc {
+    /// Offset in the piece, in bytes.
+    pub offset: u32,
+    /// How the reference is encoded.
+    pub kind: RelocKind,
+    /// To what.
+    pub symbol: Symbol,
+    /// Added to the symbol's address.
+    pub addend: i64,
+}
+
+/// What a piece is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The function of this index, or its stub when it is imported.
+    Function(u32),
+    /// The stub of a libcall.
+    Libcall(Libcall),
+    /// The entry trampoline of a type.
+    Entry(u32),
+    /// The exit trampoline of the import at this position.
+    Exit(u32),
+}
+
+/// The machine code of a module, in its final order.
+pub struct Text {
+    /// What each piece is; the functions come first, in order of their index.
+    pub roles: Vec<Role>,
+    /// The pieces.
+    pub pieces: Vec<Piece>,
+    /// Where each starts, in bytes from the start of the text.
+    pub offsets: Vec<u32>,
+    /// Length of the text, in bytes.
+    pub len: u32,
+    /// Alignment of every piece, in bytes.
+    pub align: u32,
+}
+
+/// The text must stay within reach of 32-bit relative addresses.
+const MAX_TEXT: u64 = 1 << 30;
+
+/// Compiles `module`. `wasm` is what it was parsed from. Exit trampolines are only of use where
+/// our own loader binds the imports.
+pub fn codegen(
+    wasm: &[u8],
+    module: &Module<'_>,
+    layout: &Layout,
+    target: Target,
+    jobs: usize,
+    exits: bool,
+) -> Result<Text> {
+    let isa = target::isa(target)?;
+    let mut roles: Vec<Role> = (0..module.functions.len() as u32).map(Role::Function).collect();
+    let mut pieces: Vec<Piece> = Vec::with_capacity(roles.len());
+    for (position, import) in (0..).zip(&module.imports) {
+        if let ImportKind::Function(_) = import.kind {
+            pieces.push(stub::stub(target.arch, Symbol::Import(position)));
+        }
+    }
+    pieces.extend(functions(wasm, module, layout, &*isa, jobs)?);
+    trampolines(module, layout, &*isa, exits, &mut roles, &mut pieces)?;
+
+    let used: BTreeSet<Libcall> = (pieces.iter().flat_map(|piece| &piece.relocs))
+        .filter_map(|reloc| match reloc.symbol {
+            Symbol::Libcall(libcall) => Some(libcall),
+            _ => None,
+        })
+        .collect();
+    for libcall in used {
+        roles.push(Role::Libcall(libcall));
+        pieces.push(stub::stub(target.arch, Symbol::Runtime(libcall)));
+    }
+    lay_out(roles, pieces, isa.function_alignment().preferred)
+}
+
+/// Compiles the defined functions.
+fn functions(
+    wasm: &[u8],
+    module: &Module<'_>,
+    layout: &Layout,
+    isa: &dyn TargetIsa,
+    jobs: usize,
+) -> Result<Vec<Piece>> {
+    let mut order: Vec<usize> = (0..module.bodies.len()).collect();
+    order.sort_by_key(|i| std::cmp::Reverse(module.bodies[*i].range.len()));
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<Result<Piece>>>> =
+        module.bodies.iter().map(|_| Mutex::new(None)).collect();
+    let work = || {
+        let mut worker = Worker::new();
+        while let Some(i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let piece = worker.function(module, layout, isa, *i);
+            let failed = piece.is_err();
+            *results[*i].lock().expect("a worker does not panic while it holds it") = Some(piece);
+            if failed {
+                // Everyone stops; what was compiled before the first error is thrown away.
+                next.store(order.len(), Ordering::Relaxed);
+            }
+        }
+    };
+    let jobs = worker_count(jobs).min(order.len());
+    if jobs <= 1 {
+        work();
+    } else {
+        std::thread::scope(|scope| {
+            for _ in 0..jobs {
+                scope.spawn(work);
+            }
+        });
+    }
+    let mut pieces = Vec::with_capacity(results.len());
+    let mut skipped = false;
+    for (i, result) in results.into_iter().enumerate() {
+        match result.into_inner().expect("no worker panicked") {
+            Some(Ok(piece)) => pieces.push(piece),
+            Some(Err(error)) => {
+                let func = module.imported_functions + i as u32;
+                return Err(parse::explain(wasm, module.profile, Some(func), error));
+            }
+            None => skipped = true,
+        }
+    }
+    assert!(!skipped, "functions are skipped only after an error");
+    Ok(pieces)
+}
+
+fn worker_count(jobs: usize) -> usize {
+    match jobs {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+        n => n,
+    }
+}
+
+/// Adds the entry trampoline of every type that an exported function or a reference has, and the
+/// exit trampolines.
+fn trampolines(
+    module: &Module<'_>,
+    layout: &Layout,
+    isa: &dyn TargetIsa,
+    exits: bool,
+    roles: &mut Vec<Role>,
+    pieces: &mut Vec<Piece>,
+) -> Result<()> {
+    let mut worker = Worker::new();
+    for ty in entry_types(module, layout) {
+        trampoline::entry(
+            isa,
+            layout,
+            &module.types[ty as usize],
+            &mut worker.context.func,
+            &mut worker.builder,
+        );
+        roles.push(Role::Entry(ty));
+        pieces.push(worker.generate(isa, 0).map_err(|e| failed("entry trampoline", e))?);
+    }
+    if !exits {
+        return Ok(());
+    }
+    for (position, import) in (0..).zip(&module.imports) {
+        let ImportKind::Function(index) = import.kind else {
+            continue;
+        };
+        let ty = module.function_type(index);
+        let (func, builder) = (&mut worker.context.func, &mut worker.builder);
+        trampoline::exit(isa, layout, position, ty, func, builder);
+        roles.push(Role::Exit(position));
+        pieces.push(worker.generate(isa, 0).map_err(|e| failed("exit trampoline", e))?);
+    }
+    Ok(())
+}
+
+fn failed(what: &str, message: String) -> CompileError {
+    CompileError::Codegen { func: 0, name: what.into(), message }
+}
+
+/// Types of functions that the runtime can call.
+fn entry_types(module: &Module<'_>, layout: &Layout) -> BTreeSet<u32> {
+    let exported = module.exports.iter().filter_map(|export| match export.kind {
+        crate::module::ExportKind::Function(index) => Some(index),
+        _ => None,
+    });
+    (exported.chain(layout.func_records.iter().copied()).chain(module.start))
+        .map(|index| module.functions[index as usize])
+        .collect()
+}
+
+/// Buffers that one thread reuses from function to function.
+struct Worker {
+    context: Context,
+    builder: FunctionBuilderContext,
+    allocations: FuncValidatorAllocations,
+    control: ControlPlane,
+}
+
+impl Worker {
+    fn new() -> Self {
+        Self {
+            context: Context::new(),
+            builder: FunctionBuilderContext::new(),
+            allocations: FuncValidatorAllocations::default(),
+            control: ControlPlane::default(),
+        }
+    }
+
+    /// Compiles the defined function at position `i`.
+    fn function(
+        &mut self,
+        module: &Module<'_>,
+        layout: &Layout,
+        isa: &dyn TargetIsa,
+        i: usize,
+    ) -> Result<Piece> {
+        let index = module.imported_functions + i as u32;
+        let body = &module.bodies[i];
+        self.allocations = translate::translate(
+            module,
+            layout,
+            isa,
+            index,
+            body,
+            std::mem::take(&mut self.allocations),
+            &mut self.context.func,
+            &mut self.builder,
+        )?;
+        self.generate(isa, body.range.start as u32).map_err(|message| CompileError::Codegen {
+            func: index,
+            name: module.function_name(index),
+            message,
+        })
+    }
+
+    /// Compiles the CLIF in the context and clears it.
+    fn generate(&mut self, isa: &dyn TargetIsa, body: u32) -> std::result::Result<Piece, String> {
+        self.context.compile(isa, &mut self.control).map_err(|e| format!("{:?}", e.inner))?;
+        let compiled = self.context.compiled_code().expect("just compiled");
+        let mut sites = Vec::new();
+        site::encode(&collect_sites(compiled, body), body, &mut sites);
+        let unwind = compiled.create_unwind_info(isa).map_err(|e| e.to_string())?;
+        let code = compiled.code_buffer().to_vec();
+        let relocs = collect_relocs(compiled, &self.context.func);
+        self.context.clear();
+        Ok(Piece { code, relocs, sites, unwind })
+    }
+}
+
+/// Trap sites and call sites in order of their address.
+fn collect_sites(compiled: &cranelift_codegen::CompiledCode, body: u32) -> Vec<Site> {
+    let traps = (compiled.buffer.traps().iter())
+        .map(|trap| (trap.offset, trap.offset, target::from_trap_code(trap.code) as u8));
+    // A call's return address is the byte after it: the call itself is one byte before.
+    let calls = compiled.buffer.call_sites().map(|s| (s.ret_addr, s.ret_addr - 1, site::CALL));
+    let mut sites: Vec<(u32, u32, u8)> = traps.chain(calls).collect();
+    sites.sort_unstable();
+    let mut locations = compiled.buffer.get_srclocs_sorted().iter().peekable();
+    let mut wasm = body;
+    (sites.into_iter())
+        .map(|(code, inside, kind)| {
+            while let Some(location) = locations.next_if(|l| l.start <= inside) {
+                if !location.loc.is_default() {
+                    wasm = location.loc.bits();
+                }
+            }
+            Site { code, wasm, kind }
+        })
+        .collect()
+}
+
+fn collect_relocs(compiled: &cranelift_codegen::CompiledCode, func: &Function) -> Vec<Reloc> {
+    use cranelift_codegen::FinalizedRelocTarget;
+    (compiled.buffer.relocs().iter())
+        .map(|reloc| {
+            let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = &reloc.target else {
+                unreachable!("only our own symbols are referred to, not {:?}", reloc.target)
+            };
+            let name = &func.params.user_named_funcs()[*name];
+            Reloc {
+                offset: reloc.offset,
+                kind: reloc.kind,
+                symbol: Symbol::from_external_name(name),
+                addend: reloc.addend,
+            }
+        })
+        .collect()
+}
+
+/// Gives every piece its place and resolves the references between them.
+fn lay_out(roles: Vec<Role>, mut pieces: Vec<Piece>, align: u32) -> Result<Text> {
+    let mut len = 0u64;
+    let mut offsets = Vec::with_capacity(pieces.len());
+    for piece in &pieces {
+        len = len.next_multiple_of(u64::from(align));
+        offsets.push(len as u32);
+        len += piece.code.len() as u64;
+    }
+    if len > MAX_TEXT {
+        return Err(CompileError::Limit(format!("{len} bytes of code; at most {MAX_TEXT}")));
+    }
+    let libcalls: Vec<(Libcall, u32)> = (roles.iter().zip(&offsets))
+        .filter_map(|(role, offset)| match role {
+            Role::Libcall(libcall) => Some((*libcall, *offset)),
+            _ => None,
+        })
+        .collect();
+    let place = |symbol: Symbol| match symbol {
+        Symbol::Function(index) => Some(offsets[index as usize]),
+        Symbol::Libcall(wanted) => {
+            libcalls.iter().find(|(libcall, _)| *libcall == wanted).map(|(_, offset)| *offset)
+        }
+        Symbol::Text => Some(0),
+        Symbol::Table(_) | Symbol::Descriptor | Symbol::Import(_) | Symbol::Runtime(_) => None,
+    };
+    for (piece, offset) in pieces.iter_mut().zip(&offsets) {
+        let Piece { code, relocs, .. } = piece;
+        relocs.retain(|reloc| {
+            let Some(to) = place(reloc.symbol) else {
+                return true;
+            };
+            let from = i64::from(offset + reloc.offset);
+            let distance = i64::from(to) + reloc.addend - from;
+            let at = reloc.offset as usize;
+            let field: &mut [u8; 4] = (&mut code[at..at + 4]).try_into().expect("four bytes");
+            match reloc.kind {
+                RelocKind::X86PCRel4 | RelocKind::X86CallPCRel4 => {
+                    *field = (distance as i32).to_le_bytes();
+                }
+                RelocKind::Arm64Call => {
+                    let word = u32::from_le_bytes(*field) & 0xfc00_0000;
+                    *field = (word | ((distance >> 2) as u32 & 0x03ff_ffff)).to_le_bytes();
+                }
+                _ => return true,
+            }
+            false
+        });
+    }
+    Ok(Text { roles, pieces, offsets, len: len as u32, align })
+}

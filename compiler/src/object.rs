@@ -1,0 +1,339 @@
+//! Turns code and metadata into a relocatable ELF object.
+//!
+//! Undefined symbols are the host functions and the libcalls in use; global ones the exported
+//! functions and the descriptor. References within the text are resolved already, so what is
+//! left to a linker is little: the slots of the import stubs, the addresses of tables and of the
+//! descriptor, and the unwind information.
+
+use crate::{
+    codegen::{Role, Text},
+    error::CompileError,
+    layout::{Layout, TablePlace},
+    memory_image::MemoryImage,
+    metadata::{MEMORY_IMAGE_FIELD, TEXT_FIELD},
+    module::{ExportKind, Module},
+    options::{Arch, Target},
+    target::{self, Symbol},
+};
+use cranelift_codegen::{
+    ir::Signature,
+    isa::{CallConv, TargetIsa, unwind::UnwindInfo},
+};
+use cranelift_module::{
+    DataDescription, DataId, FuncId, Linkage, Module as _, ModuleReloc, default_libcall_names,
+};
+use cranelift_object::{ObjectBuilder, ObjectModule, ObjectProduct};
+use gimli::write::{Address, EhFrame, EndianVec, FrameTable, RelocateWriter};
+use lithify_abi::{
+    IMAGE_GRANULE,
+    descriptor::NONE,
+    symbols::{self, DESCRIPTOR, MEMORY_SECTION, METADATA_SECTION},
+};
+use object::{
+    RelocationEncoding, RelocationFlags, RelocationKind, SectionKind, SymbolFlags, SymbolKind,
+    SymbolScope,
+    write::{Relocation, StandardSection, SymbolSection},
+};
+use std::collections::HashMap;
+
+type Result<T> = std::result::Result<T, CompileError>;
+
+/// Writes the object of a compiled module.
+pub fn object(
+    module: &Module<'_>,
+    layout: &Layout,
+    text: Text,
+    metadata: Vec<u8>,
+    image: MemoryImage,
+    target: Target,
+) -> Result<Vec<u8>> {
+    let isa = target::isa(target)?;
+    let builder =
+        ObjectBuilder::new(isa.clone(), "wasm", default_libcall_names()).map_err(|e| error(&e))?;
+    let mut writer = Writer {
+        module,
+        object: ObjectModule::new(builder),
+        signature: Signature::new(CallConv::SystemV),
+        imports: HashMap::new(),
+        tables: HashMap::new(),
+        descriptor: None,
+    };
+    writer.data(layout, &text, metadata, &image)?;
+    let functions = writer.functions(&text)?;
+    let descriptor = writer.descriptor.expect("defined with the data");
+    let mut product = writer.object.finish();
+    name_symbols(&mut product, module, &text, &functions);
+    locate(&mut product, descriptor, &image, target)?;
+    unwind(&mut product, &*isa, text)?;
+    product.emit().map_err(|e| error(&e))
+}
+
+fn error(error: &dyn std::fmt::Display) -> CompileError {
+    CompileError::Object(error.to_string())
+}
+
+struct Writer<'m> {
+    module: &'m Module<'m>,
+    object: ObjectModule,
+    /// Symbols have no signature; this one stands for all.
+    signature: Signature,
+    imports: HashMap<Symbol, FuncId>,
+    tables: HashMap<u32, DataId>,
+    descriptor: Option<DataId>,
+}
+
+impl Writer<'_> {
+    /// Defines the metadata and the read-only tables.
+    fn data(
+        &mut self,
+        layout: &Layout,
+        text: &Text,
+        metadata: Vec<u8>,
+        image: &MemoryImage,
+    ) -> Result<()> {
+        let mut description = DataDescription::new();
+        description.define(metadata.into());
+        description.set_align(16);
+        description.set_custom_section(METADATA_SECTION);
+        description.set_used(true);
+        let id = self
+            .object
+            .declare_data(DESCRIPTOR, Linkage::Export, false, false)
+            .map_err(|e| error(&e))?;
+        self.object.define_data(id, &description).map_err(|e| error(&e))?;
+        self.descriptor = Some(id);
+        debug_assert!(image.bytes.len().is_multiple_of(IMAGE_GRANULE as usize));
+
+        for (index, table) in (0..).zip(&layout.tables) {
+            let TablePlace::ReadOnly(functions) = table else {
+                continue;
+            };
+            let mut bytes = Vec::with_capacity(functions.len() * 8);
+            for function in functions {
+                let (code, ty) = match function {
+                    Some(f) => (text.offsets[*f as usize], self.module.functions[*f as usize]),
+                    None => (0, NONE),
+                };
+                bytes.extend(code.to_le_bytes());
+                bytes.extend(ty.to_le_bytes());
+            }
+            let mut description = DataDescription::new();
+            description.define(bytes.into());
+            description.set_align(16);
+            let id = self
+                .object
+                .declare_data(&format!("table[{index}]"), Linkage::Local, false, false)
+                .map_err(|e| error(&e))?;
+            self.object.define_data(id, &description).map_err(|e| error(&e))?;
+            self.tables.insert(index, id);
+        }
+        Ok(())
+    }
+
+    /// Defines every piece of the text, in order.
+    fn functions(&mut self, text: &Text) -> Result<Vec<FuncId>> {
+        let mut ids = Vec::with_capacity(text.pieces.len());
+        for piece in &text.pieces {
+            let id =
+                self.object.declare_anonymous_function(&self.signature).map_err(|e| error(&e))?;
+            let relocs = (piece.relocs.iter())
+                .map(|reloc| {
+                    Ok(ModuleReloc {
+                        offset: reloc.offset,
+                        kind: reloc.kind,
+                        name: self
+                            .reloc_target(reloc.symbol, ids.first().copied().unwrap_or(id))?,
+                        addend: reloc.addend,
+                    })
+                })
+                .collect::<Result<Vec<_>>>()?;
+            self.object
+                .define_function_bytes(id, u64::from(text.align), &piece.code, &relocs)
+                .map_err(|e| error(&e))?;
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    fn reloc_target(
+        &mut self,
+        symbol: Symbol,
+        first: FuncId,
+    ) -> Result<cranelift_module::ModuleRelocTarget> {
+        Ok(match symbol {
+            Symbol::Import(position) => {
+                let import = &self.module.imports[position as usize];
+                self.import(symbol, &symbols::import(import.module, import.field))?.into()
+            }
+            Symbol::Runtime(libcall) => self.import(symbol, libcall.symbol())?.into(),
+            Symbol::Table(index) => self.tables[&index].into(),
+            Symbol::Descriptor => self.descriptor.expect("data comes first").into(),
+            Symbol::Text => first.into(),
+            Symbol::Function(_) | Symbol::Libcall(_) => {
+                unreachable!("resolved when the text was laid out")
+            }
+        })
+    }
+
+    fn import(&mut self, symbol: Symbol, name: &str) -> Result<FuncId> {
+        if let Some(id) = self.imports.get(&symbol) {
+            return Ok(*id);
+        }
+        let id = self
+            .object
+            .declare_function(name, Linkage::Import, &self.signature)
+            .map_err(|e| error(&e))?;
+        self.imports.insert(symbol, id);
+        Ok(id)
+    }
+}
+
+/// Gives every piece its name and every exported function a global symbol. Symbols cannot hold
+/// a NUL; such a name is cut there, such an export is only in the metadata.
+fn name_symbols(
+    product: &mut ObjectProduct,
+    module: &Module<'_>,
+    text: &Text,
+    functions: &[FuncId],
+) {
+    for ((role, id), offset) in text.roles.iter().zip(functions).zip(&text.offsets) {
+        let id = product.function_symbol(*id);
+        let symbol = product.object.symbol_mut(id);
+        assert_eq!(symbol.value, u64::from(*offset), "the text is laid out as planned");
+        let mut name = piece_name(module, *role);
+        name.truncate(name.find('\0').unwrap_or(name.len()));
+        symbol.name = name.into_bytes();
+    }
+    for export in &module.exports {
+        let ExportKind::Function(index) = export.kind else {
+            continue;
+        };
+        if export.name.contains('\0') || export.name.is_empty() {
+            continue;
+        }
+        let id = product.function_symbol(functions[index as usize]);
+        let function = product.object.symbol(id);
+        let (value, size, section) = (function.value, function.size, function.section);
+        product.object.add_symbol(object::write::Symbol {
+            name: export.name.as_bytes().to_vec(),
+            value,
+            size,
+            kind: SymbolKind::Text,
+            scope: SymbolScope::Dynamic,
+            weak: false,
+            section,
+            flags: SymbolFlags::None,
+        });
+    }
+}
+
+fn piece_name(module: &Module<'_>, role: Role) -> String {
+    let import_name = |position: u32| module.imports[position as usize].field;
+    match role {
+        Role::Function(index) if module.is_imported_function(index) => {
+            let import = (0..).zip(&module.imports).find_map(|(position, import)| {
+                matches!(import.kind, crate::module::ImportKind::Function(i) if i == index)
+                    .then_some(position)
+            });
+            format!("stub[{}]", import_name(import.expect("it is an import")))
+        }
+        Role::Function(index) => module.function_name(index),
+        Role::Libcall(libcall) => format!("stub[{}]", libcall.symbol()),
+        Role::Entry(ty) => format!("entry[{}]", module.types[ty as usize]),
+        Role::Exit(position) => format!("exit[{}]", import_name(position)),
+    }
+}
+
+/// Adds the memory image and points the descriptor to it and to the text.
+fn locate(
+    product: &mut ObjectProduct,
+    descriptor: DataId,
+    image: &MemoryImage,
+    target: Target,
+) -> Result<()> {
+    let descriptor = product.data_symbol(descriptor);
+    let SymbolSection::Section(metadata) = product.object.symbol(descriptor).section else {
+        unreachable!("the descriptor is defined")
+    };
+    let object = &mut product.object;
+    let text = object.section_id(StandardSection::Text);
+    let mut targets = vec![(TEXT_FIELD, object.section_symbol(text))];
+    if !image.bytes.is_empty() {
+        let name = MEMORY_SECTION.as_bytes().to_vec();
+        let section = object.add_section(vec![], name, SectionKind::ReadOnlyData);
+        object.append_section_data(section, &image.bytes, IMAGE_GRANULE);
+        targets.push((MEMORY_IMAGE_FIELD, object.section_symbol(section)));
+    }
+    for (field, symbol) in targets {
+        let r_type = match target.arch {
+            Arch::X86_64 => ::object::elf::R_X86_64_PC64,
+            Arch::Aarch64 => ::object::elf::R_AARCH64_PREL64,
+        };
+        let flags = RelocationFlags::Elf { r_type };
+        let relocation = Relocation { offset: field as u64, symbol, addend: 0, flags };
+        object.add_relocation(metadata, relocation).map_err(|e| error(&e))?;
+    }
+    Ok(())
+}
+
+/// Writes `.eh_frame`: for each piece how to unwind through it.
+fn unwind(product: &mut ObjectProduct, isa: &dyn TargetIsa, text: Text) -> Result<()> {
+    let Some(mut cie) = isa.create_systemv_cie() else {
+        return Err(error(&"the target has no unwind information"));
+    };
+    cie.fde_address_encoding = gimli::DwEhPe(gimli::DW_EH_PE_pcrel.0 | gimli::DW_EH_PE_sdata4.0);
+    let mut table = FrameTable::default();
+    let cie = table.add_cie(cie);
+    for (piece, offset) in text.pieces.into_iter().zip(text.offsets) {
+        if let Some(UnwindInfo::SystemV(info)) = piece.unwind {
+            let address = Address::Symbol { symbol: 0, addend: i64::from(offset) };
+            table.add_fde(cie, info.to_fde(address));
+        }
+    }
+    let mut frames =
+        EhFrame(Frames { writer: EndianVec::new(gimli::LittleEndian), relocations: vec![] });
+    table.write_eh_frame(&mut frames).map_err(|e| error(&e))?;
+    let Frames { writer, relocations } = frames.0;
+
+    let object = &mut product.object;
+    let symbol = {
+        let text = object.section_id(StandardSection::Text);
+        object.section_symbol(text)
+    };
+    let section = object.section_id(StandardSection::EhFrame);
+    object.append_section_data(section, writer.slice(), 8);
+    for relocation in relocations {
+        let flags = RelocationFlags::Generic {
+            kind: RelocationKind::Relative,
+            encoding: RelocationEncoding::Generic,
+            size: relocation.size * 8,
+        };
+        let offset = relocation.offset as u64;
+        let relocation = Relocation { offset, symbol, addend: relocation.addend, flags };
+        object.add_relocation(section, relocation).map_err(|e| error(&e))?;
+    }
+    Ok(())
+}
+
+/// `.eh_frame` under construction. Its only relocations are the functions' addresses, relative
+/// to the text.
+struct Frames {
+    writer: EndianVec<gimli::LittleEndian>,
+    relocations: Vec<gimli::write::Relocation>,
+}
+
+impl RelocateWriter for Frames {
+    type Writer = EndianVec<gimli::LittleEndian>;
+
+    fn writer(&self) -> &Self::Writer {
+        &self.writer
+    }
+
+    fn writer_mut(&mut self) -> &mut Self::Writer {
+        &mut self.writer
+    }
+
+    fn relocate(&mut self, relocation: gimli::write::Relocation) {
+        self.relocations.push(relocation);
+    }
+}

@@ -1,0 +1,138 @@
+//! What a caller chooses: target, profile, parallelism.
+
+use lithify_abi::cpu;
+use std::{fmt, str::FromStr};
+
+/// Everything that shapes a compilation. The same module and options give the same bytes;
+/// `jobs` does not count.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The machine to compile for.
+    pub target: Target,
+    /// The language accepted; by default by the module's imports, see [`Profile`].
+    pub profile: Option<Profile>,
+    /// BLAKE2b-256 of the code as it is stored on chain, kept in the image as its identity.
+    pub code_hash: [u8; 32],
+    /// Worker threads; 0 for as many as there are CPUs.
+    pub jobs: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { target: Target::default(), profile: None, code_hash: [0; 32], jobs: 0 }
+    }
+}
+
+/// The language that a module may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// What Substrate accepts on chain: the MVP with mutable globals, imports from `env` only,
+    /// no start function. The default when anything is imported from `env`.
+    Runtime,
+    /// WebAssembly 2.0.
+    General,
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Runtime => "runtime",
+            Self::General => "general",
+        })
+    }
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "runtime" => Ok(Self::Runtime),
+            "general" => Ok(Self::General),
+            _ => Err(format!("unknown profile {s:?}; there are runtime and general")),
+        }
+    }
+}
+
+/// An instruction set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arch {
+    /// x86-64.
+    X86_64,
+    /// 64-bit Arm.
+    Aarch64,
+}
+
+/// An instruction set with the CPU features that the code may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The instruction set.
+    pub arch: Arch,
+    /// CPU features, a set of [`cpu::CpuFeature::bit`].
+    pub features: u64,
+}
+
+impl Default for Target {
+    /// x86-64-v3: every x86 server since 2015.
+    fn default() -> Self {
+        Self { arch: Arch::X86_64, features: cpu::X86_64_V3 }
+    }
+}
+
+impl Target {
+    /// The target of the machine that this library was built for, at its default CPU level.
+    pub fn host() -> Self {
+        if cfg!(target_arch = "aarch64") { Self::aarch64() } else { Self::default() }
+    }
+
+    /// 64-bit Arm, base architecture.
+    pub fn aarch64() -> Self {
+        Self { arch: Arch::Aarch64, features: 0 }
+    }
+
+    /// The target triple.
+    pub fn triple(self) -> &'static str {
+        match self.arch {
+            Arch::X86_64 => "x86_64-unknown-linux-gnu",
+            Arch::Aarch64 => "aarch64-unknown-linux-gnu",
+        }
+    }
+
+    /// The ELF machine number.
+    pub fn machine(self) -> u16 {
+        match self.arch {
+            Arch::X86_64 => object::elf::EM_X86_64,
+            Arch::Aarch64 => object::elf::EM_AARCH64,
+        }
+    }
+
+    /// This target restricted to a level of x86-64: `x86-64-v2` or `x86-64-v3`.
+    pub fn with_cpu(self, level: &str) -> Result<Self, String> {
+        match (self.arch, level) {
+            (Arch::X86_64, "x86-64-v2") => Ok(Self { features: cpu::X86_64_V2, ..self }),
+            (Arch::X86_64, "x86-64-v3") => Ok(Self { features: cpu::X86_64_V3, ..self }),
+            (Arch::Aarch64, "generic") => Ok(self),
+            (Arch::X86_64, _) => {
+                Err(format!("unknown CPU level {level:?}; there are x86-64-v2 and x86-64-v3"))
+            }
+            (Arch::Aarch64, _) => {
+                Err(format!("unknown CPU level {level:?}; aarch64 has only generic"))
+            }
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "x86_64-unknown-linux-gnu" | "x86_64" | "x86-64" => Ok(Self::default()),
+            "aarch64-unknown-linux-gnu" | "aarch64" | "arm64" => Ok(Self::aarch64()),
+            _ => Err(format!(
+                "unknown target {s:?}; there are x86_64-unknown-linux-gnu and \
+                 aarch64-unknown-linux-gnu"
+            )),
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! Turns bytes into a [`Module`], validating as it reads.
+//!
+//! Function bodies are only delimited here; they are validated in the same pass that translates
+//! them. Validation is wasmparser's, against the features of the profile and nothing more, so
+//! that what the translator does not know it never sees.
+
+use crate::{
+    error::CompileError,
+    module::*,
+    options::{Options, Profile},
+};
+use lithify_abi::types::{FuncType, ValType};
+use std::collections::HashMap;
+use wasmparser::{
+    BinaryReader, CompositeInnerType, Data, DataKind, Element, ElementItems, ElementKind,
+    ExternalKind, KnownCustom, Name, NameSectionReader, Operator, Parser, Payload, TypeRef,
+    ValidPayload, Validator, WasmFeatures,
+};
+
+type Result<T> = std::result::Result<T, CompileError>;
+
+/// Modules larger than this are refused, in bytes: offsets are stored in 32 bits.
+const MAX_MODULE: usize = 1 << 30;
+
+/// Parses `wasm` for `options`.
+pub fn parse<'a>(wasm: &'a [u8], options: &Options) -> Result<Module<'a>> {
+    if wasm.len() > MAX_MODULE {
+        return Err(CompileError::Limit(format!("{} bytes; at most {MAX_MODULE}", wasm.len())));
+    }
+    let profile = match options.profile {
+        Some(profile) => profile,
+        None => default_profile(wasm),
+    };
+    let module = Reader::new(profile).read(wasm).map_err(|e| explain(wasm, profile, None, e))?;
+    if profile == Profile::Runtime {
+        check_runtime(&module)?;
+    }
+    Ok(module)
+}
+
+/// The features that a profile validates against.
+fn features(profile: Profile) -> WasmFeatures {
+    match profile {
+        Profile::Runtime => WasmFeatures::WASM1,
+        Profile::General => WasmFeatures::WASM2,
+    }
+}
+
+/// `Runtime` when anything is imported from `env`, else `General`. Malformed bytes are left to
+/// the real parser.
+fn default_profile(wasm: &[u8]) -> Profile {
+    let from_env = Parser::new(0).parse_all(wasm).map_while(|payload| payload.ok()).any(
+        |payload| match payload {
+            Payload::ImportSection(section) => section
+                .into_imports()
+                .any(|import| import.is_ok_and(|import| import.module == "env")),
+            _ => false,
+        },
+    );
+    if from_env { Profile::Runtime } else { Profile::General }
+}
+
+/// Says of a module that the runtime profile refused whether only the profile is to blame.
+pub(crate) fn explain(
+    wasm: &[u8],
+    profile: Profile,
+    func: Option<u32>,
+    error: CompileError,
+) -> CompileError {
+    let CompileError::Invalid { offset, message } = error else {
+        return error;
+    };
+    let valid_elsewhere = profile == Profile::Runtime
+        && Validator::new_with_features(features(Profile::General)).validate_all(wasm).is_ok();
+    if valid_elsewhere {
+        CompileError::Profile { profile, offset, func, message }
+    } else {
+        CompileError::Invalid { offset, message }
+    }
+}
+
+/// What Substrate demands beyond the language.
+fn check_runtime(module: &Module<'_>) -> Result<()> {
+    let refuse = |message: String| {
+        Err(CompileError::Profile { profile: Profile::Runtime, offset: 0, func: None, message })
+    };
+    if let Some(import) = module.imports.iter().find(|import| import.module != "env") {
+        return refuse(format!("import from {:?} ({})", import.module, import.field));
+    }
+    let odd = |i: &&Import<'_>| matches!(i.kind, ImportKind::Table(_) | ImportKind::Global(_));
+    if let Some(import) = module.imports.iter().find(odd) {
+        return refuse(format!("import {} is neither a function nor a memory", import.field));
+    }
+    if module.start.is_some() {
+        return refuse("a start function".into());
+    }
+    Ok(())
+}
+
+/// Collects the sections.
+struct Reader<'a> {
+    validator: Validator,
+    module: Module<'a>,
+    /// Positions in `Module::types` by type.
+    interned: HashMap<FuncType, u32>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(profile: Profile) -> Self {
+        let module = Module {
+            profile,
+            types: vec![],
+            type_index: vec![],
+            imports: vec![],
+            imported_functions: 0,
+            functions: vec![],
+            tables: vec![],
+            memory: None,
+            globals: vec![],
+            exports: vec![],
+            start: None,
+            elements: vec![],
+            data: vec![],
+            bodies: vec![],
+            names: vec![],
+            runtime_version: &[],
+            runtime_apis: &[],
+        };
+        Self {
+            validator: Validator::new_with_features(features(profile)),
+            module,
+            interned: HashMap::new(),
+        }
+    }
+
+    fn read(mut self, wasm: &'a [u8]) -> Result<Module<'a>> {
+        for payload in Parser::new(0).parse_all(wasm) {
+            let payload = payload?;
+            if let ValidPayload::Func(validator, body) = self.validator.payload(&payload)? {
+                let range = body.range();
+                self.module.bodies.push(Body { body, validator, range });
+                continue;
+            }
+            self.section(payload)?;
+        }
+        if self.module.profile == Profile::General {
+            mark_touched_tables(&mut self.module)?;
+        }
+        Ok(self.module)
+    }
+
+    fn section(&mut self, payload: Payload<'a>) -> Result<()> {
+        match payload {
+            Payload::TypeSection(section) => {
+                for group in section {
+                    for ty in group?.into_types() {
+                        self.push_type(&ty)?;
+                    }
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    self.import(import?)?;
+                }
+            }
+            Payload::FunctionSection(section) => {
+                for ty in section {
+                    self.module.functions.push(self.module.type_index[ty? as usize]);
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    let table = table?;
+                    let init = match table.init {
+                        wasmparser::TableInit::RefNull => ConstExpr::Const(0),
+                        wasmparser::TableInit::Expr(expr) => self.const_expr(&expr)?,
+                    };
+                    self.push_table(table.ty, false, init);
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    self.push_memory(memory?, false);
+                }
+            }
+            Payload::GlobalSection(section) => {
+                for global in section {
+                    let global = global?;
+                    let init = self.const_expr(&global.init_expr)?;
+                    self.module.globals.push(Global {
+                        imported: false,
+                        ty: val_type(global.ty.content_type)?,
+                        mutable: global.ty.mutable,
+                        init,
+                    });
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    let kind = match export.kind {
+                        ExternalKind::Func | ExternalKind::FuncExact => {
+                            ExportKind::Function(export.index)
+                        }
+                        ExternalKind::Table => ExportKind::Table(export.index),
+                        ExternalKind::Memory => ExportKind::Memory,
+                        ExternalKind::Global => ExportKind::Global(export.index),
+                        ExternalKind::Tag => return Err(unsupported("an exported tag")),
+                    };
+                    self.module.exports.push(Export { name: export.name, kind });
+                }
+            }
+            Payload::StartSection { func, .. } => self.module.start = Some(func),
+            Payload::ElementSection(section) => {
+                for element in section {
+                    let element = self.element(element?)?;
+                    self.module.elements.push(element);
+                }
+            }
+            Payload::DataSection(section) => {
+                for data in section {
+                    let data = self.data(data?)?;
+                    self.module.data.push(data);
+                }
+            }
+            Payload::CustomSection(section) => match (section.name(), section.as_known()) {
+                ("runtime_version", _) => self.module.runtime_version = section.data(),
+                ("runtime_apis", _) => self.module.runtime_apis = section.data(),
+                (_, KnownCustom::Name(names)) => self.names(names),
+                _ => {}
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn push_type(&mut self, ty: &wasmparser::SubType) -> Result<()> {
+        let CompositeInnerType::Func(ty) = &ty.composite_type.inner else {
+            return Err(unsupported("a type that is not a function type"));
+        };
+        let convert = |types: &[wasmparser::ValType]| {
+            types.iter().map(|ty| val_type(*ty)).collect::<Result<Vec<_>>>()
+        };
+        let ty = FuncType { params: convert(ty.params())?, results: convert(ty.results())? };
+        let next = self.module.types.len() as u32;
+        let index = *self.interned.entry(ty.clone()).or_insert(next);
+        if index == next {
+            self.module.types.push(ty);
+        }
+        self.module.type_index.push(index);
+        Ok(())
+    }
+
+    fn import(&mut self, import: wasmparser::Import<'a>) -> Result<()> {
+        let module = &mut self.module;
+        let kind = match import.ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                module.functions.push(module.type_index[ty as usize]);
+                module.imported_functions += 1;
+                ImportKind::Function(module.functions.len() as u32 - 1)
+            }
+            TypeRef::Table(ty) => {
+                let index = module.tables.len() as u32;
+                self.push_table(ty, true, ConstExpr::Const(0));
+                ImportKind::Table(index)
+            }
+            TypeRef::Memory(ty) => {
+                self.push_memory(ty, true);
+                ImportKind::Memory
+            }
+            TypeRef::Global(ty) => {
+                module.globals.push(Global {
+                    imported: true,
+                    ty: val_type(ty.content_type)?,
+                    mutable: ty.mutable,
+                    init: ConstExpr::Const(0),
+                });
+                ImportKind::Global(module.globals.len() as u32 - 1)
+            }
+            TypeRef::Tag(_) => return Err(unsupported("an imported tag")),
+        };
+        let import = Import { module: import.module, field: import.name, kind };
+        self.module.imports.push(import);
+        Ok(())
+    }
+
+    fn push_table(&mut self, ty: wasmparser::TableType, imported: bool, init: ConstExpr) {
+        self.module.tables.push(Table {
+            imported,
+            min: ty.initial as u32,
+            max: ty.maximum.map(|max| max as u32),
+            init,
+            touched: false,
+        });
+    }
+
+    fn push_memory(&mut self, ty: wasmparser::MemoryType, imported: bool) {
+        self.module.memory = Some(Memory {
+            imported,
+            min: ty.initial as u32,
+            max: ty.maximum.map(|max| max as u32),
+        });
+    }
+
+    fn element(&self, element: Element<'a>) -> Result<ElementSegment> {
+        let mode = match element.kind {
+            ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
+                table: table_index.unwrap_or(0),
+                offset: self.const_expr(&offset_expr)?,
+            },
+            ElementKind::Passive => SegmentMode::Passive,
+            ElementKind::Declared => SegmentMode::Declared,
+        };
+        let items = match element.items {
+            ElementItems::Functions(items) => {
+                items.into_iter().map(|f| Ok(ConstExpr::Func(f?))).collect::<Result<_>>()?
+            }
+            ElementItems::Expressions(_, items) => {
+                items.into_iter().map(|e| self.const_expr(&e?)).collect::<Result<_>>()?
+            }
+        };
+        Ok(ElementSegment { mode, items })
+    }
+
+    fn data(&self, data: Data<'a>) -> Result<DataSegment<'a>> {
+        let mode = match data.kind {
+            DataKind::Active { offset_expr, .. } => {
+                SegmentMode::Active { table: 0, offset: self.const_expr(&offset_expr)? }
+            }
+            DataKind::Passive => SegmentMode::Passive,
+        };
+        Ok(DataSegment { mode, bytes: data.data })
+    }
+
+    /// Reads a constant expression: one operator in both profiles.
+    fn const_expr(&self, expr: &wasmparser::ConstExpr<'a>) -> Result<ConstExpr> {
+        let mut reader = expr.get_operators_reader();
+        let value = match reader.read()? {
+            Operator::I32Const { value } => ConstExpr::Const(u128::from(value as u32)),
+            Operator::I64Const { value } => ConstExpr::Const(u128::from(value as u64)),
+            Operator::F32Const { value } => ConstExpr::Const(u128::from(value.bits())),
+            Operator::F64Const { value } => ConstExpr::Const(u128::from(value.bits())),
+            Operator::V128Const { value } => ConstExpr::Const(value.i128() as u128),
+            Operator::RefNull { .. } => ConstExpr::Const(0),
+            Operator::RefFunc { function_index } => ConstExpr::Func(function_index),
+            Operator::GlobalGet { global_index } => {
+                match self.module.globals[global_index as usize] {
+                    Global { imported: false, init, .. } => init,
+                    _ => ConstExpr::Global(global_index),
+                }
+            }
+            other => return Err(unsupported(&format!("{other:?} in a constant expression"))),
+        };
+        match reader.read()? {
+            Operator::End => Ok(value),
+            _ => Err(unsupported("an extended constant expression")),
+        }
+    }
+
+    /// Takes function names; a malformed name section is no reason to refuse a module.
+    fn names(&mut self, names: NameSectionReader<'a>) {
+        for subsection in names {
+            let Ok(Name::Function(map)) = subsection else {
+                continue;
+            };
+            for naming in map {
+                let Ok(naming) = naming else { return };
+                let index = naming.index as usize;
+                if index < self.module.functions.len() {
+                    self.module.names.resize(self.module.functions.len(), None);
+                    self.module.names[index] = Some(naming.name);
+                }
+            }
+        }
+    }
+}
+
+/// Finds the tables that operators other than `call_indirect` use.
+fn mark_touched_tables(module: &mut Module<'_>) -> Result<()> {
+    for body in &module.bodies {
+        let mut reader = BinaryReader::new(body.body.as_bytes(), body.range.start);
+        for _ in 0..reader.read_var_u32()? {
+            reader.read_var_u32()?;
+            reader.read::<wasmparser::ValType>()?;
+        }
+        let mut reader = wasmparser::OperatorsReader::new(reader);
+        while !reader.eof() {
+            let tables = match reader.read()? {
+                Operator::TableGet { table }
+                | Operator::TableSet { table }
+                | Operator::TableGrow { table }
+                | Operator::TableFill { table }
+                | Operator::TableInit { table, .. }
+                | Operator::TableSize { table } => [table, table],
+                Operator::TableCopy { dst_table, src_table } => [dst_table, src_table],
+                _ => continue,
+            };
+            for table in tables {
+                if let Some(table) = module.tables.get_mut(table as usize) {
+                    table.touched = true;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The value type of either profile.
+pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType> {
+    Ok(match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => ValType::V128,
+        wasmparser::ValType::Ref(ty) if ty.is_func_ref() => ValType::FuncRef,
+        wasmparser::ValType::Ref(ty) if ty.is_extern_ref() => ValType::ExternRef,
+        wasmparser::ValType::Ref(ty) => return Err(unsupported(&format!("type {ty}"))),
+    })
+}
+
+fn unsupported(what: &str) -> CompileError {
+    CompileError::Invalid { offset: 0, message: format!("{what} is not supported") }
+}

@@ -1,0 +1,155 @@
+//! The instruction set: Cranelift's settings, signatures, trap codes and symbols.
+
+use crate::{
+    error::CompileError,
+    options::{Arch, Target},
+};
+use cranelift_codegen::{
+    ir::{self, AbiParam, Signature, UserExternalName, UserFuncName, types},
+    isa::{self, CallConv, OwnedTargetIsa, TargetIsa},
+    settings::{self, Configurable},
+};
+use lithify_abi::{
+    cpu::CpuFeature,
+    libcall::Libcall,
+    trap::TrapCode,
+    types::{FuncType, ValType},
+    vmctx,
+};
+
+/// Settings of every compilation. They shape the code, so they are part of the image's options.
+const SETTINGS: &[(&str, &str)] = &[
+    ("opt_level", "speed"),
+    ("enable_nan_canonicalization", "true"),
+    ("preserve_frame_pointers", "true"),
+    ("unwind_info", "true"),
+    ("is_pic", "true"),
+    ("enable_probestack", "true"),
+    ("probestack_strategy", "inline"),
+    ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
+];
+
+/// Cranelift's code generator for `target`.
+pub fn isa(target: Target) -> Result<OwnedTargetIsa, CompileError> {
+    let error = |e: &dyn std::fmt::Display| CompileError::Options(format!("target: {e}"));
+    let mut flags = settings::builder();
+    for (name, value) in SETTINGS {
+        flags.set(name, value).map_err(|e| error(&e))?;
+    }
+    let probe = vmctx::STACK_PROBE.trailing_zeros().to_string();
+    flags.set("probestack_size_log2", &probe).map_err(|e| error(&e))?;
+    let triple: target_lexicon::Triple =
+        target.triple().parse().map_err(|e: target_lexicon::ParseError| error(&e))?;
+    let mut builder = isa::lookup(triple).map_err(|e| error(&e))?;
+    if target.arch == Arch::X86_64 {
+        for feature in CpuFeature::ALL.iter().filter(|f| target.features & f.bit() != 0) {
+            builder.enable(&format!("has_{}", feature.name())).map_err(|e| error(&e))?;
+        }
+    }
+    builder.finish(settings::Flags::new(flags)).map_err(|e| error(&e))
+}
+
+/// The CLIF type of a Wasm value.
+pub fn clif_type(ty: ValType) -> ir::Type {
+    match ty {
+        ValType::I32 => types::I32,
+        ValType::I64 | ValType::FuncRef | ValType::ExternRef => types::I64,
+        ValType::F32 => types::F32,
+        ValType::F64 => types::F64,
+        ValType::V128 => types::I8X16,
+    }
+}
+
+/// The signature of guest functions of type `ty`: the platform's C convention with `base` first,
+/// and at most one result.
+pub fn signature(isa: &dyn TargetIsa, ty: &FuncType) -> Signature {
+    signature_for(isa.default_call_conv(), ty)
+}
+
+/// The same for a convention that is known already.
+pub fn signature_for(call_conv: CallConv, ty: &FuncType) -> Signature {
+    let mut signature = Signature::new(call_conv);
+    signature.params.push(AbiParam::new(types::I64));
+    signature.params.extend(ty.params.iter().map(|ty| AbiParam::new(clif_type(*ty))));
+    signature.returns.extend(ty.results.first().map(|ty| AbiParam::new(clif_type(*ty))));
+    signature
+}
+
+/// Cranelift's code for one of ours. Those that its own operations raise are its reserved ones.
+pub fn trap_code(code: TrapCode) -> ir::TrapCode {
+    match code {
+        TrapCode::MemoryOutOfBounds => ir::TrapCode::HEAP_OUT_OF_BOUNDS,
+        TrapCode::IntegerOverflow => ir::TrapCode::INTEGER_OVERFLOW,
+        TrapCode::IntegerDivideByZero => ir::TrapCode::INTEGER_DIVISION_BY_ZERO,
+        TrapCode::BadConversionToInteger => ir::TrapCode::BAD_CONVERSION_TO_INTEGER,
+        TrapCode::StackOverflow => ir::TrapCode::STACK_OVERFLOW,
+        other => ir::TrapCode::unwrap_user(other as u8 + 1),
+    }
+}
+
+/// The inverse of [`trap_code`].
+pub fn from_trap_code(code: ir::TrapCode) -> TrapCode {
+    match code {
+        ir::TrapCode::HEAP_OUT_OF_BOUNDS => TrapCode::MemoryOutOfBounds,
+        ir::TrapCode::INTEGER_OVERFLOW => TrapCode::IntegerOverflow,
+        ir::TrapCode::INTEGER_DIVISION_BY_ZERO => TrapCode::IntegerDivideByZero,
+        ir::TrapCode::BAD_CONVERSION_TO_INTEGER => TrapCode::BadConversionToInteger,
+        ir::TrapCode::STACK_OVERFLOW => TrapCode::StackOverflow,
+        user => TrapCode::from_u8(user.as_raw().get() - 1).expect("only our codes are emitted"),
+    }
+}
+
+/// What compiled code can refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Symbol {
+    /// A function by its index; an import's is its stub.
+    Function(u32),
+    /// The stub of a libcall.
+    Libcall(Libcall),
+    /// The data of a read-only table.
+    Table(u32),
+    /// The descriptor.
+    Descriptor,
+    /// The start of the text.
+    Text,
+    /// The host function of import `.0`, which someone else defines.
+    Import(u32),
+    /// A function of the runtime, likewise.
+    Runtime(Libcall),
+}
+
+impl Symbol {
+    /// The name by which CLIF refers to it.
+    pub fn external_name(self) -> UserExternalName {
+        let (namespace, index) = match self {
+            Self::Function(index) => (0, index),
+            Self::Libcall(libcall) => (1, libcall as u32),
+            Self::Table(index) => (2, index),
+            Self::Descriptor => (3, 0),
+            Self::Text => (4, 0),
+            Self::Import(index) => (5, index),
+            Self::Runtime(libcall) => (6, libcall as u32),
+        };
+        UserExternalName::new(namespace, index)
+    }
+
+    /// The same as the name of a function under compilation.
+    pub fn user_name(self) -> UserFuncName {
+        UserFuncName::User(self.external_name())
+    }
+
+    /// The inverse of [`Symbol::external_name`].
+    pub fn from_external_name(name: &UserExternalName) -> Self {
+        let libcall = || Libcall::ALL[name.index as usize];
+        match name.namespace {
+            0 => Self::Function(name.index),
+            1 => Self::Libcall(libcall()),
+            2 => Self::Table(name.index),
+            3 => Self::Descriptor,
+            4 => Self::Text,
+            5 => Self::Import(name.index),
+            6 => Self::Runtime(libcall()),
+            other => unreachable!("namespace {other} is not ours"),
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Turns one function body into CLIF, validating it on the way.
+//!
+//! One operator is read, validated and translated at a time, so nothing unvalidated is ever
+//! translated and the operand types can be taken for granted. The match over operators is here;
+//! the work is in the families below `translate/`.
+//!
+//! Every guest function takes `base` first, which dominates all its blocks, and then the Wasm
+//! arguments. One result is returned in a register; the others go to the return area in the
+//! vmctx, from which the caller takes them before it does anything else.
+
+mod call;
+mod control;
+mod global;
+mod memory;
+mod numeric;
+mod table;
+
+use crate::{
+    error::CompileError,
+    layout::Layout,
+    module::{Body, Module},
+    target::{self, Symbol},
+};
+use control::Frame;
+use cranelift_codegen::{
+    ir::{
+        self, AliasRegion, AliasRegionData, Function, GlobalValue, InstBuilder, MemFlagsData,
+        SigRef, SourceLoc, Value,
+    },
+    isa::TargetIsa,
+};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use lithify_abi::types::{FuncType, ValType};
+use std::{borrow::Cow, collections::HashMap};
+use wasmparser::{FuncToValidate, FuncValidatorAllocations, Operator};
+
+type Result<T> = std::result::Result<T, CompileError>;
+
+/// Translates `body`, function `index` of `module`, into `func`. Returns the validator's
+/// allocations for the next function.
+pub fn translate(
+    module: &Module<'_>,
+    layout: &Layout,
+    isa: &dyn TargetIsa,
+    index: u32,
+    body: &Body<'_>,
+    allocations: FuncValidatorAllocations,
+    func: &mut Function,
+    context: &mut FunctionBuilderContext,
+) -> Result<FuncValidatorAllocations> {
+    let ty = module.function_type(index);
+    func.signature = target::signature(isa, ty);
+    func.name = Symbol::Function(index).user_name();
+    let builder = FunctionBuilder::new(func, context);
+    let mut translator = Translator {
+        module,
+        layout,
+        index,
+        offset: body.range.start,
+        builder,
+        base: Value::from_u32(0),
+        locals: vec![],
+        stack: vec![],
+        control: vec![],
+        reachable: true,
+        signatures: HashMap::new(),
+        functions: HashMap::new(),
+        symbols: HashMap::new(),
+        regions: HashMap::new(),
+    };
+    let allocations = translator.function(ty, body, allocations)?;
+    translator.builder.finalize(isa.frontend_config());
+    Ok(allocations)
+}
+
+/// One function under translation.
+pub(crate) struct Translator<'m, 'f> {
+    module: &'m Module<'m>,
+    layout: &'m Layout,
+    /// Function index.
+    index: u32,
+    /// Offset of the current operator in the file.
+    offset: usize,
+    builder: FunctionBuilder<'f>,
+    /// The hidden argument.
+    base: Value,
+    locals: Vec<Variable>,
+    /// The operand stack; what lies on it while `reachable` is false is meaningless.
+    stack: Vec<Value>,
+    control: Vec<Frame>,
+    reachable: bool,
+    signatures: HashMap<u32, SigRef>,
+    functions: HashMap<Symbol, ir::FuncRef>,
+    symbols: HashMap<(Symbol, i64), GlobalValue>,
+    regions: HashMap<u32, AliasRegion>,
+}
+
+/// Disjoint kinds of memory, for alias analysis. Globals follow after `GLOBAL`.
+mod region {
+    pub const HEAP: u32 = 0;
+    pub const TABLE: u32 = 1;
+    pub const VMCTX: u32 = 2;
+    pub const GLOBAL: u32 = 3;
+}
+
+impl Translator<'_, '_> {
+    fn function(
+        &mut self,
+        ty: &FuncType,
+        body: &Body<'_>,
+        allocations: FuncValidatorAllocations,
+    ) -> Result<FuncValidatorAllocations> {
+        let FuncToValidate { resources, index, ty: ty_index, features } = &body.validator;
+        let validator = FuncToValidate {
+            resources: resources.clone(),
+            index: *index,
+            ty: *ty_index,
+            features: *features,
+        };
+        let mut validator = validator.into_validator(allocations);
+        let entry = self.builder.create_block();
+        self.builder.append_block_params_for_function_params(entry);
+        self.builder.switch_to_block(entry);
+        self.builder.seal_block(entry);
+        self.base = self.builder.block_params(entry)[0];
+        for (i, param) in ty.params.iter().enumerate() {
+            let value = self.builder.block_params(entry)[i + 1];
+            self.declare_local(*param, value);
+        }
+        let mut reader = body.body.get_binary_reader();
+        validator.read_locals(&mut reader)?;
+        self.declare_locals(ty.params.len() as u32, &validator);
+        self.push_function_frame(ty);
+
+        let mut operators = wasmparser::OperatorsReader::new(reader);
+        while !operators.eof() {
+            let (operator, offset) = operators.read_with_offset()?;
+            self.offset = offset;
+            validator.op(offset, &operator)?;
+            self.builder.set_srcloc(SourceLoc::new(offset as u32));
+            self.operator(&operator)?;
+        }
+        operators.finish()?;
+        Ok(validator.into_allocations())
+    }
+
+    fn declare_locals(
+        &mut self,
+        params: u32,
+        validator: &wasmparser::FuncValidator<wasmparser::ValidatorResources>,
+    ) {
+        let mut zeros: HashMap<ValType, Value> = HashMap::new();
+        for local in params..validator.len_locals() {
+            let ty = validator.get_local_type(local).expect("the index is below the count");
+            let ty = crate::parse::val_type(ty).expect("the validator's features admit it");
+            let zero = match zeros.get(&ty) {
+                Some(zero) => *zero,
+                None => {
+                    let zero = self.zero(ty);
+                    zeros.insert(ty, zero);
+                    zero
+                }
+            };
+            self.declare_local(ty, zero);
+        }
+    }
+
+    fn declare_local(&mut self, ty: ValType, value: Value) {
+        let variable = self.builder.declare_var(target::clif_type(ty));
+        self.builder.def_var(variable, value);
+        self.locals.push(variable);
+    }
+
+    fn zero(&mut self, ty: ValType) -> Value {
+        match ty {
+            ValType::I32 => self.builder.ins().iconst(ir::types::I32, 0),
+            ValType::I64 | ValType::FuncRef | ValType::ExternRef => {
+                self.builder.ins().iconst(ir::types::I64, 0)
+            }
+            ValType::F32 => self.builder.ins().f32const(0.0),
+            ValType::F64 => self.builder.ins().f64const(0.0),
+            ValType::V128 => {
+                let zero = self.builder.func.dfg.constants.insert(vec![0; 16].into());
+                self.builder.ins().vconst(ir::types::I8X16, zero)
+            }
+        }
+    }
+
+    /// The operator match.
+    fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {
+        if !self.reachable {
+            self.unreachable_operator(operator);
+            return Ok(());
+        }
+        match *operator {
+            Operator::Nop => {}
+            Operator::Unreachable => self.unreachable(),
+            Operator::Block { blockty } => self.block(blockty),
+            Operator::Loop { blockty } => self.loop_(blockty),
+            Operator::If { blockty } => self.if_(blockty),
+            Operator::Else => self.else_(),
+            Operator::End => self.end(),
+            Operator::Br { relative_depth } => self.br(relative_depth),
+            Operator::BrIf { relative_depth } => self.br_if(relative_depth),
+            Operator::BrTable { ref targets } => self.br_table(targets)?,
+            Operator::Return => self.return_(),
+
+            Operator::Call { function_index } => self.call(function_index),
+            Operator::CallIndirect { type_index, table_index } => {
+                self.call_indirect(type_index, table_index);
+            }
+
+            Operator::Drop => {
+                self.pop();
+            }
+            Operator::Select | Operator::TypedSelect { .. } => {
+                let [a, b, condition] = self.pop_n();
+                let value = self.builder.ins().select(condition, a, b);
+                self.push(value);
+            }
+
+            Operator::LocalGet { local_index } => {
+                let value = self.builder.use_var(self.locals[local_index as usize]);
+                self.push(value);
+            }
+            Operator::LocalSet { local_index } => {
+                let value = self.pop();
+                self.builder.def_var(self.locals[local_index as usize], value);
+            }
+            Operator::LocalTee { local_index } => {
+                let value = self.peek();
+                self.builder.def_var(self.locals[local_index as usize], value);
+            }
+            Operator::GlobalGet { global_index } => self.global_get(global_index),
+            Operator::GlobalSet { global_index } => self.global_set(global_index),
+
+            Operator::TableGet { table } => self.table_get(table),
+            Operator::TableSet { table } => self.table_set(table),
+            Operator::TableSize { table } => self.table_size(table),
+            Operator::TableGrow { table } => self.table_grow(table),
+            Operator::TableFill { table } => self.table_fill(table),
+            Operator::TableCopy { dst_table, src_table } => self.table_copy(dst_table, src_table),
+            Operator::TableInit { elem_index, table } => self.table_init(elem_index, table),
+            Operator::ElemDrop { elem_index } => self.elem_drop(elem_index),
+            Operator::RefNull { .. } => {
+                let null = self.builder.ins().iconst(ir::types::I64, 0);
+                self.push(null);
+            }
+            Operator::RefIsNull => {
+                let reference = self.pop();
+                self.is_zero(reference);
+            }
+            Operator::RefFunc { function_index } => self.ref_func(function_index),
+
+            _ => {
+                let known = self.memory_operator(operator) || self.numeric_operator(operator);
+                if !known {
+                    return Err(self.unsupported(operator));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn unsupported(&self, operator: &Operator<'_>) -> CompileError {
+        let text = format!("{operator:?}");
+        let name = text.split([' ', '{']).next().unwrap_or_default();
+        CompileError::Unsupported {
+            func: self.index,
+            offset: self.offset as u64,
+            feature: format!("operator {name}"),
+        }
+    }
+
+    fn push(&mut self, value: Value) {
+        self.stack.push(value);
+    }
+
+    fn pop(&mut self) -> Value {
+        self.stack.pop().expect("the validator knows the stack")
+    }
+
+    fn peek(&self) -> Value {
+        *self.stack.last().expect("the validator knows the stack")
+    }
+
+    fn pop_n<const N: usize>(&mut self) -> [Value; N] {
+        let at = self.stack.len() - N;
+        let values = self.stack[at..].try_into().expect("N values");
+        self.stack.truncate(at);
+        values
+    }
+
+    /// Flags for memory that only compiled code and the runtime can name.
+    fn trusted(&mut self, region: u32, description: &'static str) -> MemFlagsData {
+        let region = self.region(region, description);
+        MemFlagsData::trusted().with_alias_region(Some(region))
+    }
+
+    fn region(&mut self, user_id: u32, description: &'static str) -> AliasRegion {
+        let regions = &mut self.builder.func.dfg.alias_regions;
+        *self.regions.entry(user_id).or_insert_with(|| {
+            regions.insert(AliasRegionData { user_id, description: Cow::Borrowed(description) })
+        })
+    }
+
+    /// The address of `symbol` plus `offset`.
+    fn symbol_address(&mut self, symbol: Symbol, offset: i64) -> Value {
+        let builder = &mut self.builder;
+        let global = *self.symbols.entry((symbol, offset)).or_insert_with(|| {
+            let name = builder.func.declare_imported_user_function(symbol.external_name());
+            builder.create_global_value(ir::GlobalValueData::Symbol {
+                name: ir::ExternalName::user(name),
+                offset: offset.into(),
+                colocated: true,
+                tls: false,
+            })
+        });
+        self.builder.ins().symbol_value(ir::types::I64, global)
+    }
+}

@@ -1,0 +1,167 @@
+//! Calls, direct and through tables, and calls of the runtime.
+
+use super::{Translator, region};
+use crate::{
+    layout::TablePlace,
+    target::{self, Symbol},
+};
+use cranelift_codegen::ir::{
+    self, ExtFuncData, FuncRef, Inst, InstBuilder, SigRef, Value, condcodes::IntCC, types,
+};
+use lithify_abi::{descriptor, libcall::Libcall, trap::TrapCode, vmctx};
+
+impl Translator<'_, '_> {
+    fn signature(&mut self, ty: u32) -> SigRef {
+        let (module, builder) = (self.module, &mut self.builder);
+        *self.signatures.entry(ty).or_insert_with(|| {
+            let call_conv = builder.func.signature.call_conv;
+            let signature = target::signature_for(call_conv, &module.types[ty as usize]);
+            builder.import_signature(signature)
+        })
+    }
+
+    fn function_ref(&mut self, symbol: Symbol, signature: SigRef) -> FuncRef {
+        let builder = &mut self.builder;
+        *self.functions.entry(symbol).or_insert_with(|| {
+            let name = builder.func.declare_imported_user_function(symbol.external_name());
+            builder.import_function(ExtFuncData {
+                name: ir::ExternalName::user(name),
+                signature,
+                colocated: true,
+                patchable: false,
+            })
+        })
+    }
+
+    pub(super) fn call(&mut self, index: u32) {
+        let ty = self.module.functions[index as usize];
+        let arguments = self.call_arguments(ty);
+        self.call_function(index, ty, &arguments);
+    }
+
+    fn call_function(&mut self, index: u32, ty: u32, arguments: &[Value]) {
+        let signature = self.signature(ty);
+        let function = self.function_ref(Symbol::Function(index), signature);
+        let call = self.builder.ins().call(function, arguments);
+        self.push_results(call, ty);
+    }
+
+    /// Pops the arguments of type `ty` and puts `base` before them.
+    fn call_arguments(&mut self, ty: u32) -> Vec<Value> {
+        let count = self.module.types[ty as usize].params.len();
+        let at = self.stack.len() - count;
+        let mut arguments = Vec::with_capacity(count + 1);
+        arguments.push(self.base);
+        arguments.extend(self.stack.drain(at..));
+        arguments
+    }
+
+    fn push_results(&mut self, call: Inst, ty: u32) {
+        let results = &self.module.types[ty as usize].results;
+        if results.is_empty() {
+            return;
+        }
+        let first = self.builder.inst_results(call)[0];
+        self.push(first);
+        for (i, result) in results.iter().skip(1).enumerate() {
+            let flags = self.trusted(region::VMCTX, "vmctx");
+            let offset = self.layout.return_area + (i as u32 * vmctx::VALUE_SLOT) as i32;
+            let ty = target::clif_type(*result);
+            let value = self.builder.ins().load(ty, flags, self.base, offset);
+            self.push(value);
+        }
+    }
+
+    pub(super) fn call_indirect(&mut self, type_index: u32, table: u32) {
+        let ty = self.module.type_index[type_index as usize];
+        let index = self.pop();
+        let arguments = self.call_arguments(ty);
+        match &self.layout.tables[table as usize] {
+            TablePlace::ReadOnly(functions) => {
+                if let Some(function) = self.constant_callee(index, ty, functions) {
+                    return self.call_function(function, ty, &arguments);
+                }
+                let len = functions.len() as i64;
+                let bound = self.builder.ins().iconst(types::I32, len);
+                let index = self.checked_index(index, bound, TrapCode::UndefinedElement);
+                let entries = self.symbol_address(Symbol::Table(table), 0);
+                let offset = self.builder.ins().ishl_imm_u(index, 3);
+                let entry = self.builder.ins().iadd(entries, offset);
+                self.call_entry(entry, ty, &arguments);
+            }
+            TablePlace::Mutable(_) => {
+                let element = self.table_element(table, index, TrapCode::UndefinedElement);
+                let flags = self.trusted(region::TABLE, "tables");
+                let entry = self.builder.ins().load(types::I64, flags, element, 0);
+                let null = self.builder.ins().icmp_imm_u(IntCC::Equal, entry, 0);
+                self.trap_if(null, TrapCode::UninitializedElement);
+                self.call_entry(entry, ty, &arguments);
+            }
+        }
+    }
+
+    /// The function that a call through a constant index reaches, when its type fits.
+    fn constant_callee(&self, index: Value, ty: u32, functions: &[Option<u32>]) -> Option<u32> {
+        let dfg = &self.builder.func.dfg;
+        let inst = dfg.value_def(index).inst()?;
+        let ir::InstructionData::UnaryImm { opcode: ir::Opcode::Iconst, imm } = dfg.insts[inst]
+        else {
+            return None;
+        };
+        let function = (*functions.get(imm.bits() as u32 as usize)?)?;
+        (self.module.functions[function as usize] == ty).then_some(function)
+    }
+
+    /// Traps with `code` unless `index < bound`, both i32. Returns the index as i64, which is 0
+    /// where the processor speculates past the check.
+    pub(super) fn checked_index(&mut self, index: Value, bound: Value, code: TrapCode) -> Value {
+        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, bound);
+        self.trap_if(outside, code);
+        let index = self.builder.ins().uextend(types::I64, index);
+        let zero = self.builder.ins().iconst(types::I64, 0);
+        self.builder.ins().select_spectre_guard(outside, zero, index)
+    }
+
+    /// Calls through a (code offset, type) pair after checking the type.
+    fn call_entry(&mut self, entry: Value, ty: u32, arguments: &[Value]) {
+        let flags = self.trusted(region::TABLE, "tables").with_readonly().with_can_move();
+        let actual = self.builder.ins().load(types::I32, flags, entry, 4);
+        let fits = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, i64::from(ty));
+        let mismatch = self.builder.create_block();
+        let next = self.builder.create_block();
+        self.builder.ins().brif(fits, next, &[], mismatch, &[]);
+        self.builder.seal_block(mismatch);
+        self.builder.seal_block(next);
+        self.builder.set_cold_block(mismatch);
+        self.builder.switch_to_block(mismatch);
+        let none = i64::from(descriptor::NONE);
+        let null = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, none);
+        self.trap_if(null, TrapCode::UninitializedElement);
+        self.builder.ins().trap(target::trap_code(TrapCode::BadSignature));
+        self.builder.switch_to_block(next);
+
+        let code = self.builder.ins().load(types::I32, flags, entry, 0);
+        let code = self.builder.ins().uextend(types::I64, code);
+        let text = self.symbol_address(Symbol::Text, 0);
+        let callee = self.builder.ins().iadd(text, code);
+        let signature = self.signature(ty);
+        let call = self.builder.ins().call_indirect(signature, callee, arguments);
+        self.push_results(call, ty);
+    }
+
+    /// Calls the runtime with `arguments` after `base`; its result, if it has one.
+    pub(super) fn libcall(&mut self, libcall: Libcall, arguments: &[Value]) -> Option<Value> {
+        let call_conv = self.builder.func.signature.call_conv;
+        let signature = target::signature_for(call_conv, &libcall.ty());
+        let signature = self.builder.import_signature(signature);
+        let function = self.function_ref(Symbol::Libcall(libcall), signature);
+        let all: Vec<Value> = [self.base].iter().chain(arguments).copied().collect();
+        let call = self.builder.ins().call(function, &all);
+        self.builder.inst_results(call).first().copied()
+    }
+
+    /// An i32 constant, as an argument of the runtime.
+    pub(super) fn immediate(&mut self, value: u32) -> Value {
+        self.builder.ins().iconst(types::I32, i64::from(value))
+    }
+}

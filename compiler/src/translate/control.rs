@@ -1,0 +1,300 @@
+//! Blocks, branches and returns.
+
+use super::{Translator, region};
+use crate::{error::CompileError, target};
+use cranelift_codegen::ir::{
+    self, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, TrapCode, Value,
+};
+use lithify_abi::{trap, types::FuncType, vmctx};
+use wasmparser::{BlockType, BrTable, Operator};
+
+/// One entry of the control stack.
+pub(super) struct Frame {
+    kind: Kind,
+    /// Where a branch to this frame goes.
+    target: Block,
+    /// Where the code after `end` is; for a loop it differs from `target`.
+    next: Block,
+    /// Values that a branch to this frame carries.
+    branch_arity: usize,
+    /// Values that `end` leaves.
+    results: usize,
+    /// Height of the operand stack below the frame's parameters.
+    height: usize,
+    /// Whether `next` has been jumped to.
+    next_used: bool,
+}
+
+enum Kind {
+    /// `block`, or the function itself.
+    Block,
+    Loop,
+    /// `if` whose `else` has not come yet: where its code goes, and the parameters it starts with.
+    If {
+        otherwise: Block,
+        params: Vec<Value>,
+    },
+    /// The part after `else`.
+    Else,
+    /// Opened in unreachable code: nothing of it is translated.
+    Dead,
+}
+
+impl Translator<'_, '_> {
+    pub(super) fn push_function_frame(&mut self, ty: &FuncType) {
+        let next = self.builder.create_block();
+        for result in &ty.results {
+            self.builder.append_block_param(next, target::clif_type(*result));
+        }
+        let results = ty.results.len();
+        self.control.push(Frame {
+            kind: Kind::Block,
+            target: next,
+            next,
+            branch_arity: results,
+            results,
+            height: 0,
+            next_used: false,
+        });
+    }
+
+    /// Follows the nesting through code that cannot run.
+    pub(super) fn unreachable_operator(&mut self, operator: &Operator<'_>) {
+        match operator {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                let nowhere = Block::from_u32(0);
+                self.control.push(Frame {
+                    kind: Kind::Dead,
+                    target: nowhere,
+                    next: nowhere,
+                    branch_arity: 0,
+                    results: 0,
+                    height: 0,
+                    next_used: false,
+                });
+            }
+            Operator::Else => self.else_(),
+            Operator::End => self.end(),
+            _ => {}
+        }
+    }
+
+    pub(super) fn unreachable(&mut self) {
+        self.builder.ins().trap(target::trap_code(trap::TrapCode::Unreachable));
+        self.reachable = false;
+    }
+
+    fn block_type(&self, ty: BlockType) -> FuncType {
+        match ty {
+            BlockType::Empty => FuncType::default(),
+            BlockType::Type(ty) => {
+                let ty = crate::parse::val_type(ty).expect("the validator's features admit it");
+                FuncType::new(&[], &[ty])
+            }
+            BlockType::FuncType(index) => {
+                let index = self.module.type_index[index as usize];
+                self.module.types[index as usize].clone()
+            }
+        }
+    }
+
+    fn block_with(&mut self, types: &[lithify_abi::types::ValType]) -> Block {
+        let block = self.builder.create_block();
+        for ty in types {
+            self.builder.append_block_param(block, target::clif_type(*ty));
+        }
+        block
+    }
+
+    pub(super) fn block(&mut self, ty: BlockType) {
+        let ty = self.block_type(ty);
+        let next = self.block_with(&ty.results);
+        self.control.push(Frame {
+            kind: Kind::Block,
+            target: next,
+            next,
+            branch_arity: ty.results.len(),
+            results: ty.results.len(),
+            height: self.stack.len() - ty.params.len(),
+            next_used: false,
+        });
+    }
+
+    pub(super) fn loop_(&mut self, ty: BlockType) {
+        let ty = self.block_type(ty);
+        let header = self.block_with(&ty.params);
+        let next = self.block_with(&ty.results);
+        let height = self.stack.len() - ty.params.len();
+        self.jump(header, ty.params.len());
+        self.stack.truncate(height);
+        self.control.push(Frame {
+            kind: Kind::Loop,
+            target: header,
+            next,
+            branch_arity: ty.params.len(),
+            results: ty.results.len(),
+            height,
+            next_used: false,
+        });
+        self.builder.switch_to_block(header);
+        self.stack.extend_from_slice(self.builder.block_params(header));
+    }
+
+    pub(super) fn if_(&mut self, ty: BlockType) {
+        let condition = self.pop();
+        let ty = self.block_type(ty);
+        let next = self.block_with(&ty.results);
+        let then = self.builder.create_block();
+        let otherwise = self.builder.create_block();
+        self.builder.ins().brif(condition, then, &[], otherwise, &[]);
+        self.builder.seal_block(then);
+        self.builder.seal_block(otherwise);
+        self.builder.switch_to_block(then);
+        let height = self.stack.len() - ty.params.len();
+        let params = self.stack[height..].to_vec();
+        self.control.push(Frame {
+            kind: Kind::If { otherwise, params },
+            target: next,
+            next,
+            branch_arity: ty.results.len(),
+            results: ty.results.len(),
+            height,
+            next_used: false,
+        });
+    }
+
+    pub(super) fn else_(&mut self) {
+        let frame = self.control.last_mut().expect("the validator knows the nesting");
+        let Kind::If { otherwise, params } = &mut frame.kind else {
+            return; // of a dead frame
+        };
+        let (otherwise, params) = (*otherwise, std::mem::take(params));
+        frame.kind = Kind::Else;
+        let (next, results, height) = (frame.next, frame.results, frame.height);
+        if self.reachable {
+            frame.next_used = true;
+            self.jump(next, results);
+        }
+        self.stack.truncate(height);
+        self.stack.extend(params);
+        self.builder.switch_to_block(otherwise);
+        self.reachable = true;
+    }
+
+    pub(super) fn end(&mut self) {
+        let mut frame = self.control.pop().expect("the validator knows the nesting");
+        if let Kind::Dead = frame.kind {
+            return;
+        }
+        if self.reachable {
+            self.jump(frame.next, frame.results);
+            frame.next_used = true;
+        }
+        match frame.kind {
+            Kind::If { otherwise, params } => {
+                self.stack.truncate(frame.height);
+                self.stack.extend(params);
+                self.builder.switch_to_block(otherwise);
+                self.jump(frame.next, frame.results);
+                frame.next_used = true;
+            }
+            Kind::Loop => self.builder.seal_block(frame.target),
+            Kind::Block | Kind::Else | Kind::Dead => {}
+        }
+        self.builder.seal_block(frame.next);
+        self.stack.truncate(frame.height);
+        self.reachable = frame.next_used;
+        if !frame.next_used {
+            return;
+        }
+        self.builder.switch_to_block(frame.next);
+        self.stack.extend_from_slice(self.builder.block_params(frame.next));
+        if self.control.is_empty() {
+            self.return_();
+        }
+    }
+
+    /// The frame that `depth` names, marked as branched to.
+    fn branch_target(&mut self, depth: u32) -> (Block, usize) {
+        let at = self.control.len() - 1 - depth as usize;
+        let frame = &mut self.control[at];
+        frame.next_used |= frame.target == frame.next;
+        (frame.target, frame.branch_arity)
+    }
+
+    /// The top `count` operands as arguments of a branch; they stay on the stack.
+    fn arguments(&self, count: usize) -> Vec<BlockArg> {
+        self.stack[self.stack.len() - count..].iter().map(|v| BlockArg::Value(*v)).collect()
+    }
+
+    fn jump(&mut self, block: Block, arity: usize) {
+        let arguments = self.arguments(arity);
+        self.builder.ins().jump(block, &arguments);
+    }
+
+    pub(super) fn br(&mut self, depth: u32) {
+        let (target, arity) = self.branch_target(depth);
+        self.jump(target, arity);
+        self.reachable = false;
+    }
+
+    pub(super) fn br_if(&mut self, depth: u32) {
+        let condition = self.pop();
+        let (target, arity) = self.branch_target(depth);
+        let arguments = self.arguments(arity);
+        let next = self.builder.create_block();
+        self.builder.ins().brif(condition, target, &arguments, next, &[]);
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
+    }
+
+    pub(super) fn br_table(&mut self, table: &BrTable<'_>) -> Result<(), CompileError> {
+        let index = self.pop();
+        let mut calls = Vec::with_capacity(table.len() as usize);
+        for depth in table.targets() {
+            calls.push(self.block_call(depth?));
+        }
+        let default = self.block_call(table.default());
+        let data = JumpTableData::new(default, &calls);
+        let table = self.builder.create_jump_table(data);
+        self.builder.ins().br_table(index, table);
+        self.reachable = false;
+        Ok(())
+    }
+
+    fn block_call(&mut self, depth: u32) -> BlockCall {
+        let (target, arity) = self.branch_target(depth);
+        let arguments = self.arguments(arity);
+        BlockCall::new(target, arguments, &mut self.builder.func.dfg.value_lists)
+    }
+
+    /// Returns the top operands: the first in a register, the others in the return area.
+    pub(super) fn return_(&mut self) {
+        let count = self.module.function_type(self.index).results.len();
+        let results = self.stack[self.stack.len() - count..].to_vec();
+        if let Some((first, rest)) = results.split_first() {
+            let flags = self.trusted(region::VMCTX, "vmctx");
+            for (i, value) in rest.iter().enumerate() {
+                let offset = self.layout.return_area + (i as u32 * vmctx::VALUE_SLOT) as i32;
+                self.builder.ins().store(flags, *value, self.base, offset);
+            }
+            self.builder.ins().return_(&[*first]);
+        } else {
+            self.builder.ins().return_(&[]);
+        }
+        self.reachable = false;
+    }
+
+    /// Traps with `code` when `condition` is not zero.
+    pub(super) fn trap_if(&mut self, condition: Value, code: trap::TrapCode) {
+        let code: TrapCode = target::trap_code(code);
+        self.builder.ins().trapnz(condition, code);
+    }
+
+    /// Pushes whether `value` is zero, as an i32.
+    pub(super) fn is_zero(&mut self, value: Value) {
+        let zero = self.builder.ins().icmp_imm_u(ir::condcodes::IntCC::Equal, value, 0);
+        let zero = self.builder.ins().uextend(ir::types::I32, zero);
+        self.push(zero);
+    }
+}

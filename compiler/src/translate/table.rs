@@ -1,0 +1,94 @@
+//! Tables that the guest can change, and references to functions.
+
+use super::{Translator, region};
+use crate::{layout::TablePlace, metadata, target::Symbol};
+use cranelift_codegen::ir::{
+    InstBuilder, Value,
+    types::{I32, I64},
+};
+use lithify_abi::{libcall::Libcall, trap::TrapCode, vmctx::TableRecord};
+use std::mem::offset_of;
+
+impl Translator<'_, '_> {
+    /// Offset of the record of `table` from `base`. Operators that get here have marked the
+    /// table as touched, so it is not read-only.
+    fn table_slot(&self, table: u32) -> i32 {
+        match self.layout.tables[table as usize] {
+            TablePlace::Mutable(slot) => slot,
+            TablePlace::ReadOnly(_) => unreachable!("a touched table is mutable"),
+        }
+    }
+
+    fn table_len(&mut self, table: u32) -> Value {
+        let flags = self.trusted(region::VMCTX, "vmctx");
+        let offset = self.table_slot(table) + offset_of!(TableRecord, len) as i32;
+        self.builder.ins().load(I32, flags, self.base, offset)
+    }
+
+    /// The address of element `index`, or a trap with `code`.
+    pub(super) fn table_element(&mut self, table: u32, index: Value, code: TrapCode) -> Value {
+        let len = self.table_len(table);
+        let index = self.checked_index(index, len, code);
+        let flags = self.trusted(region::VMCTX, "vmctx");
+        let offset = self.table_slot(table) + offset_of!(TableRecord, elements) as i32;
+        let elements = self.builder.ins().load(I64, flags, self.base, offset);
+        let offset = self.builder.ins().ishl_imm_u(index, 3);
+        self.builder.ins().iadd(elements, offset)
+    }
+
+    pub(super) fn table_get(&mut self, table: u32) {
+        let index = self.pop();
+        let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
+        let flags = self.trusted(region::TABLE, "tables");
+        let value = self.builder.ins().load(I64, flags, element, 0);
+        self.push(value);
+    }
+
+    pub(super) fn table_set(&mut self, table: u32) {
+        let [index, value] = self.pop_n();
+        let element = self.table_element(table, index, TrapCode::TableOutOfBounds);
+        let flags = self.trusted(region::TABLE, "tables");
+        self.builder.ins().store(flags, value, element, 0);
+    }
+
+    pub(super) fn table_size(&mut self, table: u32) {
+        let len = self.table_len(table);
+        self.push(len);
+    }
+
+    pub(super) fn table_grow(&mut self, table: u32) {
+        let [value, delta] = self.pop_n();
+        let table = self.immediate(table);
+        let previous = self.libcall(Libcall::TableGrow, &[table, value, delta]);
+        self.push(previous.expect("table.grow has a result"));
+    }
+
+    pub(super) fn table_fill(&mut self, table: u32) {
+        let [destination, value, len] = self.pop_n();
+        let table = self.immediate(table);
+        self.libcall(Libcall::TableFill, &[table, destination, value, len]);
+    }
+
+    pub(super) fn table_copy(&mut self, to: u32, from: u32) {
+        let [destination, source, len] = self.pop_n();
+        let (to, from) = (self.immediate(to), self.immediate(from));
+        self.libcall(Libcall::TableCopy, &[to, from, destination, source, len]);
+    }
+
+    pub(super) fn table_init(&mut self, segment: u32, table: u32) {
+        let [destination, source, len] = self.pop_n();
+        let (table, segment) = (self.immediate(table), self.immediate(segment));
+        self.libcall(Libcall::TableInit, &[table, segment, destination, source, len]);
+    }
+
+    pub(super) fn elem_drop(&mut self, segment: u32) {
+        let segment = self.immediate(segment);
+        self.libcall(Libcall::ElemDrop, &[segment]);
+    }
+
+    pub(super) fn ref_func(&mut self, function: u32) {
+        let record = self.layout.record_of[&function];
+        let address = self.symbol_address(Symbol::Descriptor, metadata::func_record(record));
+        self.push(address);
+    }
+}
