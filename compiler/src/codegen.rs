@@ -8,8 +8,10 @@ use crate::{
     error::CompileError,
     layout::Layout,
     module::{ImportKind, Module},
-    options::Target,
-    parse, stub, target,
+    options::Options,
+    parse,
+    progress::Progress,
+    stub, target,
     target::Symbol,
     trampoline, translate,
 };
@@ -98,19 +100,19 @@ pub fn codegen(
     wasm: &[u8],
     module: &Module<'_>,
     layout: &Layout,
-    target: Target,
-    jobs: usize,
+    options: &Options,
     exits: bool,
+    progress: &dyn Progress,
 ) -> Result<Text> {
-    let isa = target::isa(target)?;
+    let isa = target::isa(options.target)?;
     let mut roles: Vec<Role> = (0..module.functions.len() as u32).map(Role::Function).collect();
     let mut pieces: Vec<Piece> = Vec::with_capacity(roles.len());
     for (position, import) in (0..).zip(&module.imports) {
         if let ImportKind::Function(_) = import.kind {
-            pieces.push(stub::stub(target.arch, Symbol::Import(position)));
+            pieces.push(stub::stub(options.target.arch, Symbol::Import(position)));
         }
     }
-    pieces.extend(functions(wasm, module, layout, &*isa, jobs)?);
+    pieces.extend(functions(wasm, module, layout, &*isa, options.jobs, progress)?);
     trampolines(module, layout, &*isa, exits, &mut roles, &mut pieces)?;
 
     let used: BTreeSet<Libcall> = (pieces.iter().flat_map(|piece| &piece.relocs))
@@ -121,7 +123,7 @@ pub fn codegen(
         .collect();
     for libcall in used {
         roles.push(Role::Libcall(libcall));
-        pieces.push(stub::stub(target.arch, Symbol::Runtime(libcall)));
+        pieces.push(stub::stub(options.target.arch, Symbol::Runtime(libcall)));
     }
     lay_out(roles, pieces, isa.function_alignment().preferred)
 }
@@ -133,6 +135,7 @@ fn functions(
     layout: &Layout,
     isa: &dyn TargetIsa,
     jobs: usize,
+    progress: &dyn Progress,
 ) -> Result<Vec<Piece>> {
     let mut order: Vec<usize> = (0..module.bodies.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(module.bodies[*i].range.len()));
@@ -144,6 +147,7 @@ fn functions(
         while let Some(i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             let piece = worker.function(module, layout, isa, *i);
             let failed = piece.is_err();
+            progress.function(module.bodies[*i].range.len(), order.len());
             *results[*i].lock().expect("a worker does not panic while it holds it") = Some(piece);
             if failed {
                 // Everyone stops; what was compiled before the first error is thrown away.

@@ -1,10 +1,16 @@
-//! WebAssembly to native code, ahead of time: `bytes -> module -> CLIF -> object -> image`.
+//! WebAssembly to native code, ahead of time.
+//!
+//! `bytes -> module -> CLIF -> object -> image`: [`compile`] is that list of calls. Each stage
+//! borrows what the earlier one made and never reaches back. The compiler knows no host: what a
+//! module imports is undefined in its output, for a loader or a linker to fill in.
 
 #![forbid(unsafe_code)]
 
 mod codegen;
+mod dump;
 mod error;
 mod image;
+mod inspect;
 mod layout;
 mod memory_image;
 mod metadata;
@@ -12,32 +18,66 @@ mod module;
 mod object;
 mod options;
 mod parse;
+mod progress;
 mod stub;
 mod target;
 mod trampoline;
 mod translate;
 
+pub use dump::{Dump, dump};
 pub use error::CompileError;
+pub use inspect::{ExportInfo, ExternInfo, ImportInfo, ModuleInfo, inspect};
 pub use options::{Arch, Options, Profile, Target};
+pub use progress::{Phase, Progress};
 
-/// Compiles `wasm` into a relocatable ELF object.
-pub fn compile_object(wasm: &[u8], options: &Options) -> Result<Vec<u8>, CompileError> {
-    let module = parse::parse(wasm, options)?;
-    let layout = layout::Layout::new(&module);
-    let text = codegen::codegen(wasm, &module, &layout, options.target, options.jobs, false)?;
-    let image = memory_image::MemoryImage::new(&module);
-    let metadata = metadata::metadata(&module, &layout, &text, &image, options);
-    object::object(&module, &layout, text, metadata, image, options.target)
+/// What to compile a module into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Emit {
+    /// An image: a shared ELF file that `lithify-runtime` maps and runs.
+    Image,
+    /// A relocatable ELF object for a native linker.
+    Object,
 }
 
-/// Compiles `wasm` into an image: a shared ELF file that `lithify-runtime` maps and runs.
-pub fn compile_image(wasm: &[u8], options: &Options) -> Result<Vec<u8>, CompileError> {
+/// Compiles `wasm`. The same module and options give the same bytes, whatever `jobs` is.
+///
+/// # Errors
+///
+/// Bytes that are no valid module, a module that the profile does not accept or that exceeds a
+/// limit; see [`CompileError`]. No input panics.
+pub fn compile(
+    wasm: &[u8],
+    emit: Emit,
+    options: &Options,
+    progress: &dyn Progress,
+) -> Result<Vec<u8>, CompileError> {
+    progress.phase(Phase::Parse);
     let module = parse::parse(wasm, options)?;
     let layout = layout::Layout::new(&module);
-    let text = codegen::codegen(wasm, &module, &layout, options.target, options.jobs, true)?;
-    let image = memory_image::MemoryImage::new(&module);
-    let metadata = metadata::metadata(&module, &layout, &text, &image, options);
-    let object = object::object(&module, &layout, text, metadata, image, options.target)?;
+
+    progress.phase(Phase::Codegen);
+    let exits = emit == Emit::Image;
+    let text = codegen::codegen(wasm, &module, &layout, options, exits, progress)?;
+
+    progress.phase(Phase::Object);
+    let memory = memory_image::MemoryImage::new(&module);
+    let metadata = metadata::metadata(&module, &layout, &text, &memory, options);
+    let object = object::object(&module, &layout, text, metadata, memory, options.target)?;
     drop(module);
+    if emit == Emit::Object {
+        return Ok(object);
+    }
+
+    progress.phase(Phase::Image);
     image::image(&object, options.target)
+}
+
+/// [`compile`] into an image, unwatched.
+pub fn compile_image(wasm: &[u8], options: &Options) -> Result<Vec<u8>, CompileError> {
+    compile(wasm, Emit::Image, options, &())
+}
+
+/// [`compile`] into an object, unwatched.
+pub fn compile_object(wasm: &[u8], options: &Options) -> Result<Vec<u8>, CompileError> {
+    compile(wasm, Emit::Object, options, &())
 }

@@ -1,0 +1,180 @@
+//! Turns functions into text for people: CLIF, or assembly with the Wasm operators between the
+//! instructions they became.
+
+use crate::{
+    error::CompileError,
+    layout::Layout,
+    module::{Body, Module},
+    options::{Arch, Options},
+    parse,
+    target::{self, Symbol},
+    translate,
+};
+use capstone::prelude::*;
+use cranelift_codegen::{Context, FinalizedRelocTarget, control::ControlPlane, ir::ExternalName};
+use cranelift_frontend::FunctionBuilderContext;
+use std::{collections::BTreeMap, fmt::Write};
+use wasmparser::FuncValidatorAllocations;
+
+type Result<T> = std::result::Result<T, CompileError>;
+
+/// What [`dump`] shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dump {
+    /// Cranelift's intermediate representation, before optimisation. `@1f3` before an
+    /// instruction is the offset of its operator in the Wasm file.
+    Clif,
+    /// Assembly. Addresses count from the function's start; references to other symbols are not
+    /// resolved yet and are named instead.
+    Asm,
+}
+
+/// Shows `function` of `wasm`, an index or a name of the name section or an export, or all
+/// functions without one.
+///
+/// # Errors
+///
+/// As [`compile`](crate::compile); and [`CompileError::Options`] when there is no such function.
+pub fn dump(wasm: &[u8], options: &Options, what: Dump, function: Option<&str>) -> Result<String> {
+    let module = parse::parse(wasm, options)?;
+    let layout = Layout::new(&module);
+    let isa = target::isa(options.target)?;
+    let selected = function.map(|name| find(&module, name)).transpose()?;
+    let mut out = String::new();
+    let mut context = Context::new();
+    let mut builder = FunctionBuilderContext::new();
+    let mut allocations = FuncValidatorAllocations::default();
+    for (index, body) in (module.imported_functions..).zip(&module.bodies) {
+        if selected.is_some_and(|selected| selected != index) {
+            continue;
+        }
+        allocations = translate::translate(
+            &module,
+            &layout,
+            &*isa,
+            index,
+            body,
+            allocations,
+            &mut context.func,
+            &mut builder,
+        )
+        .map_err(|e| parse::explain(wasm, module.profile, Some(index), e))?;
+        let (name, ty) = (module.function_name(index), module.function_type(index));
+        let (start, end) = (body.range.start, body.range.end);
+        let _ = writeln!(out, ";; function {index} {name}: {ty}, Wasm {start:#x}..{end:#x}");
+        match what {
+            Dump::Clif => {
+                let _ = writeln!(out, "{}", context.func.display());
+            }
+            Dump::Asm => {
+                assembly(&module, options.target.arch, &*isa, &mut context, body, &mut out)
+                    .map_err(|message| CompileError::Codegen { func: index, name, message })?
+            }
+        }
+        context.clear();
+    }
+    Ok(out)
+}
+
+fn find(module: &Module<'_>, name: &str) -> Result<u32> {
+    let exported = module.exports.iter().find_map(|export| match export.kind {
+        crate::module::ExportKind::Function(index) if export.name == name => Some(index),
+        _ => None,
+    });
+    let named = || module.names.iter().position(|n| *n == Some(name)).map(|i| i as u32);
+    let index = name.parse().ok().or(exported).or_else(named);
+    match index {
+        Some(index) if index < module.imported_functions => {
+            Err(CompileError::Options(format!("function {name} is imported: it has no body")))
+        }
+        Some(index) if (index as usize) < module.functions.len() => Ok(index),
+        _ => Err(CompileError::Options(format!(
+            "there is no function {name:?}; give an export, a name of the name section, or an \
+             index from {} to {}",
+            module.imported_functions,
+            module.functions.len().saturating_sub(1)
+        ))),
+    }
+}
+
+/// Writes the assembly of the function in `context`.
+fn assembly(
+    module: &Module<'_>,
+    arch: Arch,
+    isa: &dyn cranelift_codegen::isa::TargetIsa,
+    context: &mut Context,
+    body: &Body<'_>,
+    out: &mut String,
+) -> std::result::Result<(), String> {
+    context.compile(isa, &mut ControlPlane::default()).map_err(|e| format!("{:?}", e.inner))?;
+    let compiled = context.compiled_code().expect("just compiled");
+    let operators = operators(body).map_err(|e| e.to_string())?;
+    let locations: BTreeMap<u32, u32> = (compiled.buffer.get_srclocs_sorted().iter())
+        .filter(|location| !location.loc.is_default())
+        .map(|location| (location.start, location.loc.bits()))
+        .collect();
+    let references: BTreeMap<u32, String> = (compiled.buffer.relocs().iter())
+        .filter_map(|reloc| match &reloc.target {
+            FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
+                let name = &context.func.params.user_named_funcs()[*name];
+                let symbol = Symbol::from_external_name(name);
+                Some((reloc.offset, symbol_name(module, symbol)))
+            }
+            _ => None,
+        })
+        .collect();
+    let disassembler = disassembler(arch).map_err(|e| e.to_string())?;
+    let instructions =
+        disassembler.disasm_all(compiled.code_buffer(), 0).map_err(|e| e.to_string())?;
+    for instruction in instructions.iter() {
+        let start = instruction.address() as u32;
+        if let Some(offset) = locations.get(&start) {
+            let operator = operators.get(offset).map_or("", String::as_str);
+            let _ = writeln!(out, "    ;; @{offset:x} {operator}");
+        }
+        let end = start + instruction.len() as u32;
+        let reference = references.range(start..end).next();
+        let reference = reference.map_or(String::new(), |(_, name)| format!("  ; {name}"));
+        let (mnemonic, operands) = (instruction.mnemonic(), instruction.op_str());
+        let (mnemonic, operands) = (mnemonic.unwrap_or("?"), operands.unwrap_or_default());
+        let line = format!("{start:6x}: {mnemonic:<8} {operands}{reference}");
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    out.push('\n');
+    Ok(())
+}
+
+fn disassembler(arch: Arch) -> CsResult<Capstone> {
+    let mut disassembler = match arch {
+        Arch::X86_64 => Capstone::new().x86().mode(arch::x86::ArchMode::Mode64).build()?,
+        Arch::Aarch64 => Capstone::new().arm64().mode(arch::arm64::ArchMode::Arm).build()?,
+    };
+    // Jump tables lie in the code; they are shown as data.
+    disassembler.set_skipdata(true)?;
+    Ok(disassembler)
+}
+
+/// The operators of a body by their offset, as the text format writes them, nearly.
+fn operators(body: &Body<'_>) -> wasmparser::Result<BTreeMap<u32, String>> {
+    let mut reader = body.body.get_operators_reader()?;
+    let mut operators = BTreeMap::new();
+    while !reader.eof() {
+        let (operator, offset) = reader.read_with_offset()?;
+        operators.insert(offset as u32, format!("{operator:?}"));
+    }
+    Ok(operators)
+}
+
+fn symbol_name(module: &Module<'_>, symbol: Symbol) -> String {
+    match symbol {
+        Symbol::Function(index) if module.is_imported_function(index) => {
+            format!("import {index}")
+        }
+        Symbol::Function(index) => module.function_name(index),
+        Symbol::Libcall(libcall) | Symbol::Runtime(libcall) => libcall.symbol().into(),
+        Symbol::Table(index) => format!("table {index}"),
+        Symbol::Descriptor => "function records".into(),
+        Symbol::Text => "start of the text".into(),
+        Symbol::Import(position) => module.imports[position as usize].field.into(),
+    }
+}
