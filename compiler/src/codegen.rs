@@ -75,6 +75,8 @@ pub enum Role {
     Entry(u32),
     /// The exit trampoline of the import at this position.
     Exit(u32),
+    /// All that there is in a module without functions.
+    Nothing,
 }
 
 /// The machine code of a module, in its final order.
@@ -124,6 +126,11 @@ pub fn codegen(
     for libcall in used {
         roles.push(Role::Libcall(libcall));
         pieces.push(stub::stub(options.target.arch, Symbol::Runtime(libcall)));
+    }
+    if pieces.is_empty() {
+        // So that the text has an address.
+        roles.push(Role::Nothing);
+        pieces.push(Piece { code: vec![0; 4], ..Piece::default() });
     }
     lay_out(roles, pieces, isa.function_alignment().preferred)
 }

@@ -151,3 +151,32 @@ fn global(module: &Module<'_>, index: u32) -> ExternInfo {
     let global = &module.globals[index as usize];
     ExternInfo::Global(global.ty, global.mutable)
 }
+
+/// A function with a body.
+#[derive(Clone, Debug)]
+pub struct FunctionBody {
+    /// Function index.
+    pub index: u32,
+    /// Its name in the name section, or `wasm[INDEX]`.
+    pub name: String,
+    /// Length of its body, in bytes.
+    pub body_bytes: usize,
+}
+
+/// Lists the functions of `wasm`, in order.
+///
+/// # Errors
+///
+/// As [`inspect`]; bodies are not validated.
+pub fn functions(wasm: &[u8]) -> Result<Vec<FunctionBody>, CompileError> {
+    let options = Options { profile: Some(Profile::General), ..Options::default() };
+    let module = parse::parse(wasm, &options)?;
+    Ok((module.imported_functions..)
+        .zip(&module.bodies)
+        .map(|(index, body)| FunctionBody {
+            index,
+            name: module.function_name(index),
+            body_bytes: body.range.len(),
+        })
+        .collect())
+}

@@ -26,7 +26,9 @@ mod translate;
 
 pub use dump::{Dump, dump};
 pub use error::CompileError;
-pub use inspect::{ExportInfo, ExternInfo, ImportInfo, ModuleInfo, inspect};
+pub use inspect::{
+    ExportInfo, ExternInfo, FunctionBody, ImportInfo, ModuleInfo, functions, inspect,
+};
 pub use options::{Arch, Options, Profile, Target};
 pub use progress::{Phase, Progress};
 

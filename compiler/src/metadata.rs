@@ -193,7 +193,7 @@ impl Codes {
             match role {
                 Role::Entry(ty) => codes.entries.insert(*ty, *offset),
                 Role::Exit(import) => codes.exits.insert(*import, *offset),
-                Role::Function(_) | Role::Libcall(_) => None,
+                Role::Function(_) | Role::Libcall(_) | Role::Nothing => None,
             };
         }
         codes

@@ -241,6 +241,7 @@ fn piece_name(module: &Module<'_>, role: Role) -> String {
         Role::Libcall(libcall) => format!("stub[{}]", libcall.symbol()),
         Role::Entry(ty) => format!("entry[{}]", module.types[ty as usize]),
         Role::Exit(position) => format!("exit[{}]", import_name(position)),
+        Role::Nothing => "nothing".into(),
     }
 }
 

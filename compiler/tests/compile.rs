@@ -1,0 +1,86 @@
+//! What goes in and what comes out: determinism, refusals, ELF.
+
+use lithify_compiler::{
+    CompileError, Emit, Options, Profile, Target, compile, compile_image, compile_object, inspect,
+};
+
+/// A module with so many functions of different sizes.
+fn functions(count: usize) -> Vec<u8> {
+    let functions: String = (0..count)
+        .map(|i| {
+            let body = "(i32.add (local.get 0) (i32.const 1))".repeat(1);
+            let body = (0..i % 17).fold(body, |b, k| format!("(i32.mul {b} (i32.const {k}))"));
+            format!("(func $f{i} (param i32) (result i32) {body})")
+        })
+        .collect();
+    wat::parse_str(format!(
+        r#"(module (memory 2) (data (i32.const 70000) "hello") {functions} (export "f" (func $f3)))"#
+    ))
+    .unwrap()
+}
+
+#[test]
+fn output_does_not_depend_on_the_number_of_threads() {
+    let wasm = functions(60);
+    for target in [Target::default(), Target::aarch64()] {
+        for emit in [Emit::Image, Emit::Object] {
+            let with = |jobs| {
+                compile(&wasm, emit, &Options { target, jobs, ..Options::default() }, &()).unwrap()
+            };
+            let one = with(1);
+            assert!(one == with(2) && one == with(5) && one == with(1), "{target:?} {emit:?}");
+        }
+    }
+}
+
+#[test]
+fn profiles() {
+    let check = |source: &str, profile: Option<Profile>, expected: Result<Profile, &str>| {
+        let wasm = wat::parse_str(source).unwrap();
+        let options = Options { profile, ..Options::default() };
+        match (compile_image(&wasm, &options), expected) {
+            (Ok(_), Ok(profile)) => {
+                assert_eq!(inspect(&wasm, &options).unwrap().profile, profile, "{source}");
+            }
+            (Err(error), Err(part)) => {
+                let text = error.to_string();
+                assert!(text.contains(part), "{source}: {text}");
+                assert!(inspect(&wasm, &options).is_err() || !text.contains("offset"), "{source}");
+            }
+            (Ok(_), Err(part)) => panic!("{source}: compiled, but {part} was expected"),
+            (Err(error), Ok(_)) => panic!("{source}: {error}"),
+        }
+    };
+    let sign_extension =
+        r#"(module (import "env" "f" (func)) (func (result i32) (i32.extend8_s (i32.const 1))))"#;
+    check(sign_extension, None, Err("--profile general"));
+    check(sign_extension, None, Err("(function 1)"));
+    check(sign_extension, Some(Profile::General), Ok(Profile::General));
+    check(r#"(module (import "env" "memory" (memory 1)))"#, None, Ok(Profile::Runtime));
+    check(r#"(module (import "wasi" "f" (func)))"#, None, Ok(Profile::General));
+    check(
+        r#"(module (import "wasi" "f" (func)))"#,
+        Some(Profile::Runtime),
+        Err(r#"import from "wasi""#),
+    );
+    check("(module (func $f) (start $f))", Some(Profile::Runtime), Err("a start function"));
+    check("(module (func $f) (start $f))", None, Ok(Profile::General));
+}
+
+#[test]
+fn damaged_modules_are_refused_with_their_offset() {
+    let wasm = functions(4);
+    for len in 0..wasm.len() {
+        let error = compile_object(&wasm[..len], &Options::default());
+        // Between two sections a cut can leave a valid module.
+        if let Err(error) = error {
+            assert!(matches!(error, CompileError::Invalid { .. }), "{len}: {error}");
+        }
+    }
+    let mut flipped = wasm.clone();
+    for at in 8..flipped.len() {
+        flipped[at] ^= 0x55;
+        let _ = compile_object(&flipped, &Options { jobs: 1, ..Options::default() });
+        flipped[at] ^= 0x55;
+    }
+}
