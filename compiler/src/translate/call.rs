@@ -6,7 +6,8 @@ use crate::{
     target::{self, Symbol},
 };
 use cranelift_codegen::ir::{
-    self, ExtFuncData, FuncRef, Inst, InstBuilder, SigRef, Value, condcodes::IntCC, types,
+    self, ExtFuncData, FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Value, condcodes::IntCC,
+    types,
 };
 use lithify_abi::{descriptor, libcall::Libcall, trap::TrapCode, vmctx};
 
@@ -87,7 +88,9 @@ impl Translator<'_, '_> {
                 let entries = self.symbol_address(Symbol::Table(table), 0);
                 let offset = self.builder.ins().ishl_imm_u(index, 3);
                 let entry = self.builder.ins().iadd(entries, offset);
-                self.call_entry(entry, ty, &arguments);
+                // The address is good whatever the index, so the loads may move before the check.
+                let flags = self.trusted(region::TABLE, "tables").with_readonly().with_can_move();
+                self.call_entry(entry, ty, &arguments, flags);
             }
             TablePlace::Mutable(_) => {
                 let element = self.table_element(table, index, TrapCode::UndefinedElement);
@@ -95,7 +98,9 @@ impl Translator<'_, '_> {
                 let entry = self.builder.ins().load(types::I64, flags, element, 0);
                 let null = self.builder.ins().icmp_imm_u(IntCC::Equal, entry, 0);
                 self.trap_if(null, TrapCode::UninitializedElement);
-                self.call_entry(entry, ty, &arguments);
+                // Not `can_move`: before the check the address may be null.
+                let flags = self.trusted(region::TABLE, "tables").with_readonly();
+                self.call_entry(entry, ty, &arguments, flags);
             }
         }
     }
@@ -123,8 +128,7 @@ impl Translator<'_, '_> {
     }
 
     /// Calls through a (code offset, type) pair after checking the type.
-    fn call_entry(&mut self, entry: Value, ty: u32, arguments: &[Value]) {
-        let flags = self.trusted(region::TABLE, "tables").with_readonly().with_can_move();
+    fn call_entry(&mut self, entry: Value, ty: u32, arguments: &[Value], flags: MemFlagsData) {
         let actual = self.builder.ins().load(types::I32, flags, entry, 4);
         let fits = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, i64::from(ty));
         let mismatch = self.builder.create_block();
