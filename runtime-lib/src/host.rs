@@ -3,11 +3,22 @@
 //! A [`Guest`] is the calling instance as a host function sees it, on any engine: the same host
 //! functions drive Lithify, a JIT and an interpreter, so that a comparison measures the engines.
 
+mod caller;
+mod imports;
+
+pub use caller::Caller;
+pub(crate) use caller::touch;
+pub(crate) use imports::{Function, HostFunc};
+pub use imports::{Imports, UnresolvedImport};
+
 use std::fmt;
 
 /// The instance that called a host function: its memory, and nothing else.
 pub trait Guest {
     /// Linear memory at its current size.
+    ///
+    /// Parts of it may be write-protected until they are written. Ordinary writes do not notice,
+    /// but a system call that writes there fails with `EFAULT`: see [`Caller::touch`].
     fn memory(&mut self) -> &mut [u8];
 
     /// Grows linear memory by `delta` pages of 64 KiB. Returns the previous size in pages, or

@@ -1,5 +1,73 @@
 //! Loads images made by `lithify-compiler` and runs them.
+//!
+//! `image -> pool -> entry -> instance -> call`:
+//!
+//! ```no_run
+//! use lithify_runtime::{Image, Imports, InstanceOptions, MemoryPlan, Pool, Trust};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut imports = Imports::new();
+//! imports.trap_missing(true);
+//! let image = Image::open("runtime.so".as_ref(), &imports, Trust::Verify)?;
+//! let pool = Pool::new(&image, &InstanceOptions {
+//!     memory: MemoryPlan::Static { extra_pages: 2048 },
+//!     ..InstanceOptions::default()
+//! })?;
+//! let entry = pool.entry("Core_version").ok_or("no Core_version")?;
+//!
+//! // Each instance is fresh; making one costs less than a microsecond once its slot is warm.
+//! let mut instance = entry.instance()?;
+//! let mut slots = [0, 0];
+//! instance.call(entry.func(), &mut slots, &mut ())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything that a guest can do wrong ends in a [`Trap`]; everything that is wrong with a file
+//! in an [`ImageError`] that names the field. Memory is guarded by the hardware, so faults of
+//! guests arrive as signals: the library installs handlers for SIGSEGV, SIGBUS, SIGILL and
+//! SIGFPE when the first image is loaded and passes on what is not its own.
 
+mod activation;
+pub mod c_api;
+mod call;
+mod check;
+mod elf;
+mod error;
 pub mod host;
+mod hot;
+mod image;
+mod instance;
+mod libcalls;
+mod load;
+mod memory;
+mod metadata;
 #[cfg(feature = "polkadot")]
 pub mod polkadot;
+mod pool;
+mod records;
+mod registry;
+mod slot;
+mod sys;
+mod table;
+mod trap;
+mod value;
+
+pub use call::Func;
+pub use check::Trust;
+pub use error::{ImageError, InstanceError};
+pub use host::{Caller, Guest, HostError, Imports, UnresolvedImport};
+pub use image::Image;
+pub use instance::{CallError, Instance};
+pub use lithify_abi as abi;
+pub use lithify_abi::trap::TrapCode;
+pub use lithify_abi::types::{FuncType, ValType};
+pub use metadata::{ExportType, ExternType, FunctionInfo, ImportType, MemoryType, Metadata};
+pub use pool::{Entry, InstanceOptions, MemoryPlan, Pool};
+pub use trap::{Frame, Trap};
+pub use value::Value;
+
+/// The features of [`abi::cpu`] that this machine has, as bits.
+pub fn host_cpu_features() -> u64 {
+    sys::arch::cpu_features()
+}

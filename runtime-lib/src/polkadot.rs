@@ -1,1 +1,32 @@
-//! The host of Polkadot and Substrate chains.
+//! The Polkadot host: what a Polkadot or Substrate runtime imports, on the chain's own crates, and
+//! how such a runtime is called.
+//!
+//! ```text
+//! bytes --input--> code, wasm, State, Block
+//! State --session--> Session::execute(|| call(instance, context, entry, input)) --> output
+//!                                          `-- the guest calls --> HostFunction::call
+//! ```
+//!
+//! Neutral to the engine: an engine offers a [`RuntimeInstance`], gives each import the
+//! [`HostFunction`] of its name and type, and passes the [`CallContext`] of the running call
+//! through. Storage goes through the externalities that [`Session::execute`] sets for the thread.
+
+pub mod block;
+pub mod call;
+pub mod context;
+pub mod functions;
+pub mod input;
+mod json;
+pub mod native;
+mod shims;
+pub mod state;
+pub mod version;
+
+pub use block::{Block, BlockReport, execute_block};
+pub use call::{CallError, RuntimeInstance, call};
+pub use context::CallContext;
+pub use functions::{HostFunction, ImportError, functions, resolve};
+pub use input::{Form, Input, InputError, RuntimeInput};
+pub use sp_core::storage::StateVersion;
+pub use state::{Change, Session, State, VersionHook};
+pub use version::RuntimeVersion;

@@ -1,0 +1,6 @@
+//! Clocks and counters of this process, and the few things that only `unsafe` gives.
+
+pub mod cpu;
+pub mod rss;
+pub mod trusted;
+pub mod wall;

@@ -1,0 +1,76 @@
+//! What is measured, and in which unit.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! phases {
+    ($($(#[$meta:meta])* $name:ident = $text:literal, $unit:ident;)*) => {
+        /// A part of the way from the module to the output of a call.
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+        )]
+        pub enum Phase {
+            $($(#[$meta])* #[serde(rename = $text)] $name,)*
+        }
+
+        impl Phase {
+            /// All of them, in the order of a module's life.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// Its name in samples and reports.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+
+            /// The unit of its samples.
+            pub fn unit(self) -> Unit {
+                match self {
+                    $(Self::$name => Unit::$unit,)*
+                }
+            }
+        }
+    };
+}
+
+phases! {
+    /// From the module to an artifact: time on the clock.
+    Compile = "compile", Ns;
+    /// The same: CPU time of all threads.
+    CompileCpu = "compile-cpu", Ns;
+    /// Memory that a fresh process needed beyond what it had before it compiled.
+    CompilePeak = "compile-peak", Bytes;
+    /// Size of the artifact.
+    Artifact = "artifact", Bytes;
+    /// From the artifact's file to where instances can be made. An engine without artifacts
+    /// starts from the module, each time.
+    Load = "load", Ns;
+    /// From nothing of the engine to the first output, in a fresh process.
+    Cold = "cold", Ns;
+    /// Making a fresh instance.
+    Instantiate = "instantiate", Ns;
+    /// The call: input in, run, output out.
+    Call = "call", Ns;
+    /// The end of the instance.
+    Drop = "drop", Ns;
+    /// A fresh instance, a call, the end, without a look at the clock between.
+    Total = "total", Ns;
+    /// Time in host functions during a call, from calls of their own.
+    Host = "host", Ns;
+}
+
+/// Unit of samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Nanoseconds.
+    Ns,
+    /// Bytes.
+    Bytes,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

@@ -1,0 +1,223 @@
+//! Statistics: pure functions on slices.
+//!
+//! A process is the unit, its number the minimum of its samples: samples within a process are not
+//! independent, and on a shared machine nothing is as steady as the minimum. Global minima lie,
+//! so over processes the 25 % quantile counts, and a bootstrap over processes gives the interval.
+
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// The quantile over processes that stands for a row.
+pub const QUANTILE: f64 = 0.25;
+/// Fewer processes a side than this and an interval means nothing.
+pub const MIN_PROCESSES: usize = 12;
+/// Resamples of the bootstrap.
+const RESAMPLES: usize = 2000;
+
+/// The samples without the first fifth, which are slow: at least one, at most 20. A single sample
+/// stays.
+pub fn warm(samples: &[u64]) -> &[u64] {
+    match samples.len() {
+        0 | 1 => samples,
+        len => &samples[(len / 5).clamp(1, 20)..],
+    }
+}
+
+/// The number of a process: the minimum of its warm samples.
+pub fn process_number(samples: &[u64]) -> Option<u64> {
+    warm(samples).iter().copied().min()
+}
+
+/// The `q` quantile of `values`, interpolated between neighbours.
+pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    quantile_of_sorted(&sorted, q)
+}
+
+fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
+    let place = q * (sorted.len().checked_sub(1)? as f64);
+    let below = sorted[place.floor() as usize];
+    let above = sorted[place.ceil() as usize];
+    Some(below + (above - below) * place.fract())
+}
+
+/// A ratio of two rows with its 95 % interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ratio {
+    /// Quotient of the quantiles.
+    pub ratio: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Processes on the side that has fewer.
+    pub processes: usize,
+}
+
+/// `ours / theirs`, both one number a process.
+///
+/// `None` when a side has none, or one that is not positive.
+pub fn ratio(ours: &[f64], theirs: &[f64], seed: u64) -> Option<Ratio> {
+    let logs = |numbers: &[f64]| -> Option<Vec<f64>> {
+        numbers.iter().map(|n| (*n > 0.0).then(|| n.ln())).collect()
+    };
+    let (ours, theirs) = (logs(ours)?, logs(theirs)?);
+    let effect = quantile(&ours, QUANTILE)? - quantile(&theirs, QUANTILE)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut effects: Vec<f64> = (0..RESAMPLES)
+        .filter_map(|_| Some(resampled(&ours, &mut rng)? - resampled(&theirs, &mut rng)?))
+        .collect();
+    effects.sort_by(f64::total_cmp);
+    Some(Ratio {
+        ratio: effect.exp(),
+        low: quantile_of_sorted(&effects, 0.025)?.exp(),
+        high: quantile_of_sorted(&effects, 0.975)?.exp(),
+        processes: ours.len().min(theirs.len()),
+    })
+}
+
+/// The quantile of as many values drawn with replacement.
+fn resampled(values: &[f64], rng: &mut ChaCha8Rng) -> Option<f64> {
+    let drawn: Vec<f64> =
+        values.iter().map(|_| values[rng.random_range(0..values.len())]).collect();
+    quantile(&drawn, QUANTILE)
+}
+
+/// What a ratio says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Less time.
+    Faster,
+    /// More time.
+    Slower,
+    /// The interval lies inside the floor.
+    Same,
+    /// Too few processes, or too wide an interval.
+    CannotTell,
+}
+
+impl Ratio {
+    /// The verdict, given the largest effect that layout alone can have (as 0.03 for 3 %).
+    pub fn verdict(&self, floor: f64) -> Verdict {
+        let band = 1.0 / (1.0 + floor)..=1.0 + floor;
+        match self {
+            _ if self.processes < MIN_PROCESSES => Verdict::CannotTell,
+            _ if band.contains(&self.low) && band.contains(&self.high) => Verdict::Same,
+            _ if self.high < 1.0 && self.ratio < *band.start() => Verdict::Faster,
+            _ if self.low > 1.0 && self.ratio > *band.end() => Verdict::Slower,
+            _ => Verdict::CannotTell,
+        }
+    }
+}
+
+/// The effect that relinking alone can have on a call of `ns`.
+pub fn floor(ns: f64) -> f64 {
+    if ns < 20_000.0 { 0.03 } else { 0.015 }
+}
+
+/// The items in a random order.
+pub fn permuted<T: Clone>(items: &[T], rng: &mut ChaCha8Rng) -> Vec<T> {
+    let mut items = items.to_vec();
+    items.shuffle(rng);
+    items
+}
+
+/// The order of a run: `rounds` times through all rows, each time in every row a block of all its
+/// sides in random order. A side that is dear has an `every` above 1: it is in every such block
+/// only. The result is pairs of (row, side) by index.
+pub fn order(rows: usize, every: &[u32], rounds: u32, seed: u64) -> Vec<(usize, usize)> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut order = Vec::new();
+    for round in 0..rounds {
+        for row in 0..rows {
+            let block: Vec<usize> =
+                (0..every.len()).filter(|side| round % every[*side].max(1) == 0).collect();
+            order.extend(permuted(&block, &mut rng).into_iter().map(|side| (row, side)));
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warm_drops_a_fifth_between_1_and_20() {
+        let samples: Vec<u64> = (0..200).collect();
+        let left = |len: usize| warm(&samples[..len]).len();
+        assert_eq!([0, 1, 2, 4, 5, 10, 100, 200].map(left), [0, 1, 1, 3, 4, 8, 80, 180]);
+        assert_eq!(process_number(&[1, 9, 7, 8, 9]), Some(7));
+        assert_eq!(process_number(&[]), None);
+    }
+
+    #[test]
+    fn quantile_interpolates() {
+        let values = [4.0, 1.0, 3.0, 2.0];
+        assert_eq!(quantile(&values, 0.0), Some(1.0));
+        assert_eq!(quantile(&values, 0.25), Some(1.75));
+        assert_eq!(quantile(&values, 0.5), Some(2.5));
+        assert_eq!(quantile(&values, 1.0), Some(4.0));
+        assert_eq!(quantile(&[], 0.5), None);
+    }
+
+    /// `count` numbers around `middle`, with the long tail upwards that busy machines make.
+    fn row(middle: f64, count: usize, seed: u64) -> Vec<f64> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        (0..count)
+            .map(|_| {
+                let slow = if rng.random_range(0..3) == 0 { rng.random_range(0.0..0.5) } else { 0.0 };
+                middle * (1.0 + rng.random_range(0.0..0.02) + slow)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn ratio_finds_a_planted_effect() {
+        let found = ratio(&row(80.0, 60, 1), &row(100.0, 60, 2), 3).expect("both sides");
+        assert!(found.low < 0.8 && 0.8 < found.high, "{found:?}");
+        assert!(found.high - found.low < 0.03, "{found:?}");
+        assert_eq!(found.verdict(0.03), Verdict::Faster);
+        assert_eq!(Some(found), ratio(&row(80.0, 60, 1), &row(100.0, 60, 2), 3), "not seeded");
+    }
+
+    #[test]
+    fn equal_sides_are_the_same_or_unknown() {
+        for seed in 0..10 {
+            let found =
+                ratio(&row(50.0, 60, 2 * seed), &row(50.0, 60, 2 * seed + 1), 0).expect("sides");
+            let verdict = found.verdict(0.015);
+            assert!(
+                matches!(verdict, Verdict::Same | Verdict::CannotTell),
+                "{seed}: {found:?} {verdict:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn few_processes_cannot_tell() {
+        let found = ratio(&row(10.0, 5, 1), &row(100.0, 60, 2), 3).expect("both sides");
+        assert_eq!(found.verdict(0.03), Verdict::CannotTell);
+        assert_eq!(ratio(&[], &[1.0], 0), None);
+        assert_eq!(ratio(&[0.0], &[1.0], 0), None);
+    }
+
+    #[test]
+    fn order_is_permuted_blocks_with_rows_round_robin() {
+        let order = order(2, &[1, 1, 1, 4], 8, 7);
+        assert_eq!(order, super::order(2, &[1, 1, 1, 4], 8, 7));
+        // A block of four in rounds 0 and 4, of three in the others, each for both rows.
+        assert_eq!(order.len(), 2 * (2 * 4 + 6 * 3));
+        let sorted = |block: &[(usize, usize)]| {
+            let mut block = block.to_vec();
+            block.sort_unstable();
+            block
+        };
+        assert_eq!(sorted(&order[..4]), [(0, 0), (0, 1), (0, 2), (0, 3)]);
+        assert_eq!(sorted(&order[4..8]), [(1, 0), (1, 1), (1, 2), (1, 3)]);
+        assert_eq!(sorted(&order[8..11]), [(0, 0), (0, 1), (0, 2)]);
+        assert_ne!(order, super::order(2, &[1, 1, 1, 4], 8, 8));
+    }
+}

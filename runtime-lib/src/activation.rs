@@ -1,0 +1,267 @@
+//! A call into a guest that has not returned: how to leave it, and what it was left with.
+//!
+//! Activations live on the host's stack, in a list that starts in a thread-local cell. The
+//! signal handler reads that list and writes into the newest one, so everything it needs is a
+//! plain cell, made before the guest starts.
+
+use crate::image::Loaded;
+use crate::slot::Slot;
+use crate::sys::arch;
+use crate::sys::arch_common::Registers;
+use crate::trap::{Frame, Trap};
+use lithify_abi::descriptor::NONE;
+use lithify_abi::site::Sites;
+use lithify_abi::trap::TrapCode;
+use std::any::Any;
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
+use std::ptr;
+
+/// How many frames of a backtrace are kept, from the innermost on.
+const MAX_FRAMES: usize = 64;
+
+/// Where a guest made its latest host call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exit {
+    /// Frame pointer of the guest function.
+    pub fp: usize,
+    /// Stack pointer at the call.
+    pub sp: usize,
+    /// Return address; 0 where it is on the stack.
+    pub pc: usize,
+}
+
+/// A call into a guest.
+#[repr(C)]
+pub struct Activation {
+    /// Stack pointer to return to, for `raise`. `enter` writes it.
+    host_sp: Cell<usize>,
+    /// Frame pointer of `enter`, where the guest's chain of frames ends. `enter` writes it.
+    entry_fp: Cell<usize>,
+    slot: *const Slot,
+    /// The activation of this thread that is below this one, of any slot.
+    parent: Cell<*const Self>,
+    /// The activation of the same slot that is below this one.
+    outer: *const Self,
+    /// The host call of `outer` that made this call.
+    outer_exit: Exit,
+    data: *mut dyn Any,
+    code: Cell<TrapCode>,
+    message: Cell<Option<String>>,
+    frames: Frames,
+}
+
+const _: () = assert!(
+    std::mem::offset_of!(Activation, host_sp) == 0
+        && std::mem::offset_of!(Activation, entry_fp) == 8
+);
+
+struct Frames {
+    len: Cell<usize>,
+    /// Whether the first address is that of an instruction that faulted; all others are return
+    /// addresses.
+    faulted: Cell<bool>,
+    pcs: UnsafeCell<MaybeUninit<[usize; MAX_FRAMES]>>,
+}
+
+thread_local! {
+    static CURRENT: Cell<*const Activation> = const { Cell::new(ptr::null()) };
+}
+
+/// The newest activation of this thread, or null. Safe to call in a signal handler.
+pub fn current() -> *const Activation {
+    CURRENT.get()
+}
+
+impl Activation {
+    /// A call into `slot` that gives host functions `data`.
+    pub fn new(slot: &Slot, data: *mut dyn Any) -> Self {
+        Self {
+            host_sp: Cell::new(0),
+            entry_fp: Cell::new(0),
+            slot: ptr::from_ref(slot),
+            parent: Cell::new(ptr::null()),
+            outer: slot.activation(),
+            outer_exit: slot.exit(),
+            data,
+            code: Cell::new(TrapCode::Unreachable),
+            message: Cell::new(None),
+            frames: Frames {
+                len: Cell::new(0),
+                faulted: Cell::new(false),
+                pcs: UnsafeCell::new(MaybeUninit::uninit()),
+            },
+        }
+    }
+
+    /// Runs `entry(base, callee, slots)` on the stack that ends at `stack_top`, or on this one
+    /// when that is null.
+    ///
+    /// # Safety
+    ///
+    /// As for [`arch::enter`]; the slot of this activation is the one of the code.
+    #[inline]
+    pub unsafe fn run(
+        &self,
+        entry: *const u8,
+        callee: *const u8,
+        slots: *mut u128,
+        stack_top: *mut u8,
+    ) -> Result<(), Trap> {
+        let slot = self.slot();
+        self.parent.set(CURRENT.replace(self));
+        slot.set_activation(self);
+        // SAFETY: the caller vouches for code, slots and stack.
+        let left = unsafe { arch::enter(self, entry, slot.base(), callee, slots, stack_top) };
+        slot.set_activation(self.outer);
+        CURRENT.set(self.parent.get());
+        if !self.outer.is_null() {
+            slot.set_exit(self.outer_exit);
+        }
+        match left {
+            0 => Ok(()),
+            _ => Err(self.trap()),
+        }
+    }
+
+    /// The slot that runs.
+    pub fn slot(&self) -> &Slot {
+        // SAFETY: a slot outlives its activations, which live in a call on it.
+        unsafe { &*self.slot }
+    }
+
+    /// What the embedder passed to the call.
+    pub fn data(&self) -> *mut dyn Any {
+        self.data
+    }
+
+    /// Where `raise` returns to.
+    pub fn host_sp(&self) -> usize {
+        self.host_sp.get()
+    }
+
+    /// Records why the guest is left from a host call or libcall, and from where.
+    pub fn stop(&self, code: TrapCode, message: Option<String>) {
+        self.code.set(code);
+        self.message.set(message);
+        self.frames.len.set(0);
+        self.frames.faulted.set(false);
+        let exit = self.slot().exit();
+        // SAFETY: the stub that made this call has just stored the exit.
+        unsafe { self.capture_from_exit(exit) };
+    }
+
+    /// Records that the guest faulted. Safe to call in a signal handler.
+    pub fn fault(&self, code: TrapCode, registers: &Registers, in_stub: bool) {
+        self.code.set(code);
+        self.frames.len.set(0);
+        self.frames.faulted.set(!in_stub);
+        if in_stub {
+            // A stub has no frame of its own: its caller's address is in the link register or
+            // on top of the stack.
+            let pc = registers.link.or_else(|| self.stack_word(registers.sp)).unwrap_or(0);
+            self.capture(pc, registers.fp);
+        } else {
+            self.capture(registers.pc, registers.fp);
+        }
+    }
+
+    unsafe fn capture_from_exit(&self, exit: Exit) {
+        let pc = match exit.pc {
+            0 => self.stack_word(exit.sp).unwrap_or(0),
+            pc => pc,
+        };
+        self.capture(pc, exit.fp);
+    }
+
+    /// Follows the chain of frames, then that of the activation that called the host function
+    /// that made this call, and so on.
+    fn capture(&self, pc: usize, fp: usize) {
+        self.walk(self, pc, fp);
+        let mut inner = self;
+        // SAFETY: outer activations of a slot outlive the inner ones.
+        while let Some(outer) = unsafe { inner.outer.as_ref() } {
+            let exit = inner.outer_exit;
+            let pc = match exit.pc {
+                0 => self.stack_word(exit.sp).unwrap_or(0),
+                pc => pc,
+            };
+            self.walk(outer, pc, exit.fp);
+            inner = outer;
+        }
+    }
+
+    /// Follows one chain of frames up to the entry of `activation`.
+    fn walk(&self, activation: &Self, mut pc: usize, mut fp: usize) {
+        let image = self.slot().image();
+        loop {
+            if image.text_offset(pc).is_some() && !self.push(pc) {
+                return;
+            }
+            if fp == activation.entry_fp.get() {
+                return;
+            }
+            let (Some(next), Some(link)) = (self.stack_word(fp), self.stack_word(fp + 8)) else {
+                return;
+            };
+            // The stack grows down, so frames rise until the entry, whose frame may lie on
+            // another stack.
+            if next <= fp && next != activation.entry_fp.get() {
+                return;
+            }
+            (fp, pc) = (next, link);
+        }
+    }
+
+    fn push(&self, pc: usize) -> bool {
+        let len = self.frames.len.get();
+        if len == MAX_FRAMES {
+            return false;
+        }
+        // SAFETY: in bounds; only this thread touches the array, and not elsewhere now.
+        unsafe { self.frames.pcs.get().cast::<usize>().add(len).write(pc) };
+        self.frames.len.set(len + 1);
+        true
+    }
+
+    /// The word at `address` if it is on the guest stack.
+    fn stack_word(&self, address: usize) -> Option<usize> {
+        let stack = self.slot().memory().stack();
+        let inside = stack.start <= address && address <= stack.end - size_of::<usize>();
+        // SAFETY: the guest stack is readable, and the word lies in it, aligned.
+        (inside && address.is_multiple_of(size_of::<usize>()))
+            .then(|| unsafe { (address as *const usize).read() })
+    }
+
+    /// The trap that was recorded.
+    #[cold]
+    fn trap(&self) -> Trap {
+        let image = self.slot().image();
+        let frames = (0..self.frames.len.get()).filter_map(|index| {
+            // SAFETY: the first `len` addresses were written, and nobody writes any more.
+            let pc = unsafe { self.frames.pcs.get().cast::<usize>().add(index).read() };
+            frame(image, pc, index == 0 && self.frames.faulted.get())
+        });
+        Trap { code: self.code.get(), message: self.message.take(), backtrace: frames.collect() }
+    }
+}
+
+/// The guest function at `pc`, which faulted there or is called from the instruction before.
+fn frame(image: &Loaded, pc: usize, faulted: bool) -> Option<Frame> {
+    let code = image.text_offset(pc)?;
+    let (function, sites) = image.function_at(if faulted { code } else { code.checked_sub(1)? })?;
+    if function.index == NONE {
+        return None;
+    }
+    let sites = Sites::new(image.sites(function.sites, sites), function.body);
+    let code = code - function.code;
+    let offset = match faulted {
+        true => sites.trap(code).map(|(_, wasm)| wasm),
+        false => sites.call(code),
+    };
+    Some(Frame {
+        func_index: function.index,
+        name: image.name(function.name).to_owned(),
+        wasm_offset: offset,
+    })
+}

@@ -1,0 +1,1 @@
+//! The C interface, described in `include/lithify.h`.

@@ -1,0 +1,131 @@
+//! Into the guest through an entry trampoline, out as results or a trap.
+
+use crate::activation::Activation;
+use crate::image::Loaded;
+use crate::records::MAX_PAGES;
+use crate::slot::Slot;
+use crate::sys::unix::altstack;
+use crate::trap::Trap;
+use lithify_abi::descriptor::{FuncRecord, NONE, kind};
+use lithify_abi::trap::TrapCode;
+use lithify_abi::types::{FuncType, ValType};
+use std::any::Any;
+
+/// A function of an image, found by its name or a reference. It can be called on any instance
+/// of that image.
+#[derive(Clone, Copy, Debug)]
+pub struct Func {
+    /// [`Loaded::id`] of its image.
+    image: u64,
+    code: u32,
+    entry: u32,
+    ty: u32,
+    /// How many slots a call needs.
+    slots: u32,
+    /// Whether a parameter is a reference to a function.
+    takes_funcs: bool,
+}
+
+impl Func {
+    /// The function exported as `name`.
+    pub(crate) fn export(image: &Loaded, name: &str) -> Option<Self> {
+        let mut exports = image.records.exports.iter();
+        let export = exports.find(|e| e.kind == kind::FUNCTION && image.name(e.name) == name)?;
+        Some(Self::new(image, export.code, export.entry, export.ty))
+    }
+
+    /// The function that a reference names; `None` for null and for anything else that is not a
+    /// reference of this image.
+    pub(crate) fn reference(image: &Loaded, bits: u64) -> Option<Self> {
+        let record: FuncRecord = image.func_record_at(bits)?;
+        (record.entry != NONE).then(|| Self::new(image, record.code, record.entry, record.ty))
+    }
+
+    fn new(image: &Loaded, code: u32, entry: u32, ty: u32) -> Self {
+        let FuncType { params, results } = &image.records.types[ty as usize];
+        Self {
+            image: image.id,
+            code,
+            entry,
+            ty,
+            slots: params.len().max(results.len()) as u32,
+            takes_funcs: params.contains(&ValType::FuncRef),
+        }
+    }
+
+    /// How many slots a call needs: as many as the longer of parameters and results.
+    pub fn slots(&self) -> usize {
+        self.slots as usize
+    }
+
+    /// Its type, which `image` knows.
+    pub(crate) fn ty<'a>(&self, image: &'a Loaded) -> &'a FuncType {
+        assert_eq!(self.image, image.id, "a function of this image");
+        &image.records.types[self.ty as usize]
+    }
+}
+
+/// Calls `func` on `slot`, on the stack that ends at `stack_top` or the current one.
+///
+/// # Safety
+///
+/// `data` may be used by host functions until this returns, and the stack is not in use (null:
+/// this is the guest stack, with room on it).
+#[inline]
+pub(crate) unsafe fn call(
+    slot: &Slot,
+    func: &Func,
+    slots: &mut [u128],
+    data: *mut dyn Any,
+    stack_top: *mut u8,
+) -> Result<(), Trap> {
+    let image = slot.image();
+    assert_eq!(func.image, image.id, "a function of this image");
+    assert!(slots.len() >= func.slots as usize, "a slot for each parameter and result");
+    if func.takes_funcs {
+        check_funcs(image, &func.ty(image).params, slots);
+    }
+    let (entry, callee) = (image.code(func.entry), image.code(func.code));
+    // SAFETY: trampoline and function belong to each other and to this image, the slots are
+    // enough, as was checked above; the caller vouches for the rest.
+    unsafe { call_code(slot, entry, callee, slots.as_mut_ptr(), data, stack_top) }
+}
+
+/// Calls code of the image of `slot`.
+///
+/// # Safety
+///
+/// As for [`call`]; `entry` and `callee` are as [`Activation::run`] wants them.
+#[inline]
+pub(crate) unsafe fn call_code(
+    slot: &Slot,
+    entry: *const u8,
+    callee: *const u8,
+    slots: *mut u128,
+    data: *mut dyn Any,
+    stack_top: *mut u8,
+) -> Result<(), Trap> {
+    if let Err(error) = altstack::prepare_thread() {
+        return Err(Trap {
+            message: Some(format!("this thread cannot handle signals: {error}")),
+            ..Trap::bare(TrapCode::Host)
+        });
+    }
+    let activation = Activation::new(slot, data);
+    // SAFETY: the caller vouches for all of it.
+    unsafe { activation.run(entry, callee, slots, stack_top) }
+}
+
+/// Panics unless every reference to a function among `values` is one of this image or null.
+#[cold]
+pub(crate) fn check_funcs(image: &Loaded, types: &[ValType], values: &[u128]) {
+    for (ty, value) in types.iter().zip(values) {
+        let valid = *ty != ValType::FuncRef || image.is_func_or_null(*value as u64);
+        assert!(valid, "a reference to a function of this image");
+    }
+}
+
+/// The largest size of a slot's memory as [`Guest::max_pages`](crate::host::Guest) tells it.
+pub(crate) fn max_pages(slot: &Slot) -> Option<u32> {
+    Some(slot.max_pages()).filter(|pages| *pages < MAX_PAGES)
+}

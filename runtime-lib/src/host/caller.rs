@@ -1,0 +1,118 @@
+//! The instance as a host function sees it.
+
+use super::{Guest, HostError};
+use crate::activation::Activation;
+use crate::call::{self, Func};
+use crate::libcalls;
+use crate::slot::Slot;
+use crate::trap::Trap;
+use lithify_abi::trap::TrapCode;
+use std::any::Any;
+use std::ops::Range;
+use std::ptr;
+
+/// The instance that called a host function.
+pub struct Caller<'a> {
+    slot: &'a Slot,
+}
+
+impl<'a> Caller<'a> {
+    pub(crate) fn new(slot: &'a Slot) -> Self {
+        Self { slot }
+    }
+
+    /// Runs the body of a native host function, which guests call directly: an error or a panic
+    /// in it stops the guest, and this function does not return then.
+    ///
+    /// # Safety
+    ///
+    /// `base` is what the guest passed to the native function, which must not keep anything
+    /// alive around this call that needs dropping.
+    pub unsafe fn enter<T>(
+        base: *mut u8,
+        body: impl FnOnce(&mut Caller<'_>) -> Result<T, HostError>,
+    ) -> T {
+        // SAFETY: the caller vouches for `base` and for its frame.
+        unsafe { libcalls::edge(base, |slot| body(&mut Caller::new(slot)).map_err(Into::into)) }
+    }
+
+    fn activation(&self) -> &Activation {
+        // SAFETY: a host function runs inside an activation of its slot.
+        unsafe { &*self.slot.activation() }
+    }
+
+    /// What the embedder passed to this call.
+    pub fn data(&mut self) -> &mut dyn Any {
+        // SAFETY: the embedder lent it exclusively for the call. Only host functions of this
+        // call get it, one after the other, each through its own exclusive `Caller`.
+        unsafe { &mut *self.activation().data() }
+    }
+
+    /// Memory, and what the embedder passed to this call.
+    pub fn memory_and_data(&mut self) -> (&mut [u8], &mut dyn Any) {
+        // SAFETY: as for `data` and `memory`; the two have nothing in common.
+        unsafe { (self.slot.bytes(), &mut *self.activation().data()) }
+    }
+
+    /// The guest, and what the embedder passed to this call.
+    pub fn guest_and_data(&mut self) -> (&mut dyn Guest, &mut dyn Any) {
+        // SAFETY: as for `data`; it is the embedder's, no part of the `Caller`.
+        let data = unsafe { &mut *self.activation().data() };
+        (self, data)
+    }
+
+    /// The function exported as `name`.
+    pub fn func(&self, name: &str) -> Option<Func> {
+        Func::export(self.slot.image(), name)
+    }
+
+    /// Calls a function of the same instance, further down on the same stack. Arguments are in
+    /// the first slots, results go there.
+    ///
+    /// # Panics
+    ///
+    /// When the function belongs to another image or there are too few slots.
+    pub fn call(&mut self, func: &Func, slots: &mut [u128]) -> Result<(), Trap> {
+        let here = ptr::from_ref(&slots) as usize;
+        let stack = self.slot.memory().stack();
+        if here <= self.slot.stack_limit() || here >= stack.end {
+            return Err(Trap::bare(TrapCode::StackOverflow));
+        }
+        let data = self.activation().data();
+        // SAFETY: the data is lent for longer than this call; there is room on the stack.
+        unsafe { call::call(self.slot, func, slots, data, ptr::null_mut()) }
+    }
+
+    /// Makes `range` of memory writable ahead of a system call that writes there.
+    ///
+    /// Memory that was not written in earlier calls is write-protected. Ordinary writes do not
+    /// notice, but the kernel refuses to write there on behalf of a system call (`EFAULT`).
+    pub fn touch(&mut self, range: Range<usize>) {
+        touch(self.slot, range);
+    }
+
+    /// The value that was set with [`Instance::set_host_data`](crate::Instance::set_host_data).
+    pub fn host_data(&self) -> u64 {
+        self.slot.host_data()
+    }
+}
+
+pub(crate) fn touch(slot: &Slot, range: Range<usize>) {
+    // A failure shows again at the first write.
+    let _ = slot.memory().make_writable(range);
+}
+
+impl Guest for Caller<'_> {
+    fn memory(&mut self) -> &mut [u8] {
+        // SAFETY: the guest waits for this host function, and the slice borrows the `Caller`.
+        unsafe { self.slot.bytes() }
+    }
+
+    fn grow(&mut self, delta: u32) -> Option<u32> {
+        self.slot.grow(delta)
+    }
+
+    fn max_pages(&self) -> Option<u32> {
+        call::max_pages(self.slot)
+    }
+}

@@ -1,0 +1,274 @@
+//! An instance: a slot in use.
+
+use crate::call::{self, Func};
+use crate::error::InstanceError;
+use crate::host::{self, Guest};
+use crate::image::Loaded;
+use crate::libcalls;
+use crate::metadata::Metadata;
+use crate::pool::Shelves;
+use crate::slot::{OwnedSlot, Slot, vmctx_index};
+use crate::trap::Trap;
+use crate::value::Value;
+use lithify_abi::descriptor::{Export, NONE, init, kind};
+use lithify_abi::types::{FuncType, ValType};
+use std::any::Any;
+use std::mem::ManuallyDrop;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A running module: memory, globals and tables that calls change. It starts fresh; what it
+/// changed is gone when it is dropped, and its memory waits for the next instance.
+pub struct Instance {
+    /// Taken out by `drop`.
+    slot: ManuallyDrop<OwnedSlot>,
+    shelf: usize,
+    shelves: Arc<Shelves>,
+}
+
+/// Why a call with values did not return.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The arguments do not fit the function.
+    #[error("arguments ({found}), but the function takes {expected}")]
+    Arguments {
+        /// Types of the arguments.
+        found: String,
+        /// Type of the function.
+        expected: String,
+    },
+    /// A reference to a function that is not of this image.
+    #[error("argument {index} is not a reference to a function of this image")]
+    Reference {
+        /// Position of the argument.
+        index: usize,
+    },
+    /// The guest stopped.
+    #[error(transparent)]
+    Trap(#[from] Trap),
+}
+
+impl Instance {
+    /// Makes a fresh slot ready: segments that the image does not contain, the start function.
+    #[inline]
+    pub(crate) fn start(
+        slot: OwnedSlot,
+        shelf: usize,
+        shelves: Arc<Shelves>,
+    ) -> Result<Self, InstanceError> {
+        let mut this = Self { slot: ManuallyDrop::new(slot), shelf, shelves };
+        if this.slot.image().has_start() {
+            this.run_start()?;
+        }
+        Ok(this)
+    }
+
+    #[cold]
+    fn run_start(&mut self) -> Result<(), Trap> {
+        let slot: &Slot = &self.slot;
+        let image = slot.image();
+        let segment_start = |form, value| match form {
+            init::CONST | init::GLOBAL => {
+                Some(image.initial_value(form, value, slot.vmctx_bytes()) as u32)
+            }
+            _ => None,
+        };
+        let trap = |stop: libcalls::Stop| Trap::bare(stop.code);
+        for (segment, items) in &image.records.elements {
+            if let Some(to) = segment_start(segment.form, segment.value) {
+                let len = items.len() as u32;
+                libcalls::table_init(slot, segment.table, segment.index, to, 0, len)
+                    .map_err(trap)?;
+                slot.drop_elements(segment.index);
+            }
+        }
+        for segment in &image.records.data {
+            if let Some(to) = segment_start(segment.form, segment.value) {
+                libcalls::memory_init(slot, segment.index, to, 0, segment.bytes.len)
+                    .map_err(trap)?;
+                slot.drop_data(segment.index);
+            }
+        }
+        let (start, entry) = (image.records.descriptor.start, image.records.descriptor.start_entry);
+        if start == NONE {
+            return Ok(());
+        }
+        let stack = self.stack_top();
+        let mut data = ();
+        // SAFETY: the trampoline is the one of the start function, which takes and gives nothing;
+        // the guest stack is not in use.
+        unsafe {
+            let (entry, code) = (image.code(entry), image.code(start));
+            call::call_code(slot, entry, code, [].as_mut_ptr(), &raw mut data, stack)
+        }
+    }
+
+    fn stack_top(&self) -> *mut u8 {
+        self.slot.memory().stack().end as *mut u8
+    }
+
+    fn image(&self) -> &Arc<Loaded> {
+        self.shelves.image()
+    }
+
+    /// The function exported as `name`.
+    pub fn func(&self, name: &str) -> Option<Func> {
+        Func::export(self.image(), name)
+    }
+
+    /// What its image says about itself.
+    pub fn metadata(&self) -> Metadata {
+        Metadata::new(self.image().metadata, &self.image().records)
+    }
+
+    /// The function that a reference names, if it is one of this image.
+    pub fn func_of_ref(&self, bits: u64) -> Option<Func> {
+        Func::reference(self.image(), bits)
+    }
+
+    /// The type of a function of this instance.
+    ///
+    /// # Panics
+    ///
+    /// When it belongs to another image.
+    pub fn func_type(&self, func: &Func) -> &FuncType {
+        func.ty(self.image())
+    }
+
+    /// Calls a function. Arguments are in the first slots, one each, with their bits in the low
+    /// bytes; results go there. Host functions get `data`.
+    ///
+    /// # Panics
+    ///
+    /// When the function belongs to another image, when there are fewer slots than
+    /// [`Func::slots`], or when an argument is a reference to a function that is not one of this
+    /// image.
+    #[inline]
+    pub fn call(
+        &mut self,
+        func: &Func,
+        slots: &mut [u128],
+        data: &mut dyn Any,
+    ) -> Result<(), Trap> {
+        let stack = self.stack_top();
+        // SAFETY: the data is lent for this call; no other call uses the stack, since this one
+        // borrows the instance.
+        unsafe { call::call(&self.slot, func, slots, data, stack) }
+    }
+
+    /// Calls a function with values.
+    pub fn call_values(
+        &mut self,
+        func: &Func,
+        arguments: &[Value],
+        data: &mut dyn Any,
+    ) -> Result<Vec<Value>, CallError> {
+        let ty = self.func_type(func).clone();
+        if !arguments.iter().map(Value::ty).eq(ty.params.iter().copied()) {
+            let types: Vec<_> = arguments.iter().map(|value| value.ty().to_string()).collect();
+            return Err(CallError::Arguments { found: types.join(", "), expected: ty.to_string() });
+        }
+        let image = self.image();
+        let foreign = |value: &Value| match value {
+            Value::FuncRef(bits) => !image.is_func_or_null(*bits),
+            _ => false,
+        };
+        if let Some(index) = arguments.iter().position(foreign) {
+            return Err(CallError::Reference { index });
+        }
+        let mut slots = vec![0; func.slots()];
+        for (slot, value) in slots.iter_mut().zip(arguments) {
+            *slot = value.to_bits();
+        }
+        self.call(func, &mut slots, data)?;
+        let results = ty.results.iter().zip(slots);
+        Ok(results.map(|(ty, bits)| Value::from_bits(*ty, bits)).collect())
+    }
+
+    fn global(&self, name: &str) -> Option<(Export, ValType)> {
+        let image = self.image();
+        let export = image
+            .records
+            .exports
+            .iter()
+            .find(|export| export.kind == kind::GLOBAL && image.name(export.name) == name)?;
+        Some((*export, ValType::from_u8(u8::try_from(export.ty).ok()?)?))
+    }
+
+    /// The value of the global exported as `name`.
+    pub fn global_get(&self, name: &str) -> Option<Value> {
+        let (export, ty) = self.global(name)?;
+        if export.entry == 1 {
+            return Some(Value::from_bits(ty, export.value));
+        }
+        let vmctx = self.slot.vmctx_bytes();
+        let start = vmctx_index(export.slot, vmctx.len());
+        let mut bytes = [0; 16];
+        let size = ty.size() as usize;
+        bytes[..size].copy_from_slice(&vmctx[start..start + size]);
+        Some(Value::from_bits(ty, u128::from_le_bytes(bytes)))
+    }
+
+    /// Sets the mutable global exported as `name`; `false` when there is none of that type, or
+    /// the value is a reference to a function of another image.
+    pub fn global_set(&mut self, name: &str, value: Value) -> bool {
+        let Some((export, ty)) = self.global(name) else {
+            return false;
+        };
+        let foreign = match value {
+            Value::FuncRef(bits) => !self.image().is_func_or_null(bits),
+            _ => false,
+        };
+        if ty != value.ty() || export.code != 1 || export.entry == 1 || foreign {
+            return false;
+        }
+        let bytes = value.to_bits().to_le_bytes();
+        self.slot.write_vmctx(export.slot, &bytes[..ty.size() as usize]);
+        true
+    }
+
+    /// Size of memory, in bytes.
+    pub fn memory_len(&self) -> usize {
+        self.slot.memory_len()
+    }
+
+    /// Makes `range` of memory writable ahead of a system call that writes there; see
+    /// [`Caller::touch`](crate::Caller::touch).
+    pub fn touch(&mut self, range: Range<usize>) {
+        host::touch(&self.slot, range);
+    }
+
+    /// Sets a value that host functions find with [`Caller::host_data`](crate::Caller::host_data)
+    /// and native code at `base + vmctx::HOST_DATA`.
+    pub fn set_host_data(&mut self, value: u64) {
+        self.slot.set_host_data(value);
+    }
+}
+
+impl Guest for Instance {
+    fn memory(&mut self) -> &mut [u8] {
+        // SAFETY: no call is active, since the slice borrows the instance.
+        unsafe { self.slot.bytes() }
+    }
+
+    fn grow(&mut self, delta: u32) -> Option<u32> {
+        self.slot.grow(delta)
+    }
+
+    fn max_pages(&self) -> Option<u32> {
+        call::max_pages(&self.slot)
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // SAFETY: not used again.
+        let slot = unsafe { ManuallyDrop::take(&mut self.slot) };
+        // SAFETY: nothing borrows the instance any more, and no call is active.
+        match unsafe { slot.reset() } {
+            Ok(()) => self.shelves.put(slot, self.shelf),
+            // The kernel refused to restore it; it is not used again.
+            Err(_) => drop(slot),
+        }
+    }
+}

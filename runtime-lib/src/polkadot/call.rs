@@ -1,0 +1,133 @@
+//! How an entry point of a runtime is called, on any engine.
+//!
+//! ```text
+//! fresh instance -> heap from __heap_base -> input is the first allocation
+//!   -> export (address i32, length i32) -> i64 -> output at (low half, high half)
+//! ```
+
+use std::fmt::{Debug, Display};
+
+use super::context::CallContext;
+use crate::host::{Guest, HostError};
+
+/// A fresh instance of a runtime on some engine.
+pub trait RuntimeInstance: Guest {
+    /// An entry point that was looked up.
+    type Entry;
+    /// How the engine reports a trap.
+    type Trap: Debug + Display;
+
+    /// The exported global `__heap_base`.
+    fn heap_base(&mut self) -> Option<u32>;
+
+    /// The exported function `name`, if it has the type `(i32, i32) -> i64`.
+    fn entry(&mut self, name: &str) -> Option<Self::Entry>;
+
+    /// The names of all exported functions of that type.
+    fn entries(&self) -> Vec<String>;
+
+    /// Calls an entry point. Host functions that it calls get `context`.
+    fn enter(
+        &mut self,
+        entry: Self::Entry,
+        address: u32,
+        len_bytes: u32,
+        context: &mut CallContext,
+    ) -> Result<u64, Self::Trap>;
+}
+
+/// Why a call gave no output.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError<T: Debug + Display> {
+    /// Not the module of a runtime.
+    #[error("the module exports no global __heap_base of type i32, so it is not a runtime")]
+    NoHeapBase,
+    /// No such entry point.
+    #[error("there is no entry point {name}; {}", entry_list(.available))]
+    NoEntry {
+        /// The name that was asked for.
+        name: String,
+        /// The names that there are.
+        available: Vec<String>,
+    },
+    /// The input does not fit into the guest's memory.
+    #[error("cannot pass the input of {len_bytes} bytes: {error}")]
+    Input {
+        /// Length of the input.
+        len_bytes: usize,
+        /// What the heap says.
+        error: HostError,
+    },
+    /// The guest trapped, or a host function stopped it.
+    #[error("{trap}{}", panic_text(.panic))]
+    Trap {
+        /// The engine's account of it.
+        trap: T,
+        /// The message that the runtime gave for its panic.
+        panic: Option<String>,
+    },
+    /// The result does not name bytes in memory.
+    #[error("the output {address:#x}, {len_bytes} bytes, is outside memory ({memory_bytes} bytes)")]
+    Output {
+        /// Where it would begin.
+        address: u32,
+        /// How long it would be.
+        len_bytes: u32,
+        /// The size of memory after the call.
+        memory_bytes: usize,
+    },
+}
+
+/// Calls the entry point `name` with `input`. The instance must be fresh; host functions that
+/// touch storage need [`Session::execute`](super::Session::execute) around this.
+pub fn call<I: RuntimeInstance>(
+    instance: &mut I,
+    context: &mut CallContext,
+    name: &str,
+    input: &[u8],
+) -> Result<Vec<u8>, CallError<I::Trap>> {
+    let heap_base = instance.heap_base().ok_or(CallError::NoHeapBase)?;
+    let entry = instance.entry(name).ok_or_else(|| CallError::NoEntry {
+        name: name.to_owned(),
+        available: instance.entries(),
+    })?;
+    context.begin(heap_base);
+    let address = pass(instance, context, input)
+        .map_err(|error| CallError::Input { len_bytes: input.len(), error })?;
+    let output = instance
+        .enter(entry, address, input.len() as u32, context)
+        .map_err(|trap| CallError::Trap { trap, panic: context.take_panic_message() })?;
+    let (address, len_bytes) = (output as u32, (output >> 32) as u32);
+    let memory = instance.memory();
+    memory
+        .get(address as usize..)
+        .and_then(|bytes| bytes.get(..len_bytes as usize))
+        .map(<[u8]>::to_vec)
+        .ok_or(CallError::Output { address, len_bytes, memory_bytes: memory.len() })
+}
+
+/// Copies the input to the guest; also an empty one takes a block of the heap.
+fn pass<I: RuntimeInstance>(
+    instance: &mut I,
+    context: &mut CallContext,
+    input: &[u8],
+) -> Result<u32, HostError> {
+    let len = u32::try_from(input.len()).map_err(|_| HostError("more than 4 GiB".into()))?;
+    let address = context.allocate(instance, len)?;
+    // The allocator has made sure that the block lies in memory.
+    instance.memory()[address as usize..][..input.len()].copy_from_slice(input);
+    Ok(address)
+}
+
+fn entry_list(available: &[String]) -> String {
+    match available.is_empty() {
+        true => "the module exports none".into(),
+        false => format!("there are {}", available.join(", ")),
+    }
+}
+
+fn panic_text(panic: &Option<String>) -> String {
+    let text = panic.as_ref().map(|message| format!("; the runtime panicked: {message}"));
+    text.unwrap_or_default()
+}

@@ -1,0 +1,287 @@
+//! The host functions by name and type, and the bridge between raw values and `sp-io`.
+//!
+//! All functions of `sp_io::SubstrateHostFunctions`, run by `sp-io` itself; the two allocator
+//! functions go straight to the heap of the [`CallContext`]; old names and those of other crates
+//! come from `shims.rs`.
+//!
+//! Left out, so that an import of them is missing:
+//! - `ext_sandbox_*`: needs a Wasm interpreter in the host; only contract chains up to 2022 used it.
+//! - `ext_runtime_tasks_*`: calls back into a second instance; no live chain ever used it.
+//! - BLS and Bandersnatch keys, elliptic curve and virtualization functions: experimental, or of
+//!   test networks.
+//! - Both sets of `ext_benchmarking_*`: they count database accesses, and there is no database.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use lithify_abi::types::{FuncType, ValType};
+use sp_wasm_interface::{
+    Function, FunctionContext, HostFunctions, Pointer, Signature, Value, ValueType, WordSize,
+};
+
+use super::context::CallContext;
+use super::shims;
+use crate::host::{Guest, HostError};
+
+/// A function that a runtime may import from the module `env`.
+pub struct HostFunction {
+    name: &'static str,
+    ty: FuncType,
+    body: Body,
+}
+
+/// The function as `sp-io` declares it, or our own.
+pub(super) enum Body {
+    Substrate(&'static dyn Function),
+    Own(fn(&mut Bridge<'_>, &[u64]) -> Result<u64, HostError>),
+}
+
+impl HostFunction {
+    pub(super) fn own(
+        name: &'static str,
+        ty: FuncType,
+        body: fn(&mut Bridge<'_>, &[u64]) -> Result<u64, HostError>,
+    ) -> Self {
+        Self { name, ty, body: Body::Own(body) }
+    }
+
+    fn substrate(function: &'static dyn Function) -> Self {
+        Self {
+            name: function.name(),
+            ty: func_type(&function.signature()),
+            body: Body::Substrate(function),
+        }
+    }
+
+    /// The full name, such as `ext_hashing_twox_128_version_1`.
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
+    /// Its WebAssembly type.
+    pub fn ty(&self) -> &FuncType {
+        &self.ty
+    }
+
+    /// Calls it with raw values, an `i32` in the low half. The result is 0 when there is none.
+    ///
+    /// An error is a trap of the guest, and so is a panic in the host's code, as in Substrate.
+    pub fn call(
+        &self,
+        context: &mut CallContext,
+        guest: &mut dyn Guest,
+        args: &[u64],
+    ) -> Result<u64, HostError> {
+        if !context.accounting() {
+            return self.dispatch(context, guest, args);
+        }
+        let start = Instant::now();
+        let result = self.dispatch(context, guest, args);
+        context.account(start.elapsed());
+        result
+    }
+
+    fn dispatch(
+        &self,
+        context: &mut CallContext,
+        guest: &mut dyn Guest,
+        args: &[u64],
+    ) -> Result<u64, HostError> {
+        if args.len() != self.ty.params.len() {
+            return Err(HostError(format!(
+                "{}: {} arguments given, {} expected",
+                self.name,
+                args.len(),
+                self.ty.params.len()
+            )));
+        }
+        let mut bridge = Bridge { context, guest };
+        catch_unwind(AssertUnwindSafe(|| self.run(&mut bridge, args)))
+            .unwrap_or_else(|payload| Err(panicked(&*payload)))
+            .map_err(|error| HostError(format!("{}: {}", self.name, error.0)))
+    }
+
+    fn run(&self, bridge: &mut Bridge<'_>, args: &[u64]) -> Result<u64, HostError> {
+        match self.body {
+            Body::Own(body) => body(bridge, args),
+            Body::Substrate(function) => {
+                let mut values = args.iter().zip(&self.ty.params).map(value);
+                let result = function.execute(bridge, &mut values).map_err(HostError)?;
+                Ok(result.map_or(0, bits))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for HostFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.name, self.ty)
+    }
+}
+
+/// All host functions. Names are unique but for the few that changed their type over the years.
+pub fn functions() -> &'static [HostFunction] {
+    static FUNCTIONS: OnceLock<Vec<HostFunction>> = OnceLock::new();
+    FUNCTIONS.get_or_init(|| {
+        let own = shims::functions();
+        let of_sp_io = sp_io::SubstrateHostFunctions::host_functions()
+            .into_iter()
+            .map(HostFunction::substrate)
+            .filter(|theirs| !own.iter().any(|f| f.name == theirs.name && f.ty == theirs.ty))
+            .collect::<Vec<_>>();
+        of_sp_io.into_iter().chain(own).collect()
+    })
+}
+
+/// Why an import has no host function.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// No host function has that name.
+    #[error("there is no host function env:{name}")]
+    Missing {
+        /// The imported name.
+        name: String,
+    },
+    /// The name exists with another type.
+    #[error("host function env:{name} has the type {known}, not {imported}")]
+    Type {
+        /// The imported name.
+        name: String,
+        /// The type of the import.
+        imported: FuncType,
+        /// The type or types that the host knows, as text.
+        known: String,
+    },
+}
+
+/// The host function for an import from `env`. Linear in the number of functions: resolve once per
+/// module, not per instance.
+pub fn resolve(name: &str, ty: &FuncType) -> Result<&'static HostFunction, ImportError> {
+    let mut known = Vec::new();
+    for function in functions().iter().filter(|f| f.name == name) {
+        if function.ty == *ty {
+            return Ok(function);
+        }
+        known.push(function.ty.to_string());
+    }
+    let name = name.to_owned();
+    Err(match known.is_empty() {
+        true => ImportError::Missing { name },
+        false => ImportError::Type { name, imported: ty.clone(), known: known.join(" or ") },
+    })
+}
+
+/// The running call as the functions of `sp-io` see it.
+pub(super) struct Bridge<'a> {
+    pub(super) context: &'a mut CallContext,
+    pub(super) guest: &'a mut dyn Guest,
+}
+
+impl Bridge<'_> {
+    /// The bytes that a fat pointer names: address in the low half, length in the high half.
+    pub(super) fn slice(&mut self, fat: u64) -> Result<&[u8], HostError> {
+        let bytes = self.bytes(fat as u32, (fat >> 32) as u32);
+        bytes.map(|bytes| &*bytes).map_err(HostError)
+    }
+
+    /// Moves a result into the guest's heap, also when it is empty: the addresses that a runtime
+    /// sees depend on every allocation.
+    pub(super) fn give(&mut self, bytes: &[u8]) -> Result<u64, HostError> {
+        let len = bytes.len() as u32;
+        let address = self.context.allocate(self.guest, len)?;
+        self.write_memory(address.into(), bytes).map_err(HostError)?;
+        Ok(u64::from(len) << 32 | u64::from(address))
+    }
+
+    /// Calls the function of `sp-io` with that name.
+    pub(super) fn forward(&mut self, name: &str, args: &[u64]) -> Result<u64, HostError> {
+        functions()
+            .iter()
+            .find(|f| f.name == name && matches!(f.body, Body::Substrate(_)))
+            .expect("shims forward to functions that sp-io has")
+            .run(self, args)
+    }
+
+    fn bytes(&mut self, address: u32, len: u32) -> Result<&mut [u8], String> {
+        let memory = self.guest.memory();
+        let end = u64::from(address) + u64::from(len);
+        let size = memory.len();
+        usize::try_from(end)
+            .ok()
+            .and_then(|end| memory.get_mut(address as usize..end))
+            .ok_or_else(|| format!("bytes {address:#x}..{end:#x} are outside memory ({size:#x})"))
+    }
+}
+
+impl FunctionContext for Bridge<'_> {
+    // Checked before it is allocated: a guest may claim a length of 4 GiB.
+    fn read_memory(&mut self, address: Pointer<u8>, size: WordSize) -> Result<Vec<u8>, String> {
+        self.bytes(address.into(), size).map(|bytes| bytes.to_vec())
+    }
+
+    fn read_memory_into(&mut self, address: Pointer<u8>, dest: &mut [u8]) -> Result<(), String> {
+        dest.copy_from_slice(self.bytes(address.into(), dest.len() as u32)?);
+        Ok(())
+    }
+
+    fn write_memory(&mut self, address: Pointer<u8>, data: &[u8]) -> Result<(), String> {
+        self.bytes(address.into(), data.len() as u32)?.copy_from_slice(data);
+        Ok(())
+    }
+
+    fn allocate_memory(&mut self, size: WordSize) -> Result<Pointer<u8>, String> {
+        let address = self.context.allocate(self.guest, size);
+        address.map(Pointer::new).map_err(|error| error.0)
+    }
+
+    fn deallocate_memory(&mut self, ptr: Pointer<u8>) -> Result<(), String> {
+        self.context.free(self.guest, ptr.into()).map_err(|error| error.0)
+    }
+
+    fn register_panic_error_message(&mut self, message: &str) {
+        self.context.set_panic_message(message);
+    }
+}
+
+fn value((bits, ty): (&u64, &ValType)) -> Value {
+    match ty {
+        ValType::I32 => Value::I32(*bits as i32),
+        ValType::F32 => Value::F32(*bits as u32),
+        ValType::F64 => Value::F64(*bits),
+        _ => Value::I64(*bits as i64),
+    }
+}
+
+fn bits(value: Value) -> u64 {
+    match value {
+        Value::I32(value) => u64::from(value as u32),
+        Value::I64(value) => value as u64,
+        Value::F32(bits) => u64::from(bits),
+        Value::F64(bits) => bits,
+    }
+}
+
+fn func_type(signature: &Signature) -> FuncType {
+    let ty = |ty: &ValueType| match ty {
+        ValueType::I32 => ValType::I32,
+        ValueType::I64 => ValType::I64,
+        ValueType::F32 => ValType::F32,
+        ValueType::F64 => ValType::F64,
+    };
+    FuncType {
+        params: signature.args.iter().map(ty).collect(),
+        results: signature.return_value.iter().map(ty).collect(),
+    }
+}
+
+fn panicked(payload: &(dyn Any + Send)) -> HostError {
+    let message = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    HostError(format!("the host panicked: {message}"))
+}

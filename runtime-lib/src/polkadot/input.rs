@@ -1,0 +1,332 @@
+//! Recognises what a file holds and turns it into the code of a runtime, with the state and the
+//! block that came with it.
+//!
+//! The hash is that of the code as stored, compressed or not: chains identify code by it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use parity_scale_codec::{Compact, Decode};
+use sp_core::storage::StateVersion;
+use sp_core::storage::well_known_keys::CODE;
+use sp_core::{Blake2Hasher, Hasher};
+use sp_maybe_compressed_blob::CODE_BLOB_BOMB_LIMIT;
+
+use super::block::{Block, Header};
+use super::json::{self, Document, Genesis, RawBlock, Tries};
+use super::state::State;
+use super::version::{self, RuntimeVersion, VersionError};
+
+/// The first seven bytes of all compressed blobs; the eighth says of what.
+const BLOB_MARKER: &[u8] = &[0x52, 0xbc, 0x53, 0x76, 0x46, 0xdb, 0x8e];
+const ZSTD_CODE: u8 = 0x05;
+const WASM_MAGIC: &[u8] = b"\0asm";
+const POLKAVM_MAGIC: &[u8] = b"PVM\0";
+const ELF_MAGIC: &[u8] = b"\x7fELF";
+
+/// What a file holds.
+#[derive(Clone)]
+pub enum Input {
+    /// The code of a runtime.
+    Runtime(Box<RuntimeInput>),
+    /// An ELF file: an image, or an object.
+    Image(Vec<u8>),
+}
+
+/// A runtime and what came with it.
+#[derive(Clone)]
+pub struct RuntimeInput {
+    /// In which form it came.
+    pub form: Form,
+    /// The code as stored, perhaps compressed.
+    pub code: Vec<u8>,
+    /// BLAKE2b-256 of `code`.
+    pub code_hash: [u8; 32],
+    /// The version that the code embeds; without it only `Core_version` tells.
+    pub version: Option<RuntimeVersion>,
+    /// The state, by the state version of `version`, or version 0 when that is not known: see
+    /// [`State::set_version`].
+    pub state: Option<State>,
+    /// The block to execute on that state.
+    pub block: Option<Block>,
+    wasm: Option<Vec<u8>>,
+}
+
+/// The form of a runtime's file. `Display` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A WebAssembly module.
+    Wasm,
+    /// A compressed one.
+    Zstd,
+    /// `0x` and the hex digits of either.
+    Hex,
+    /// A raw chain spec.
+    ChainSpec,
+    /// A block with the state of its parent.
+    BlockFile,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Wasm => "WebAssembly module",
+            Self::Zstd => "compressed WebAssembly module",
+            Self::Hex => "hex text of a WebAssembly module",
+            Self::ChainSpec => "raw chain spec",
+            Self::BlockFile => "block with parent state",
+        })
+    }
+}
+
+/// Why a file was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// None of the forms.
+    #[error(
+        "{name}: neither WebAssembly, compressed code, hex text, chain spec, block file nor image; \
+         it begins with {}", begin(.head)
+    )]
+    Unknown {
+        /// The file.
+        name: String,
+        /// Its first bytes.
+        head: Vec<u8>,
+    },
+    /// The code itself.
+    #[error("{place}: {error}")]
+    Code {
+        /// The file, and where in it.
+        place: String,
+        /// What is wrong.
+        error: CodeError,
+    },
+    /// Not the JSON we know.
+    #[error("{name}: {error}")]
+    Json {
+        /// The file.
+        name: String,
+        /// What is wrong, with the key path.
+        error: serde_json::Error,
+    },
+    /// A known form with a part missing or malformed.
+    #[error("{name}: {message}")]
+    Content {
+        /// The file.
+        name: String,
+        /// What is wrong, with the key path and the way out.
+        message: String,
+    },
+    /// The embedded version.
+    #[error("{name}: {error}")]
+    Version {
+        /// The file.
+        name: String,
+        /// What is wrong.
+        error: VersionError,
+    },
+}
+
+/// Why bytes are not the code of a runtime that we run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodeError {
+    /// Code for the other virtual machine.
+    #[error("PolkaVM code; only WebAssembly runtimes are supported")]
+    PolkaVm,
+    /// A component or a text.
+    #[error("not a WebAssembly module of version 1: it begins with {}", begin(.0))]
+    NotWasm(Vec<u8>),
+    /// A blob marker that is reserved for something else.
+    #[error("a compressed blob of kind {0:#04x}, which holds no runtime code (that is 0x05)")]
+    Marker(u8),
+    /// Compressed data that is cut off or damaged.
+    #[error("the compressed code is cut off or damaged")]
+    Damaged,
+    /// More than any chain accepts.
+    #[error("the code decompresses to more than {} MiB", CODE_BLOB_BOMB_LIMIT >> 20)]
+    Bomb,
+}
+
+impl Input {
+    /// Recognises `bytes`. `name` is for messages, usually the file's.
+    pub fn read(bytes: Vec<u8>, name: &str) -> Result<Self, InputError> {
+        if bytes.starts_with(ELF_MAGIC) {
+            return Ok(Self::Image(bytes));
+        }
+        let is_code = [WASM_MAGIC, BLOB_MARKER, POLKAVM_MAGIC];
+        let runtime = if is_code.iter().any(|magic| bytes.starts_with(magic)) {
+            let form = match bytes.starts_with(BLOB_MARKER) {
+                true => Form::Zstd,
+                false => Form::Wasm,
+            };
+            RuntimeInput::new(form, bytes, name, "")?
+        } else {
+            match bytes.trim_ascii() {
+                text @ [b'0', b'x', ..] => from_hex(text, name)?,
+                text @ [b'{', ..] => from_json(text, name)?,
+                _ => return Err(unknown(name, &bytes)),
+            }
+        };
+        Ok(Self::Runtime(Box::new(runtime)))
+    }
+}
+
+impl RuntimeInput {
+    fn new(form: Form, code: Vec<u8>, name: &str, path: &str) -> Result<Self, InputError> {
+        let wasm = decompress(&code).map_err(|error| InputError::Code {
+            place: match path.is_empty() {
+                true => name.to_owned(),
+                false => format!("{name}: {path}"),
+            },
+            error,
+        })?;
+        let version = version::embedded(&wasm)
+            .map_err(|error| InputError::Version { name: name.to_owned(), error })?;
+        let wasm = match wasm {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(wasm) => Some(wasm),
+        };
+        Ok(Self {
+            form,
+            code_hash: Blake2Hasher::hash(&code).0,
+            wasm,
+            version,
+            code,
+            state: None,
+            block: None,
+        })
+    }
+
+    /// The WebAssembly module.
+    pub fn wasm(&self) -> &[u8] {
+        self.wasm.as_deref().unwrap_or(&self.code)
+    }
+
+    fn state_version(&self) -> StateVersion {
+        let version = self.version.as_ref();
+        version.map_or(StateVersion::V0, RuntimeVersion::state_version)
+    }
+}
+
+/// The module in code as it is stored, with the bomb limit enforced while it decompresses.
+pub fn decompress(code: &[u8]) -> Result<Cow<'_, [u8]>, CodeError> {
+    use sp_maybe_compressed_blob::{Error, decompress};
+
+    if let Some([kind, ..]) = code.strip_prefix(BLOB_MARKER)
+        && *kind != ZSTD_CODE
+    {
+        return Err(CodeError::Marker(*kind));
+    }
+    let wasm = decompress(code, CODE_BLOB_BOMB_LIMIT).map_err(|error| match error {
+        Error::PossibleBomb => CodeError::Bomb,
+        Error::Invalid => CodeError::Damaged,
+    })?;
+    if wasm.starts_with(POLKAVM_MAGIC) {
+        return Err(CodeError::PolkaVm);
+    }
+    match wasm.strip_prefix(WASM_MAGIC) {
+        Some([1, 0, 0, 0, ..]) => Ok(wasm),
+        _ => Err(CodeError::NotWasm(first(&wasm))),
+    }
+}
+
+fn from_hex(text: &[u8], name: &str) -> Result<RuntimeInput, InputError> {
+    let content = |message| content(name, message);
+    let text =
+        str::from_utf8(text).map_err(|_| content("hex text with other characters".into()))?;
+    let code = json::hex(text).map_err(|why| content(format!("the text {why}")))?;
+    RuntimeInput::new(Form::Hex, code, name, "")
+}
+
+fn from_json(text: &[u8], name: &str) -> Result<RuntimeInput, InputError> {
+    let document =
+        json::read(text).map_err(|error| InputError::Json { name: name.to_owned(), error })?;
+    match document {
+        Document { block: Some(block), parent: Some(parent), .. } => {
+            from_block_file(block, parent, name)
+        }
+        Document { genesis: Some(genesis), .. } => from_genesis(genesis, name),
+        _ => Err(content(
+            name,
+            "JSON, but neither a chain spec (no genesis) nor a block file (no block and \
+             parentStorage)"
+                .into(),
+        )),
+    }
+}
+
+fn from_genesis(genesis: Genesis, name: &str) -> Result<RuntimeInput, InputError> {
+    let raw = match genesis {
+        Genesis { raw: Some(raw), .. } => raw,
+        Genesis { root_only: true, .. } => {
+            let message = "the chain spec holds only the root of the genesis state \
+                (genesis.stateRootHash), not the state; take the full spec of the chain, or the \
+                code alone";
+            return Err(content(name, message.into()));
+        }
+        Genesis { plain: true, .. } => {
+            let message = "the chain spec is not raw (genesis.runtimeGenesis); convert it with \
+                `build-spec --raw` of the chain's node, or `chain-spec-builder convert-to-raw`";
+            return Err(content(name, message.into()));
+        }
+        _ => return Err(content(name, "the chain spec has no genesis.raw".into())),
+    };
+    with_state(Form::ChainSpec, raw, "genesis.raw.top", name)
+}
+
+fn from_block_file(block: RawBlock, parent: Tries, name: &str) -> Result<RuntimeInput, InputError> {
+    let header = Header::decode(&block.header)
+        .map_err(|error| content(name, format!("block.header: {error}")))?;
+    for (i, extrinsic) in block.body.iter().enumerate() {
+        if !is_length_prefixed(extrinsic) {
+            let message = format!("block.body[{i}] does not begin with its own length");
+            return Err(content(name, message));
+        }
+    }
+    let mut runtime = with_state(Form::BlockFile, parent, "parentStorage.mainTrie", name)?;
+    runtime.block = Some(Block { header, extrinsics: block.body });
+    Ok(runtime)
+}
+
+fn with_state(
+    form: Form,
+    tries: Tries,
+    path: &str,
+    name: &str,
+) -> Result<RuntimeInput, InputError> {
+    let code = tries.top.get(CODE).cloned().ok_or_else(|| {
+        let message = format!("{path} has no code (key \"0x3a636f6465\")");
+        content(name, message)
+    })?;
+    let path = format!("{path}[\"0x3a636f6465\"]");
+    let mut runtime = RuntimeInput::new(form, code, name, &path)?;
+    let version = runtime.state_version();
+    runtime.state = Some(State::new(tries.top, tries.children, version));
+    Ok(runtime)
+}
+
+fn is_length_prefixed(mut extrinsic: &[u8]) -> bool {
+    let len = Compact::<u32>::decode(&mut extrinsic);
+    len.is_ok_and(|len| len.0 as usize == extrinsic.len())
+}
+
+fn content(name: &str, message: String) -> InputError {
+    InputError::Content { name: name.to_owned(), message }
+}
+
+fn unknown(name: &str, bytes: &[u8]) -> InputError {
+    InputError::Unknown { name: name.to_owned(), head: first(bytes) }
+}
+
+fn first(bytes: &[u8]) -> Vec<u8> {
+    bytes[..bytes.len().min(8)].to_vec()
+}
+
+fn begin(bytes: &[u8]) -> String {
+    match bytes.is_empty() {
+        true => "nothing: it is empty".into(),
+        false => bytes.iter().map(|byte| format!("{byte:02x} ")).collect::<String>() + "(hex)",
+    }
+}

@@ -1,0 +1,85 @@
+//! A table that the guest can change: elements it reads and writes itself, and grows through us.
+
+use crate::slot::vmctx_index;
+use lithify_abi::descriptor::MutableTable;
+use lithify_abi::vmctx::TableRecord;
+use std::cell::Cell;
+
+use crate::records::MAX_TABLE;
+
+/// A table.
+pub struct Table {
+    slot: i32,
+    max: u32,
+    /// What its elements are in the beginning.
+    value: u64,
+    /// The elements before it grew. Compiled code writes them too, hence cells.
+    initial: Box<[Cell<u64>]>,
+    /// The elements since it grew.
+    grown: Option<Vec<Cell<u64>>>,
+}
+
+impl Table {
+    /// A table of its initial size, all elements `value`.
+    pub fn new(record: &MutableTable, value: u64) -> Self {
+        Self {
+            slot: record.slot,
+            max: record.max.min(MAX_TABLE),
+            value,
+            initial: vec![Cell::new(value); record.min as usize].into(),
+            grown: None,
+        }
+    }
+
+    /// Its elements.
+    pub fn elements(&self) -> &[Cell<u64>] {
+        self.grown.as_deref().unwrap_or(&self.initial)
+    }
+
+    /// The elements from `start` on, if there are `len`.
+    pub fn get(&self, start: u32, len: u32) -> Option<&[Cell<u64>]> {
+        self.elements().get(start as usize..start as usize + len as usize)
+    }
+
+    /// Where compiled code finds its elements.
+    pub fn record(&self) -> TableRecord {
+        TableRecord { elements: self.elements().as_ptr() as u64, len: self.elements().len() as u64 }
+    }
+
+    /// The offset of the record from `base`, and its bytes.
+    pub fn record_bytes(&self) -> (i32, [u8; 16]) {
+        let record = self.record();
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&record.elements.to_ne_bytes());
+        bytes[8..].copy_from_slice(&record.len.to_ne_bytes());
+        (self.slot, bytes)
+    }
+
+    /// Writes the record into a vmctx.
+    pub fn put_record(&self, vmctx: &mut [u8]) {
+        let (slot, bytes) = self.record_bytes();
+        let start = vmctx_index(slot, vmctx.len());
+        vmctx[start..start + bytes.len()].copy_from_slice(&bytes);
+    }
+
+    /// Adds `delta` elements; its previous size, or `None` when it would be too large. The
+    /// record changes.
+    pub fn grow(&mut self, value: u64, delta: u32) -> Option<u32> {
+        let old = self.elements().len() as u32;
+        let new = old.checked_add(delta).filter(|new| *new <= self.max)?;
+        if delta > 0 {
+            let elements = self.grown.get_or_insert_with(|| self.initial.to_vec());
+            elements.resize(new as usize, Cell::new(value));
+        }
+        Some(old)
+    }
+
+    /// Makes it what it was in the beginning. The record does not change by that: a fresh
+    /// vmctx has the right one.
+    pub fn reset(&mut self) {
+        self.grown = None;
+        for element in &self.initial {
+            element.set(self.value);
+        }
+    }
+}

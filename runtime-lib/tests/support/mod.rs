@@ -1,0 +1,35 @@
+//! Modules in text form, loaded.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use lithify_compiler::{Options, Profile, Target, compile_image};
+use lithify_runtime::{Image, Imports, Instance, InstanceOptions, MemoryPlan, Pool, Trust};
+
+/// Compiles a module in text form for this machine.
+pub fn compile(wat: &str) -> Vec<u8> {
+    let wasm = wat::parse_str(wat).expect("a module in text form");
+    let profile = Some(Profile::General);
+    let options = Options { target: Target::host(), profile, jobs: 1, ..Options::default() };
+    compile_image(&wasm, &options).expect("a module that compiles")
+}
+
+/// Loads a module in text form.
+pub fn load(wat: &str, imports: &Imports) -> Image {
+    Image::from_bytes(&compile(wat), imports, Trust::Verify).expect("an image that loads")
+}
+
+/// A pool of instances of a module in text form.
+pub fn pool(wat: &str, imports: &Imports) -> Pool {
+    Pool::new(&load(wat, imports), &InstanceOptions::default()).expect("a pool")
+}
+
+/// As [`pool`], with memory as `plan` says.
+pub fn pool_with(wat: &str, imports: &Imports, plan: MemoryPlan) -> Pool {
+    let options = InstanceOptions { memory: plan, ..InstanceOptions::default() };
+    Pool::new(&load(wat, imports), &options).expect("a pool")
+}
+
+/// A fresh instance of a module in text form that imports nothing.
+pub fn instance(wat: &str) -> Instance {
+    pool(wat, &Imports::new()).instance().expect("an instance")
+}

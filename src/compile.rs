@@ -1,0 +1,173 @@
+//! `lithify compile`: a runtime into an image, an object or text for people.
+
+use crate::{
+    output,
+    progress::{Spent, Watch},
+    source::{self, Source},
+};
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+use lithify_compiler::{Dump, Emit, Options, Profile, Target, compile, dump};
+use lithify_runtime::polkadot::{RuntimeInput, native::Runtime};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Compiles a runtime ahead of time.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  lithify compile westend.json -o westend.so
+  lithify compile runtime.wasm --target aarch64-unknown-linux-gnu --emit obj -o runtime.o
+  lithify compile runtime.wasm --emit asm --function Core_version")]
+pub struct Compile {
+    /// A runtime in any of its forms; `-` is standard input.
+    input: PathBuf,
+    /// Where to write; by default the input's name with the extension of what is written, in the
+    /// current folder. `-` is standard output, the default for text.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// What to make.
+    #[arg(long, value_enum, default_value = "image")]
+    emit: What,
+    /// With clif or asm: only this function, by export, name or index.
+    #[arg(long, value_name = "NAME")]
+    function: Option<String>,
+    #[command(flatten)]
+    code: CodeOptions,
+    /// Say where time and memory went, by phase.
+    #[arg(long)]
+    time: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options that shape code, shared by the commands that compile.
+#[derive(Args)]
+pub struct CodeOptions {
+    /// Target triple: x86_64-unknown-linux-gnu (default on every machine) or
+    /// aarch64-unknown-linux-gnu.
+    #[arg(long, value_name = "TRIPLE")]
+    target: Option<Target>,
+    /// Level of the CPU: x86-64-v3 (default) or x86-64-v2.
+    #[arg(long, value_name = "LEVEL")]
+    cpu: Option<String>,
+    /// What the module may use: runtime (as Substrate; the default when it imports from env) or
+    /// general (WebAssembly 2.0).
+    #[arg(long)]
+    profile: Option<Profile>,
+    /// Worker threads; 0 for one a CPU.
+    #[arg(short, long, default_value_t = 0)]
+    jobs: usize,
+}
+
+impl CodeOptions {
+    /// The compiler's options for `runtime`.
+    pub fn options(&self, runtime: &RuntimeInput, default: Target) -> Result<Options> {
+        let mut target = self.target.unwrap_or(default);
+        if let Some(level) = &self.cpu {
+            target = target.with_cpu(level).map_err(anyhow::Error::msg)?;
+        }
+        let (profile, jobs, code_hash) = (self.profile, self.jobs, runtime.code_hash);
+        Ok(Options { target, profile, jobs, code_hash })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// A shared ELF image that `lithify run` maps.
+    Image,
+    /// A relocatable ELF object for a native linker.
+    Obj,
+    /// Cranelift's intermediate representation.
+    Clif,
+    /// Assembly with Wasm offsets.
+    Asm,
+}
+
+impl Compile {
+    /// Runs the command.
+    pub fn execute(self) -> Result<()> {
+        let (name, runtime) = Source::read(&self.input)?.runtime()?;
+        let options = self.code.options(&runtime, Target::default())?;
+        let (emit, extension) = match self.emit {
+            What::Image => (Emit::Image, "so"),
+            What::Obj => (Emit::Object, "o"),
+            What::Clif => return self.text(&runtime, &options, Dump::Clif),
+            What::Asm => return self.text(&runtime, &options, Dump::Asm),
+        };
+        if self.function.is_some() {
+            bail!("--function goes with --emit clif or --emit asm");
+        }
+        let path = match &self.output {
+            Some(path) => path.clone(),
+            None => source::sibling(&self.input, extension)?,
+        };
+        let watch = Watch::start(runtime.wasm().len());
+        let bytes = compile(runtime.wasm(), emit, &options, &watch);
+        let spent = watch.finish();
+        let bytes = bytes.map_err(|e| anyhow::anyhow!("{name}: {e}"))?;
+        output::write(&path, &bytes)?;
+        let runs_here = options.target == source::host_target() && emit == Emit::Image;
+        let version = match &runtime.version {
+            None if runs_here => {
+                Runtime::for_version(&bytes).ok().and_then(|runtime| runtime.version().ok())
+            }
+            None => source::version(&runtime),
+            version => version.clone(),
+        };
+        if path == PathBuf::from("-") {
+            return Ok(());
+        }
+        if self.json {
+            let phases: serde_json::Map<_, _> = (spent.phases.iter())
+                .map(|(phase, time)| (phase.name().into(), json!(time.as_nanos() as u64)))
+                .collect();
+            return output::line(json!({
+                "output": path,
+                "form": runtime.form.to_string(),
+                "code_hash": source::hex(&runtime.code_hash),
+                "spec_name": version.as_ref().map(|v| v.spec_name.to_string()),
+                "spec_version": version.as_ref().map(|v| v.spec_version),
+                "target": options.target.triple(),
+                "wasm_bytes": runtime.wasm().len(),
+                "output_bytes": bytes.len(),
+                "phases_ns": phases,
+                "total_ns": spent.total.as_nanos() as u64,
+                "cpu_ns": spent.cpu.as_nanos() as u64,
+                "peak_bytes": spent.peak_bytes,
+            }));
+        }
+        output::line(format_args!(
+            "{}: {} from {} ({}, code {}), {} of Wasm -> {} for {} in {:.2} s",
+            path.display(),
+            source::describe(version.as_ref()),
+            name,
+            runtime.form,
+            source::hex(&runtime.code_hash),
+            output::size(runtime.wasm().len()),
+            output::size(bytes.len()),
+            options.target.triple(),
+            spent.total.as_secs_f64(),
+        ))?;
+        if self.time {
+            print_time(&spent);
+        }
+        Ok(())
+    }
+
+    fn text(&self, runtime: &RuntimeInput, options: &Options, what: Dump) -> Result<()> {
+        let text = dump(runtime.wasm(), options, what, self.function.as_deref())?;
+        let stdout = PathBuf::from("-");
+        output::write(self.output.as_ref().unwrap_or(&stdout), text.as_bytes())
+    }
+}
+
+fn print_time(spent: &Spent) {
+    for (phase, time) in &spent.phases {
+        eprintln!("{:>10} {:>10.1} ms", phase.name(), time.as_secs_f64() * 1e3);
+    }
+    eprintln!("{:>10} {:>10.1} ms", "total", spent.total.as_secs_f64() * 1e3);
+    eprintln!("{:>10} {:>10.1} ms", "CPU", spent.cpu.as_secs_f64() * 1e3);
+    eprintln!("{:>10} {:>10.1} MB", "peak", spent.peak_bytes as f64 / 1e6);
+}

@@ -1,0 +1,198 @@
+//! `lithify inspect`: what a module, a runtime or an image is.
+
+use crate::{
+    output,
+    source::{self, Source},
+};
+use anyhow::{Result, anyhow};
+use clap::Args;
+use lithify_compiler::{ModuleInfo, Options, Profile, inspect};
+use lithify_runtime::{
+    Metadata, Trust,
+    polkadot::{Input, RuntimeInput, RuntimeVersion, native::Runtime, version},
+};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// Says what a runtime or an image is: version, hash, memory, imports, exports.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  lithify inspect westend.json
+  lithify inspect westend.so --functions
+  lithify inspect runtime.wasm --json")]
+pub struct Inspect {
+    /// An image, or a runtime in any of its forms; `-` is standard input.
+    input: PathBuf,
+    /// List the functions with their sizes.
+    #[arg(long)]
+    functions: bool,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Inspect {
+    /// Runs the command.
+    pub fn execute(self) -> Result<()> {
+        let Source { name, input } = Source::read(&self.input)?;
+        let facts = match &input {
+            Input::Image(bytes) => self.image(&name, bytes)?,
+            Input::Runtime(runtime) => self.module(&name, runtime)?,
+        };
+        if self.json {
+            return output::line(Value::Object(facts.0));
+        }
+        output::line(name)?;
+        for (key, value) in &facts.0 {
+            print(key, value)?;
+        }
+        Ok(())
+    }
+
+    fn module(&self, name: &str, runtime: &RuntimeInput) -> Result<Facts> {
+        let options = Options::default();
+        let info = inspect(runtime.wasm(), &options).or_else(|_| {
+            let profile = Some(Profile::General);
+            inspect(runtime.wasm(), &Options { profile, ..options })
+        });
+        let info = info.map_err(|e| anyhow!("{name}: {e}"))?;
+        let mut facts = Facts::default();
+        facts.add("form", json!(runtime.form.to_string()));
+        facts.runtime(source::version(runtime).as_ref(), &runtime.code_hash);
+        facts.add("stored_bytes", json!(runtime.code.len()));
+        facts.add("wasm_bytes", json!(runtime.wasm().len()));
+        if let Some(state) = &runtime.state {
+            facts.add("state_root", json!(source::hex(&state.root())));
+        }
+        if let Some(block) = &runtime.block {
+            facts.add("block", json!(block.header.number));
+            facts.add("extrinsics", json!(block.extrinsics.len()));
+        }
+        facts.wasm(&info);
+        if self.functions {
+            facts.add("functions_by_size", json!(functions_of_wasm(runtime.wasm())?));
+        }
+        Ok(facts)
+    }
+
+    fn image(&self, name: &str, bytes: &[u8]) -> Result<Facts> {
+        let metadata =
+            Metadata::parse(bytes, Trust::Verify).map_err(|e| anyhow!("{name}: {e}"))?;
+        let sections = (metadata.runtime_version.as_deref(), metadata.runtime_apis.as_deref());
+        let version = match version::from_sections(sections.0, sections.1) {
+            Ok(Some(version)) => Some(version),
+            // Not for this machine: then nobody can ask it.
+            _ => Runtime::for_version(bytes).ok().and_then(|runtime| runtime.version().ok()),
+        };
+        let mut facts = Facts::default();
+        facts.add("form", json!("image"));
+        facts.runtime(version.as_ref(), &metadata.code_hash);
+        facts.add("image_bytes", json!(bytes.len()));
+        facts.add("machine", json!(metadata.machine));
+        facts.add("cpu_features", json!(metadata.cpu_features));
+        facts.add("abi_version", json!(metadata.abi_version));
+        facts.add("compiler", json!(metadata.compiler));
+        facts.add("options", json!(metadata.options));
+        facts.add("code_bytes", json!(metadata.text_len));
+        facts.add("memory_image_bytes", json!(metadata.memory_image_len));
+        if let Some(memory) = metadata.memory {
+            facts.memory(memory.min, memory.max, memory.imported);
+        }
+        facts.add("functions", json!(metadata.functions.len()));
+        let line = |module: &str, name: &str, ty: &dyn std::fmt::Display| {
+            json!(format!("{module}{name}: {ty}"))
+        };
+        let imports = metadata.imports.iter();
+        let imports = imports.map(|i| line(&format!("{}.", i.module), &i.name, &i.ty));
+        facts.add("imports", imports.collect());
+        facts.add("exports", metadata.exports.iter().map(|e| line("", &e.name, &e.ty)).collect());
+        if self.functions {
+            let mut functions = metadata.functions;
+            functions.sort_by_key(|f| (std::cmp::Reverse(f.code_len), f.index));
+            let rows = functions.iter().map(|f| {
+                let name = if f.name.is_empty() { "-" } else { &f.name };
+                json!(format!("{:>8} B  {:>6}  {name}", f.code_len, f.index))
+            });
+            facts.add("functions_by_size", rows.collect());
+        }
+        Ok(facts)
+    }
+}
+
+/// Facts in the order in which they are shown.
+#[derive(Default)]
+struct Facts(serde_json::Map<String, Value>);
+
+impl Facts {
+    fn add(&mut self, key: &str, value: Value) {
+        self.0.insert(key.into(), value);
+    }
+
+    fn runtime(&mut self, version: Option<&RuntimeVersion>, code_hash: &[u8]) {
+        if let Some(version) = version {
+            self.add("spec_name", json!(version.spec_name.to_string()));
+            self.add("spec_version", json!(version.spec_version));
+            self.add("transaction_version", json!(version.transaction_version));
+            self.add("state_version", json!(version.system_version));
+        }
+        self.add("code_hash", json!(source::hex(code_hash)));
+    }
+
+    fn memory(&mut self, min: u32, max: Option<u32>, imported: bool) {
+        self.add("memory_pages", json!(min));
+        self.add("memory_max_pages", json!(max));
+        self.add("memory_imported", json!(imported));
+    }
+
+    fn wasm(&mut self, info: &ModuleInfo) {
+        self.add("profile", json!(info.profile.to_string()));
+        if let Some((min, max, imported)) = info.memory {
+            self.memory(min, max, imported);
+        }
+        self.add("functions", json!(info.functions));
+        self.add("named_functions", json!(info.names));
+        self.add("code_bytes", json!(info.code_bytes));
+        self.add("largest_body_bytes", json!(info.largest_body.0));
+        self.add("data_bytes", json!(info.data_bytes));
+        self.add("table_elements", json!(info.tables.1));
+        self.add("globals", json!(info.globals));
+        self.add("start_function", json!(info.start));
+        let imports = info.imports.iter();
+        let imports = imports.map(|i| json!(format!("{}.{}: {}", i.module, i.name, i.ty)));
+        self.add("imports", imports.collect());
+        let exports = info.exports.iter().map(|e| json!(format!("{}: {}", e.name, e.ty)));
+        self.add("exports", exports.collect());
+    }
+}
+
+/// The functions of a module by the size of their bodies.
+fn functions_of_wasm(wasm: &[u8]) -> Result<Vec<String>> {
+    let mut functions = lithify_compiler::functions(wasm)?;
+    functions.sort_by_key(|f| (std::cmp::Reverse(f.body_bytes), f.index));
+    let row = |f: &lithify_compiler::FunctionBody| {
+        format!("{:>8} B  {:>6}  {}", f.body_bytes, f.index, f.name)
+    };
+    Ok(functions.iter().map(row).collect())
+}
+
+/// One fact as text: a list gets a line for each item.
+fn print(key: &str, value: &Value) -> Result<()> {
+    let key = key.replace('_', " ");
+    match value {
+        Value::Array(items) if items.iter().any(|i| i.to_string().len() > 16) => {
+            output::line(format_args!("  {key}: {}", items.len()))?;
+            items.iter().try_for_each(|item| output::line(format_args!("    {}", text(item))))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(text).collect();
+            output::line(format_args!("  {key}: {}", items.join(" ")))
+        }
+        Value::Null => output::line(format_args!("  {key}: none")),
+        value => output::line(format_args!("  {key}: {}", text(value))),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,91 @@
+//! Reads what a command was given, and knows what to call it.
+
+use anyhow::{Context, Result, bail};
+use lithify_compiler::{Emit, Options, Target, compile};
+use lithify_runtime::polkadot::{Input, RuntimeInput, RuntimeVersion, native::Runtime};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+/// A named input.
+pub struct Source {
+    /// What to call it in messages.
+    pub name: String,
+    /// What it holds.
+    pub input: Input,
+}
+
+impl Source {
+    /// Reads the file at `path`, or standard input for `-`.
+    pub fn read(path: &Path) -> Result<Self> {
+        let (name, bytes) = if path == Path::new("-") {
+            let mut bytes = Vec::new();
+            std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
+            ("standard input".into(), bytes)
+        } else {
+            let name = path.display().to_string();
+            let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
+            (name, bytes)
+        };
+        let input = Input::read(bytes, &name)?;
+        Ok(Self { name, input })
+    }
+
+    /// The runtime, where an image will not do.
+    pub fn runtime(self) -> Result<(String, RuntimeInput)> {
+        match self.input {
+            Input::Runtime(runtime) => Ok((self.name, *runtime)),
+            Input::Image(_) => bail!(
+                "{} is compiled already; this needs the WebAssembly that it was made of",
+                self.name
+            ),
+        }
+    }
+}
+
+/// The file name of `path` with another extension, in the current folder.
+pub fn sibling(path: &Path, extension: &str) -> Result<PathBuf> {
+    match path.file_stem() {
+        Some(stem) if path != Path::new("-") => {
+            Ok(PathBuf::from(format!("{}.{extension}", stem.to_string_lossy())))
+        }
+        _ => bail!("where to? give -o FILE"),
+    }
+}
+
+/// The target that code is compiled for when it is to run here: the default level of the CPU
+/// where this machine has it.
+pub fn host_target() -> Target {
+    let mut target = Target::host();
+    target.features &= lithify_runtime::host_cpu_features();
+    target
+}
+
+/// Options to compile `runtime` for this machine.
+pub fn host_options(runtime: &RuntimeInput) -> Options {
+    Options { target: host_target(), code_hash: runtime.code_hash, ..Options::default() }
+}
+
+/// The version of `runtime`: what it embeds, else what its `Core_version` says. `None` when it
+/// has neither, and so is not a runtime.
+pub fn version(runtime: &RuntimeInput) -> Option<RuntimeVersion> {
+    if runtime.version.is_some() {
+        return runtime.version.clone();
+    }
+    let image = compile(runtime.wasm(), Emit::Image, &host_options(runtime), &()).ok()?;
+    Runtime::for_version(&image).ok()?.version().ok()
+}
+
+/// `westend 9300`, or that it is unknown.
+pub fn describe(version: Option<&RuntimeVersion>) -> String {
+    match version {
+        Some(version) => format!("{} {}", version.spec_name, version.spec_version),
+        None => "a module without a runtime version".into(),
+    }
+}
+
+/// `0x` and the hex digits of `bytes`.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::from("0x"), |text, byte| text + &format!("{byte:02x}"))
+}
