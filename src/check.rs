@@ -141,10 +141,9 @@ impl Report {
         for name in NEEDED_ENTRIES {
             match export(name) {
                 None => self.obstacles.push(format!("no entry point {name}")),
-                Some(export) if export.ty != entry => self.obstacles.push(format!(
-                    "entry point {name} is a {}, not a {entry}",
-                    export.ty
-                )),
+                Some(export) if export.ty != entry => self
+                    .obstacles
+                    .push(format!("entry point {name} is a {}, not a {entry}", export.ty)),
                 Some(_) => {}
             }
         }

@@ -77,8 +77,7 @@ impl Inspect {
     }
 
     fn image(&self, name: &str, bytes: &[u8]) -> Result<Facts> {
-        let metadata =
-            Metadata::parse(bytes, Trust::Verify).map_err(|e| anyhow!("{name}: {e}"))?;
+        let metadata = Metadata::parse(bytes, Trust::Verify).map_err(|e| anyhow!("{name}: {e}"))?;
         let sections = (metadata.runtime_version.as_deref(), metadata.runtime_apis.as_deref());
         let version = match version::from_sections(sections.0, sections.1) {
             Ok(Some(version)) => Some(version),

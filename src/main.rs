@@ -20,14 +20,18 @@ const TRAPPED: u8 = 134;
 /// An INPUT is a runtime in any of its forms: WebAssembly, the compressed form of a chain, hex
 /// text of either, a raw chain spec, a block with its parent state, or `-` for standard input.
 #[derive(Parser)]
-#[command(name = "lithify", version, after_help = "\
+#[command(
+    name = "lithify",
+    version,
+    after_help = "\
 Exit status: 0 done, 1 failed, 2 wrong usage, 134 the guest trapped.
 
 Examples:
   lithify compile westend.json -o westend.so
   lithify run westend.so Core_version
   lithify run block.json
-  lithify bench")]
+  lithify bench"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -106,9 +106,7 @@ impl Run {
             Some(path) => read_state(path)?,
             None => state.unwrap_or_else(State::empty),
         };
-        let started = Instant::now();
         let runtime = self.load(source, &state)?;
-        let loaded = started.elapsed();
         // The root of a state depends on it. What has no version is no runtime, and has no state.
         if let Ok(version) = runtime.version() {
             state.set_version(version.state_version());
@@ -127,12 +125,12 @@ impl Run {
             (None, Some(block)) => self.block(&runtime, &mut session, &block)?,
             (None, None) => bail!(
                 "which entry point? there are {}; only a block file can be run without one",
-                lithify_runtime::polkadot::native::entry_points(runtime.image().metadata()).join(", ")
+                lithify_runtime::polkadot::native::entry_points(runtime.image().metadata())
+                    .join(", ")
             ),
         }
         if self.time {
-            eprintln!("{:>10} {:>10.1} ms", "load", loaded.as_secs_f64() * 1e3);
-            eprintln!("{:>10} {:>10.1} ms", "call", started.elapsed().as_secs_f64() * 1e3);
+            print_time("call", started);
         }
         Ok(())
     }
@@ -140,8 +138,9 @@ impl Run {
     fn argument(&self) -> Result<Vec<u8>> {
         match self.input_bytes.strip_prefix('@') {
             Some(path) => std::fs::read(path).with_context(|| format!("cannot read {path}")),
-            None => parse_hex(&self.input_bytes)
-                .with_context(|| format!("--input {}: give 0x and hex digits, or @FILE", self.input_bytes)),
+            None => parse_hex(&self.input_bytes).with_context(|| {
+                format!("--input {}: give 0x and hex digits, or @FILE", self.input_bytes)
+            }),
         }
     }
 
@@ -165,16 +164,22 @@ impl Run {
             Input::Image(bytes) => bytes,
             Input::Runtime(runtime) => {
                 let code = self.code.options(&runtime, source::host_target())?;
+                let started = Instant::now();
                 let watch = Watch::start(runtime.wasm().len());
                 let image = compile(runtime.wasm(), Emit::Image, &code, &watch);
-                let spent = watch.finish();
+                watch.finish();
                 if self.time {
-                    eprintln!("{:>10} {:>10.1} ms", "compile", spent.total.as_secs_f64() * 1e3);
+                    print_time("compile", started);
                 }
                 image.map_err(|e| anyhow!("{}: {e}", source.name))?
             }
         };
-        Runtime::from_bytes(&image, &options).map_err(|e| trapped(e).context(source.name))
+        let started = Instant::now();
+        let runtime = Runtime::from_bytes(&image, &options);
+        if self.time {
+            print_time("load", started);
+        }
+        runtime.map_err(|e| trapped(e).context(source.name))
     }
 
     fn block(&self, runtime: &Runtime, session: &mut Session<'_>, block: &Block) -> Result<()> {
@@ -237,6 +242,10 @@ impl Run {
     }
 }
 
+fn print_time(what: &str, since: Instant) {
+    eprintln!("{what:>10} {:>10.1} ms", since.elapsed().as_secs_f64() * 1e3);
+}
+
 /// Reads the state of a chain spec or block file.
 fn read_state(path: &std::path::Path) -> Result<State> {
     let (name, runtime) = Source::read(path)?.runtime()?;
@@ -245,8 +254,7 @@ fn read_state(path: &std::path::Path) -> Result<State> {
 
 /// Runs `Core_version` of a runtime that a guest asks about.
 fn core_version(wasm: &[u8]) -> Option<Vec<u8>> {
-    let options =
-        lithify_compiler::Options { target: source::host_target(), ..Default::default() };
+    let options = lithify_compiler::Options { target: source::host_target(), ..Default::default() };
     let image = compile(wasm, Emit::Image, &options, &()).ok()?;
     let runtime = Runtime::for_version(&image).ok()?;
     State::empty()

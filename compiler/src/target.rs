@@ -23,7 +23,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("enable_nan_canonicalization", "true"),
     ("preserve_frame_pointers", "true"),
     ("unwind_info", "true"),
-    ("is_pic", "true"),
+    // All symbols are near, which makes them relative to the code. What `is_pic` would add is a
+    // detour through the global offset table.
+    ("is_pic", "false"),
     ("enable_probestack", "true"),
     ("probestack_strategy", "inline"),
     ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
