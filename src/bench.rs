@@ -1,1 +1,139 @@
-//! `lithify bench`.
+//! `lithify bench`: ahead-of-time against just-in-time and interpreted, on the same host functions.
+
+use crate::{output, source::Source};
+use anyhow::{Context, Result};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lithify_bench::{Observer, Options, Record, Workload, report, run, sample, table, worker};
+use lithify_runtime::polkadot::Input;
+use std::{
+    fs::File,
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+};
+
+/// The runtime of `workloads/solochain` with its state and a block of transfers.
+const BUNDLED: &[u8] = include_bytes!("../workloads/solochain/block-transfers.json");
+
+/// Measures runtimes on Lithify, wasmtime and wasmi, with outputs compared.
+#[derive(Args)]
+#[command(after_help = "\
+A fresh process is one measurement; their order is random. The table has minima and, as ratio to
+the best wasmtime setting, the difference of the 25 % quantiles over processes with a 95 %
+interval. Quiet machines and many processes give narrow intervals.
+
+Examples:
+  lithify bench
+  lithify bench westend.json block.json --processes 100 --samples samples.jsonl
+  lithify bench --json > samples.jsonl
+  lithify bench --report samples.jsonl")]
+pub struct Bench {
+    /// Runtimes in any of their forms; by default the bundled one with its block.
+    runtimes: Vec<PathBuf>,
+    /// Processes per row and engine.
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    processes: u32,
+    /// Compilations per runtime and engine, each in a process.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    compiles: u32,
+    /// Seed of the order and of the resampling; by default another one each time.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Keep the raw samples in this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    samples: Option<PathBuf>,
+    /// Print the raw samples instead of the table.
+    #[arg(long)]
+    json: bool,
+    /// Measure nothing: make the table of samples that were kept.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["runtimes", "samples", "json"])]
+    report: Option<PathBuf>,
+}
+
+/// One measurement, for `bench` itself.
+#[derive(Args)]
+pub struct Worker;
+
+impl Worker {
+    /// Runs the command.
+    pub fn execute(self) -> Result<()> {
+        worker::main()
+    }
+}
+
+impl Bench {
+    /// Runs the command.
+    pub fn execute(self) -> Result<()> {
+        if let Some(path) = &self.report {
+            let file =
+                File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let run = lithify_bench::Run::read(std::io::BufReader::new(file))?;
+            return output::write("-".as_ref(), table(&report(&run)).as_bytes());
+        }
+        let mut workloads = vec![Workload::host_calls()];
+        if self.runtimes.is_empty() {
+            let name = "solochain";
+            workloads.push(Workload::new(name, Input::read(BUNDLED.to_vec(), name)?)?);
+        }
+        for path in &self.runtimes {
+            let Source { name, input } = Source::read(path)?;
+            let stem = Path::new(&name).file_stem().map(|stem| stem.to_string_lossy());
+            workloads.push(Workload::new(stem.as_deref().unwrap_or(&name), input)?);
+        }
+        let mut options = Options::new(&["bench-worker"])?;
+        options.processes = self.processes;
+        options.compiles = self.compiles;
+        options.seed = self.seed.unwrap_or(options.seed);
+        let mut watch = Watch {
+            bar: bar()?,
+            file: self.samples.as_deref().map(create).transpose()?,
+            json: self.json,
+        };
+        let run = run(&workloads, &options, &mut watch)?;
+        watch.bar.finish_and_clear();
+        if self.json {
+            return Ok(());
+        }
+        output::write("-".as_ref(), table(&report(&run)).as_bytes())
+    }
+}
+
+fn create(path: &Path) -> Result<File> {
+    File::create(path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn bar() -> Result<ProgressBar> {
+    let bar = ProgressBar::new(0);
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar.set_style(ProgressStyle::with_template("[{bar:40}] {pos}/{len} {eta:>4} {msg}")?);
+    Ok(bar)
+}
+
+/// Shows a run and keeps its samples.
+struct Watch {
+    bar: ProgressBar,
+    file: Option<File>,
+    json: bool,
+}
+
+impl Observer for Watch {
+    fn progress(&mut self, done: u32, total: u32, what: &str) {
+        self.bar.set_length(total.into());
+        self.bar.set_position(done.into());
+        self.bar.set_message(what.to_owned());
+    }
+
+    fn record(&mut self, record: &Record) -> Result<()> {
+        if let Some(file) = &mut self.file {
+            let mut line = Vec::new();
+            sample::write(&mut line, record)?;
+            file.write_all(&line).context("cannot write the samples")?;
+        }
+        if self.json && matches!(record, Record::Sample(_)) {
+            sample::write(&mut std::io::stdout().lock(), record)?;
+        }
+        Ok(())
+    }
+}

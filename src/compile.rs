@@ -169,5 +169,7 @@ fn print_time(spent: &Spent) {
     }
     eprintln!("{:>10} {:>10.1} ms", "total", spent.total.as_secs_f64() * 1e3);
     eprintln!("{:>10} {:>10.1} ms", "CPU", spent.cpu.as_secs_f64() * 1e3);
-    eprintln!("{:>10} {:>10.1} MB", "peak", spent.peak_bytes as f64 / 1e6);
+    if let Some(peak) = spent.peak_bytes {
+        eprintln!("{:>10} {:>10.1} MB", "peak", peak as f64 / 1e6);
+    }
 }

@@ -1,5 +1,6 @@
 //! The command line of Lithify. One file per subcommand; `main` only dispatches.
 
+mod bench;
 mod check;
 mod compile;
 mod inspect;
@@ -43,6 +44,9 @@ enum Command {
     Inspect(inspect::Inspect),
     Check(check::Check),
     Run(run::Run),
+    Bench(bench::Bench),
+    #[command(hide = true)]
+    BenchWorker(bench::Worker),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +55,8 @@ fn main() -> ExitCode {
         Command::Inspect(command) => command.execute(),
         Command::Check(command) => command.execute(),
         Command::Run(command) => command.execute(),
+        Command::Bench(command) => command.execute(),
+        Command::BenchWorker(command) => command.execute(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 //! went.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lithify_bench::measure::{cpu, rss::Peak};
 use lithify_compiler::{Phase, Progress};
 use std::{
     io::IsTerminal,
@@ -13,6 +14,9 @@ use std::{
 pub struct Watch {
     bar: ProgressBar,
     started: Instant,
+    cpu_ns: u64,
+    /// None where the kernel does not let a process reset its high-water mark.
+    peak: Option<Peak>,
     phases: Mutex<Vec<(Phase, Instant)>>,
 }
 
@@ -22,10 +26,10 @@ pub struct Spent {
     pub phases: Vec<(Phase, Duration)>,
     /// Wall time of all.
     pub total: Duration,
-    /// CPU time of the process up to the end, all threads.
+    /// CPU time of all threads.
     pub cpu: Duration,
-    /// The most memory that the process ever had, in bytes.
-    pub peak_bytes: u64,
+    /// The most memory that it took, in bytes, where the kernel tells.
+    pub peak_bytes: Option<u64>,
 }
 
 impl Watch {
@@ -37,7 +41,13 @@ impl Watch {
         }
         let style = ProgressStyle::with_template("{msg:>8} [{bar:40}] {bytes}/{total_bytes}");
         bar.set_style(style.expect("the template is valid"));
-        Self { bar, started: Instant::now(), phases: Mutex::new(Vec::new()) }
+        Self {
+            bar,
+            started: Instant::now(),
+            cpu_ns: cpu::cpu_ns(),
+            peak: Peak::start().ok(),
+            phases: Mutex::new(Vec::new()),
+        }
     }
 
     /// Ends the bar and adds up.
@@ -49,8 +59,8 @@ impl Watch {
         Spent {
             phases: phases.iter().zip(ends).map(|((p, from), to)| (*p, to - *from)).collect(),
             total: end - self.started,
-            cpu: Duration::ZERO,
-            peak_bytes: 0,
+            cpu: Duration::from_nanos(cpu::cpu_ns() - self.cpu_ns),
+            peak_bytes: self.peak.and_then(|peak| peak.bytes().ok()),
         }
     }
 }

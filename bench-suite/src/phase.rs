@@ -56,8 +56,11 @@ phases! {
     Drop = "drop", Ns;
     /// A fresh instance, a call, the end, without a look at the clock between.
     Total = "total", Ns;
-    /// Time in host functions during a call, from calls of their own.
+    /// Time in host functions during a call that is instrumented for it. Page faults that the
+    /// host takes in the guest's memory are in it.
     Host = "host", Ns;
+    /// The rest of that very call.
+    Guest = "guest", Ns;
 }
 
 /// Unit of samples.

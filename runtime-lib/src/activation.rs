@@ -113,6 +113,7 @@ impl Activation {
         slot.set_activation(self);
         // SAFETY: the caller vouches for code, slots and stack.
         let left = unsafe { arch::enter(self, entry, slot.base(), callee, slots, stack_top) };
+        slot.check_canaries();
         slot.set_activation(self.outer);
         CURRENT.set(self.parent.get());
         if !self.outer.is_null() {
@@ -261,7 +262,7 @@ fn frame(image: &Loaded, pc: usize, faulted: bool) -> Option<Frame> {
     };
     Some(Frame {
         func_index: function.index,
-        name: image.name(function.name).to_owned(),
+        name: image.function_name(&function).to_owned(),
         wasm_offset: offset,
     })
 }

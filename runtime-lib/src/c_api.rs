@@ -1,1 +1,238 @@
-//! The C interface, described in `include/lithify.h`.
+//! The C interface, for programs that a linked module is a part of. `include/lithify.h` says what
+//! each function does; this file only translates.
+
+use crate::error::{ImageError, InstanceError};
+use crate::host::{Guest, HostError, touch};
+use crate::image::Image;
+use crate::instance::Instance;
+use crate::libcalls::{Stop, edge};
+use crate::pool::{InstanceOptions, MemoryPlan, Pool};
+use crate::slot::Slot;
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::fmt::Display;
+use std::{ptr, slice};
+
+/// `lithify_options`
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Options {
+    extra_pages: u32,
+    max_pages: u32,
+    stack_size: usize,
+}
+
+thread_local! {
+    static LAST_ERROR: RefCell<CString> = RefCell::default();
+}
+
+fn set_error(error: &dyn Display) {
+    let text = error.to_string().replace('\0', "\u{fffd}");
+    LAST_ERROR.set(CString::new(text).unwrap_or_default());
+}
+
+/// `lithify_last_error`
+#[unsafe(no_mangle)]
+pub extern "C" fn lithify_last_error() -> *const c_char {
+    LAST_ERROR.with_borrow(|error| error.as_ptr())
+}
+
+/// The result of `make` on the heap; null and an error message when it fails.
+fn boxed<T, E: Display>(made: Result<T, E>) -> *mut T {
+    match made {
+        Ok(value) => Box::into_raw(Box::new(value)),
+        Err(error) => {
+            set_error(&error);
+            ptr::null_mut()
+        }
+    }
+}
+
+/// `lithify_pool_new`
+///
+/// # Safety
+///
+/// As for [`Image::linked`]; `options` is null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lithify_pool_new(module: *const u8, options: *const Options) -> *mut Pool {
+    // SAFETY: null or valid, as the caller vouches.
+    let options = unsafe { options.as_ref() };
+    let mut plan = InstanceOptions::default();
+    if let Some(options) = options {
+        plan.memory = match (options.extra_pages, options.max_pages) {
+            (0, 0) => MemoryPlan::Module,
+            (0, max) => MemoryPlan::Dynamic { max_pages: Some(max) },
+            (extra_pages, _) => MemoryPlan::Static { extra_pages },
+        };
+        if options.stack_size != 0 {
+            plan.stack_size = options.stack_size;
+        }
+    }
+    // SAFETY: the caller vouches for the module.
+    let image = unsafe { Image::linked(module) };
+    let pool = |image| Pool::new(&image, &plan).map_err(|error| error.to_string());
+    boxed(image.map_err(|error: ImageError| error.to_string()).and_then(pool))
+}
+
+/// `lithify_pool_free`
+///
+/// # Safety
+///
+/// `pool` is null or comes from `lithify_pool_new` and is not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lithify_pool_free(pool: *mut Pool) {
+    if !pool.is_null() {
+        // SAFETY: made by `boxed`, as the caller vouches.
+        drop(unsafe { Box::from_raw(pool) });
+    }
+}
+
+/// `lithify_instance_new`
+///
+/// # Safety
+///
+/// `pool` is valid; `entry` is null or a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lithify_instance_new(
+    pool: *const Pool,
+    entry: *const c_char,
+) -> *mut Instance {
+    // SAFETY: valid, as the caller vouches.
+    let pool = unsafe { &*pool };
+    let made: Result<_, InstanceError> = match entry.is_null() {
+        true => pool.instance(),
+        false => {
+            // SAFETY: a C string, as the caller vouches.
+            let name = unsafe { CStr::from_ptr(entry) }.to_string_lossy();
+            pool.entry(&name).map_or_else(|| pool.instance(), |entry| entry.instance())
+        }
+    };
+    boxed(made)
+}
+
+/// `lithify_instance_free`
+///
+/// # Safety
+///
+/// `instance` is null or comes from `lithify_instance_new` and is not used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lithify_instance_free(instance: *mut Instance) {
+    if !instance.is_null() {
+        // SAFETY: made by `boxed`, as the caller vouches.
+        drop(unsafe { Box::from_raw(instance) });
+    }
+}
+
+/// `lithify_call`
+///
+/// # Safety
+///
+/// `instance` is valid and not in use, `name` is a C string, `values` points at `count` values.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lithify_call(
+    instance: *mut Instance,
+    name: *const c_char,
+    values: *mut u128,
+    count: usize,
+) -> c_int {
+    // SAFETY: valid, as the caller vouches.
+    let (instance, name) = unsafe { (&mut *instance, CStr::from_ptr(name).to_string_lossy()) };
+    let values = match count {
+        0 => &mut [],
+        // SAFETY: as many values as the caller says, 16 bytes each.
+        _ => unsafe { slice::from_raw_parts_mut(values, count) },
+    };
+    let Some(func) = instance.func(&name) else {
+        set_error(&format_args!("no function is exported as {name}"));
+        return -1;
+    };
+    if count < func.slots() {
+        let ty = instance.func_type(&func);
+        set_error(&format_args!("{count} values, but {name} is {ty}"));
+        return -1;
+    }
+    match instance.call(&func, values, &mut ()) {
+        Ok(()) => 0,
+        Err(trap) => {
+            set_error(&trap);
+            -1
+        }
+    }
+}
+
+/// `lithify_memory`
+///
+/// # Safety
+///
+/// `instance` is valid and not in use; `len` is null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lithify_memory(instance: *mut Instance, len: *mut usize) -> *mut u8 {
+    // SAFETY: valid, as the caller vouches.
+    let memory = unsafe { &mut *instance }.memory();
+    if !len.is_null() {
+        // SAFETY: valid, as the caller vouches.
+        unsafe { len.write(memory.len()) };
+    }
+    memory.as_mut_ptr()
+}
+
+/// `lithify_set_host_data`
+///
+/// # Safety
+///
+/// `instance` is valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lithify_set_host_data(instance: *mut Instance, data: *mut c_void) {
+    // SAFETY: valid, as the caller vouches.
+    unsafe { &mut *instance }.set_host_data(data as u64);
+}
+
+/// `lithify_trap`
+///
+/// # Safety
+///
+/// The current host function got `base` from its guest; `message` is a C string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lithify_trap(base: *mut u8, message: *const c_char) -> ! {
+    let stop = |_: &Slot| -> Result<_, Stop> {
+        // SAFETY: a C string, as the caller vouches; its copy belongs to the error.
+        let message = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
+        Err(HostError(message).into())
+    };
+    // SAFETY: the caller vouches for `base`; this frame holds plain values only.
+    match unsafe { edge::<std::convert::Infallible>(base, stop) } {}
+}
+
+/// `lithify_host_data`
+///
+/// # Safety
+///
+/// The current host function got `base` from its guest.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lithify_host_data(base: *mut u8) -> *mut c_void {
+    // SAFETY: the caller vouches for `base`.
+    unsafe { Slot::from_base(base) }.host_data() as *mut c_void
+}
+
+/// `lithify_memory_len`
+///
+/// # Safety
+///
+/// The current host function got `base` from its guest.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lithify_memory_len(base: *mut u8) -> usize {
+    // SAFETY: the caller vouches for `base`.
+    unsafe { Slot::from_base(base) }.memory_len()
+}
+
+/// `lithify_touch`
+///
+/// # Safety
+///
+/// The current host function got `base` from its guest.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lithify_touch(base: *mut u8, address: u32, len: u32) {
+    let start = address as usize;
+    // SAFETY: the caller vouches for `base`.
+    touch(unsafe { Slot::from_base(base) }, start..start + len as usize);
+}

@@ -11,7 +11,7 @@ use crate::error::ImageError;
 use crate::host::{Caller, Function, HostError, Imports, UnresolvedImport};
 use crate::libcalls::Stop;
 use crate::load;
-use crate::memory::MemoryImage;
+use crate::memory_image::MemoryImage;
 use crate::metadata::Metadata;
 use crate::records::{self, MEMORY_IMAGE_FIELD, Records, TEXT_FIELD};
 use crate::slot::{Slot, vmctx_index};
@@ -83,8 +83,7 @@ impl Image {
             )
         };
         let memory = MemoryImage::copy(image, &records.extents)?;
-        let mut bindings = Bindings::linked(&records);
-        bindings.globals = records.imports.iter().map(|_| 0).collect();
+        let bindings = Bindings::linked(metadata, &records)?;
         let text = at(TEXT_FIELD, root.text);
         let loaded = Loaded::new(text, metadata, records, memory, bindings, None)?;
         Ok(Self(Arc::new(loaded)))
@@ -105,6 +104,13 @@ impl Image {
         let bytes = self.0.bytes(self.0.records.descriptor.runtime_version);
         (!bytes.is_empty()).then_some(bytes)
     }
+}
+
+fn has_start(records: &Records) -> bool {
+    let active = |form| matches!(form, init::CONST | init::GLOBAL);
+    records.descriptor.start != NONE
+        || records.data.iter().any(|segment| active(segment.form))
+        || records.elements.iter().any(|(segment, _)| active(segment.form))
 }
 
 /// The length of a linked module's metadata: up to the end of its last record.
@@ -258,12 +264,34 @@ impl Bindings {
         Ok(())
     }
 
-    fn linked(records: &Records) -> Self {
-        Self {
-            functions: records.imports.iter().map(|_| Bound::Direct).collect(),
-            globals: Vec::new(),
-            symbols: HashMap::new(),
+    /// The bindings of a linked module, whose functions the linker has bound. There is nobody to
+    /// give values to its globals.
+    fn linked(metadata: &[u8], records: &Records) -> Result<Self, ImageError> {
+        let names = |import: &Import| {
+            [import.module, import.field]
+                .map(|name| records::name(metadata, &records.descriptor, name))
+        };
+        let mut unresolved = Vec::new();
+        for import in &records.imports {
+            let [module, field] = names(import);
+            let ty = u8::try_from(import.ty).ok().and_then(ValType::from_u8);
+            if let (kind::GLOBAL, Some(ty)) = (import.kind, ty) {
+                let nothing = Imports::new().find_global(module, field, ty, import.code == 1);
+                unresolved.extend(nothing.err());
+            }
+            let symbol = symbols::import(module, field);
+            if Libcall::ALL.iter().any(|libcall| libcall.symbol() == symbol) {
+                return Err(ImageError::AmbiguousImport { symbol });
+            }
         }
+        if !unresolved.is_empty() {
+            return Err(ImageError::Imports { imports: unresolved });
+        }
+        Ok(Self {
+            functions: records.imports.iter().map(|_| Bound::Direct).collect(),
+            globals: vec![0; records.imports.len()],
+            symbols: HashMap::new(),
+        })
     }
 }
 
@@ -276,6 +304,9 @@ pub(crate) struct Loaded {
     pub metadata: &'static [u8],
     pub records: Records,
     pub memory: Arc<MemoryImage>,
+    /// Whether an instance has something to do before it can be called: segments to copy, or a
+    /// start function.
+    pub has_start: bool,
     bound: Vec<Bound>,
     /// The values of imported globals, by import.
     globals: Vec<u128>,
@@ -304,6 +335,7 @@ impl Loaded {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             text,
             metadata,
+            has_start: has_start(&records),
             records,
             memory: Arc::new(memory),
             bound: bindings.functions,
@@ -344,6 +376,17 @@ impl Loaded {
     /// A name.
     pub fn name(&self, span: Span) -> &str {
         records::name(self.metadata, &self.records.descriptor, span)
+    }
+
+    /// The name of a function, or the one it is exported under when it has none.
+    pub fn function_name(&self, function: &FunctionRecord) -> &str {
+        if function.name.len > 0 {
+            return self.name(function.name);
+        }
+        let mut exports = self.records.exports.iter();
+        exports
+            .find(|export| export.kind == kind::FUNCTION && export.index == function.index)
+            .map_or("", |export| self.name(export.name))
     }
 
     /// Address of the first function record.
@@ -399,14 +442,6 @@ impl Loaded {
             put(global.slot, global.ty, bits, &mut vmctx);
         }
         vmctx
-    }
-
-    /// Whether an instance has something to do before it can be called.
-    pub fn has_start(&self) -> bool {
-        let active = |form| matches!(form, init::CONST | init::GLOBAL);
-        self.records.descriptor.start != NONE
-            || self.records.data.iter().any(|segment| active(segment.form))
-            || self.records.elements.iter().any(|(segment, _)| active(segment.form))
     }
 
     /// Calls the host function of import `index`.

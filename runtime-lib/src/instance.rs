@@ -57,7 +57,7 @@ impl Instance {
         shelves: Arc<Shelves>,
     ) -> Result<Self, InstanceError> {
         let mut this = Self { slot: ManuallyDrop::new(slot), shelf, shelves };
-        if this.slot.image().has_start() {
+        if this.slot.image().has_start {
             this.run_start()?;
         }
         Ok(this)

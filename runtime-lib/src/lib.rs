@@ -41,6 +41,7 @@ mod instance;
 mod libcalls;
 mod load;
 mod memory;
+mod memory_image;
 mod metadata;
 #[cfg(feature = "polkadot")]
 pub mod polkadot;
@@ -71,3 +72,16 @@ pub use value::Value;
 pub fn host_cpu_features() -> u64 {
     sys::arch::cpu_features()
 }
+
+/// What the documentation promises: images, pools and entry points are shared between threads,
+/// instances move.
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    const fn moved<T: Send>() {}
+    shared::<Image>();
+    shared::<Imports>();
+    shared::<Pool>();
+    shared::<Entry>();
+    shared::<Func>();
+    moved::<Instance>();
+};

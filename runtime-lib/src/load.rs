@@ -5,7 +5,7 @@ use crate::elf::{Elf, Segment};
 use crate::error::ImageError;
 use crate::host::Imports;
 use crate::image::{Bindings, Image, Loaded, Target};
-use crate::memory::MemoryImage;
+use crate::memory_image::MemoryImage;
 use crate::sys::arch;
 use crate::sys::unix::mmap::{Mapping, Protection, page_size, round_up_to_page};
 use lithify_abi::IMAGE_ALIGN;

@@ -36,122 +36,22 @@ use std::io;
 use std::ops::Range;
 use std::ptr;
 use std::slice;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// More than this is not kept resident in a slot: the hot set's capacity, in bytes.
 const MAX_HOT: usize = 16 << 20;
+/// More writable runs of pages are not made: each is a mapping of the process, which may have some
+/// 65 000 in all. Pages between runs become hot to stay below it.
+const MAX_RUNS: usize = 256;
+/// After so many first writes since it was closed, memory is opened and learns anew.
+const MAX_FAULTS: u32 = 256;
+/// How many pages a first write makes writable after that where memory cannot learn otherwise.
+const FAULT_STEP: usize = 16;
 /// Every so many resets the hot set is searched for pages that are no longer written.
 const AUDIT_INTERVAL: u32 = 64;
 /// In how many audits in a row a page must be clean to leave the hot set.
 const AUDITS_TO_COOL: u32 = 2;
-
-/// A part of memory with initial bytes other than zeros.
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    /// Address in linear memory.
-    address: usize,
-    /// Length, in bytes.
-    len: usize,
-    /// Offset in the file.
-    offset: u64,
-    /// Offset in the pristine mapping.
-    pristine: usize,
-}
-
-/// The initial contents of a memory: runs of a file, all multiples of the host page.
-#[derive(Debug)]
-pub struct MemoryImage {
-    runs: Vec<Run>,
-    /// The file and a mapping of it that nobody writes to.
-    file: Option<(File, Mapping)>,
-}
-
-impl MemoryImage {
-    /// The image whose bytes lie in `file` at `offset`. They are mapped from there when the host
-    /// page allows it, else from a copy.
-    pub fn from_file(file: &File, offset: u64, len: usize, extents: &[Extent]) -> io::Result<Self> {
-        let page = page_size() as u64;
-        let mappable = offset.is_multiple_of(page)
-            && extents.iter().all(|extent| {
-                [extent.address, extent.offset, extent.len]
-                    .iter()
-                    .all(|value| u64::from(*value).is_multiple_of(page))
-            });
-        if extents.is_empty() {
-            return Ok(Self::empty());
-        }
-        if !mappable {
-            let start = offset - offset % page;
-            let skip = (offset - start) as usize;
-            let mapping = Mapping::file(file, start, round_up_to_page(skip + len))?;
-            // SAFETY: the mapping is readable and private; images are not written to.
-            let bytes = unsafe { mapping.bytes() };
-            return Self::copy(&bytes[skip..skip + len], extents);
-        }
-        let runs = extents
-            .iter()
-            .map(|extent| Run {
-                address: extent.address as usize,
-                len: extent.len as usize,
-                offset: offset + u64::from(extent.offset),
-                pristine: extent.offset as usize,
-            })
-            .collect();
-        let pristine = Mapping::file(file, offset, round_up_to_page(len))?;
-        Ok(Self { runs, file: Some((file.try_clone()?, pristine)) })
-    }
-
-    /// The image with these bytes, in a file of its own.
-    pub fn copy(bytes: &[u8], extents: &[Extent]) -> io::Result<Self> {
-        let page = page_size();
-        let mut content: Vec<u8> = Vec::new();
-        let mut runs: Vec<Run> = Vec::new();
-        for extent in extents {
-            let (address, len) = (extent.address as usize, extent.len as usize);
-            let start = address - address % page;
-            let end = round_up_to_page(address + len);
-            match runs.last_mut().filter(|run| run.address + run.len >= start) {
-                Some(run) => run.len = end - run.address,
-                None => runs.push(Run {
-                    address: start,
-                    len: end - start,
-                    offset: content.len() as u64,
-                    pristine: content.len(),
-                }),
-            }
-            let run = &runs[runs.len() - 1];
-            content.resize(run.pristine + run.len, 0);
-            let at = run.pristine + address - run.address;
-            let from = extent.offset as usize;
-            content[at..at + len].copy_from_slice(&bytes[from..from + len]);
-        }
-        if content.is_empty() {
-            return Ok(Self::empty());
-        }
-        let file = memfd::sealed(&content)?;
-        let pristine = Mapping::file(&file, 0, content.len())?;
-        Ok(Self { runs, file: Some((file, pristine)) })
-    }
-
-    fn empty() -> Self {
-        Self { runs: Vec::new(), file: None }
-    }
-
-    /// Where the initial bytes of the page at `address` are; null for zeros.
-    fn source(&self, address: usize) -> *const u8 {
-        let next = self.runs.partition_point(|run| run.address <= address);
-        let Some((run, (_, pristine))) = next
-            .checked_sub(1)
-            .map(|index| &self.runs[index])
-            .filter(|run| address < run.address + run.len)
-            .zip(self.file.as_ref())
-        else {
-            return ptr::null();
-        };
-        pristine.at(run.pristine + address - run.address)
-    }
-}
 
 /// Sizes of a reservation, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -174,6 +74,8 @@ pub struct Memory {
     image: Arc<MemoryImage>,
     hot: HotSet,
     open: AtomicBool,
+    /// First writes since memory was closed.
+    faults: AtomicU32,
     resets: Cell<u32>,
 }
 
@@ -200,6 +102,7 @@ impl Memory {
             hot: HotSet::new(layout.memory_len / page, MAX_HOT / page)?,
             image: Arc::clone(image),
             open: AtomicBool::new(true),
+            faults: AtomicU32::new(0),
             resets: Cell::new(0),
             base,
             stack,
@@ -242,14 +145,15 @@ impl Memory {
         Ok(())
     }
 
+    /// Whether the kernel can tell which pages were written.
     fn can_scan() -> bool {
-        static CAN: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+        static CAN: OnceLock<bool> = OnceLock::new();
         *CAN.get_or_init(|| {
-            Mapping::zeros(page_size()).is_ok_and(|mapping| {
-                let start = mapping.start() as usize;
-                let scan = |map: Pagemap| map.written(start..start + mapping.len(), |_| ());
-                Pagemap::open().and_then(scan).is_ok()
-            })
+            let scan = |page: Mapping| {
+                let start = page.start() as usize;
+                Pagemap::open()?.written(start..start + page.len(), |_| ())
+            };
+            Mapping::zeros(page_size()).and_then(scan).is_ok()
         })
     }
 
@@ -284,25 +188,28 @@ impl Memory {
         if offset >= self.layout.memory_len {
             return Ok(false);
         }
+        let faults = self.faults.fetch_add(1, Ordering::Relaxed);
+        // So many first writes: this call is unlike the earlier ones. A scan after it teaches
+        // more cheaply than faults; without a scan they have to go on, but in larger steps.
+        let step = if faults < MAX_FAULTS { 1 } else { FAULT_STEP };
+        if step > 1 && Self::can_scan() {
+            return self.open_all().map(|()| true);
+        }
         let page = page_size();
         let index = offset / page;
-        if self.hot.insert(index) != Inserted::Full {
-            // SAFETY: more access to our own page; it stays what references expect. When another
-            // thread added the page it may not have come this far, so it is done again.
-            let done = unsafe {
-                mmap::protect(
-                    self.mapping.at(self.base + index * page),
-                    page,
-                    Protection::ReadWrite,
-                )
-            };
+        let first = index - index % step;
+        let pages = first..(first + step).min(self.layout.memory_len / page);
+        if pages.clone().all(|index| self.hot.insert(index) != Inserted::Full) {
+            let start = self.mapping.at(self.base + pages.start * page);
+            // SAFETY: more access to our own pages; they stay what references expect. When another
+            // thread added them it may not have come this far, so it is done in any case.
+            let done = unsafe { mmap::protect(start, pages.len() * page, Protection::ReadWrite) };
             if done.is_ok() {
                 return Ok(true);
             }
         }
-        // The set is full or the kernel has no mapping left to split: give up on single pages.
-        self.open_all()?;
-        Ok(true)
+        // The set is full, or the kernel has no mapping left to split.
+        self.open_all().map(|()| true)
     }
 
     fn open_all(&self) -> io::Result<()> {
@@ -353,7 +260,6 @@ impl Memory {
     ///
     /// No reference into memory exists and nobody uses it.
     pub unsafe fn reset(&self, len: usize) -> io::Result<()> {
-        self.check_canary();
         let initial = self.layout.memory_len;
         // SAFETY: the caller vouches for all of it.
         unsafe {
@@ -392,7 +298,7 @@ impl Memory {
     /// Drops pages from the hot set that were clean in several audits.
     unsafe fn audit(&self) -> io::Result<()> {
         let page = page_size();
-        let mut index = 0;
+        let (mut index, mut cooled) = (0, false);
         while let Some(hot) = self.hot.hot().get(index) {
             let offset = self.base + hot.page() * page;
             // SAFETY: a page of memory, which nobody writes to now.
@@ -403,16 +309,18 @@ impl Memory {
             } else {
                 // SAFETY: the caller vouches for references. The page has its initial bytes,
                 // which are also what is left after it was given back.
-                unsafe {
-                    self.mapping.protect(offset..offset + page, Protection::Read)?;
-                    self.mapping.give_back(offset..offset + page)?;
-                }
+                unsafe { self.mapping.give_back(offset..offset + page)? };
                 self.hot.swap_remove(index);
+                cooled = true;
                 continue;
             }
             index += 1;
         }
-        Ok(())
+        match cooled {
+            // SAFETY: the caller vouches for references.
+            true => unsafe { self.close() },
+            false => Ok(()),
+        }
     }
 
     /// Restores an open memory; closes it unless too much of it was written.
@@ -447,23 +355,39 @@ impl Memory {
     /// Makes all pages but the hot ones read-only.
     unsafe fn close(&self) -> io::Result<()> {
         let page = page_size();
-        let mut pages: Vec<usize> = self.hot.hot().iter().map(|hot| hot.page()).collect();
-        pages.sort_unstable();
         let all = self.base..self.base + self.layout.memory_len;
+        let mut failed = false;
         // SAFETY: the caller vouches for references.
-        unsafe {
-            self.mapping.protect(all, Protection::Read)?;
-            for run in pages.chunk_by(|a, b| a + 1 == *b) {
-                let start = self.base + run[0] * page;
-                let range = start..start + run.len() * page;
-                if self.mapping.protect(range, Protection::ReadWrite).is_err() {
-                    // Too many mappings: this memory stays open.
-                    return self.open_all();
-                }
-            }
+        unsafe { self.mapping.protect(all, Protection::Read)? };
+        for run in self.hot_runs() {
+            let range = self.base + run.start * page..self.base + run.end * page;
+            let cold = run.filter(|index| self.hot.insert(*index) == Inserted::Full).count();
+            // SAFETY: as above.
+            failed |= unsafe { self.mapping.protect(range, Protection::ReadWrite) }.is_err();
+            failed |= cold > 0;
         }
+        if failed {
+            // Too many mappings or pages: this memory stays open.
+            return self.open_all();
+        }
+        self.faults.store(0, Ordering::Relaxed);
         self.open.store(false, Ordering::Release);
         Ok(())
+    }
+
+    /// The hot pages as at most [`MAX_RUNS`] ranges, which may contain others in between.
+    fn hot_runs(&self) -> Vec<Range<usize>> {
+        let mut pages: Vec<usize> = self.hot.hot().iter().map(|hot| hot.page()).collect();
+        pages.sort_unstable();
+        let mut gap = 1;
+        loop {
+            let runs = pages.chunk_by(|a, b| b - a <= gap);
+            let runs: Vec<_> = runs.map(|run| run[0]..run[run.len() - 1] + 1).collect();
+            if runs.len() <= MAX_RUNS {
+                return runs;
+            }
+            gap *= 2;
+        }
     }
 
     fn canary(&self) -> *mut [u8; CANARY_LEN] {
@@ -475,10 +399,10 @@ impl Memory {
         unsafe { self.canary().write(CANARY) };
     }
 
-    /// Checks, in debug builds, that nobody wrote below the vmctx.
+    /// Checks that nobody wrote below the vmctx.
     pub fn check_canary(&self) {
         // SAFETY: the vmctx's mapping has room for it below the vmctx.
-        debug_assert_eq!(unsafe { self.canary().read() }, CANARY, "written below the vmctx");
+        assert_eq!(unsafe { self.canary().read() }, CANARY, "written below the vmctx");
     }
 
     /// Checks that every page that was ever written has its initial bytes.

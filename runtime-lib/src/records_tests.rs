@@ -1,1 +1,176 @@
+//! Records that contradict themselves are refused; the field is named.
 
+use super::*;
+use lithify_abi::descriptor::Span;
+use lithify_abi::record::encode_all;
+
+/// Metadata with one function of four bytes, and what `change` makes of it.
+fn metadata(change: impl FnOnce(&mut Descriptor, &mut Vec<u8>)) -> Vec<u8> {
+    let mut tail = Vec::new();
+    let functions = [
+        Function { code: 0, index: 0, ..Function::default() },
+        Function { code: 4, index: NONE, ..Function::default() },
+    ];
+    let mut descriptor = Descriptor {
+        magic: MAGIC,
+        text_len: 4,
+        vmctx_size: 128,
+        memory: 1,
+        memory_min: 1,
+        memory_max: 2,
+        start: NONE,
+        start_entry: NONE,
+        functions: append(&mut tail, &functions),
+        ..Descriptor::default()
+    };
+    descriptor.types = Span { offset: Descriptor::SIZE as u32 + tail.len() as u32, len: 8 };
+    FuncType::default().encode(&mut tail);
+    change(&mut descriptor, &mut tail);
+    let mut bytes = encode_all(&[descriptor]);
+    bytes.extend(tail);
+    bytes
+}
+
+fn append<T: Field>(tail: &mut Vec<u8>, records: &[T]) -> Span {
+    tail.resize(tail.len().next_multiple_of(8), 0);
+    let bytes = encode_all(records);
+    let offset = (Descriptor::SIZE + tail.len()) as u32;
+    tail.extend(&bytes);
+    Span { offset, len: bytes.len() as u32 }
+}
+
+#[track_caller]
+fn refused(field: &str, change: impl FnOnce(&mut Descriptor, &mut Vec<u8>)) {
+    match Records::read(&metadata(change)) {
+        Err(error) => assert_eq!(error.field, field, "{}", error.message),
+        Ok(_) => panic!("{field} was not refused"),
+    }
+}
+
+#[test]
+fn relative_addresses_start_at_their_fields() {
+    let descriptor = Descriptor { text: -2, memory_image: -3, ..Descriptor::default() };
+    let bytes = encode_all(&[descriptor]);
+    for (field, value) in [(TEXT_FIELD, -2_i64), (MEMORY_IMAGE_FIELD, -3)] {
+        assert_eq!(bytes[field as usize..][..8], value.to_le_bytes());
+    }
+}
+
+#[test]
+fn functions_are_found_by_any_of_their_bytes() {
+    let bytes = metadata(|_, _| ());
+    let records = Records::read(&bytes).expect("sound records");
+    for code in 0..4 {
+        let (function, _) = function_at(&bytes, &records.descriptor, code).expect("a function");
+        assert_eq!(function.index, 0);
+    }
+    assert_eq!(function_at(&bytes, &records.descriptor, 4), None);
+}
+
+#[test]
+fn contradictions_are_refused() {
+    refused("magic", |d, _| d.magic[0] = b'l');
+    refused("types", |d, _| d.types.len = 7);
+    refused("names", |d, _| d.names = Span { offset: u32::MAX, len: u32::MAX });
+    refused("functions", |d, _| d.text_len = 5);
+    refused("functions", |d, _| d.functions.len -= 1);
+    refused("vmctx_size", |d, _| d.vmctx_size = 120);
+    refused("vmctx_size", |d, _| d.vmctx_size = 64);
+    refused("vmctx_size", |d, _| d.vmctx_size = 0xffff_fff0);
+    refused("memory", |d, _| d.memory = 3);
+    refused("memory_min", |d, _| d.memory_min = 65537);
+    refused("memory_max", |d, _| d.memory_max = 0);
+    refused("start", |d, _| d.start = 4);
+    refused("start_entry", |d, _| d.start = 0);
+    refused("functions", |d, tail| {
+        let at = |code| Function { code, index: NONE, ..Function::default() };
+        d.functions = append(tail, &[at(3), at(1), at(4)]);
+    });
+    refused("exports", |d, tail| {
+        let export = Export { kind: kind::FUNCTION, code: 4, ..Export::default() };
+        d.exports = append(tail, &[export]);
+    });
+    refused("exports", |d, tail| {
+        let export = Export { kind: kind::FUNCTION, ty: 1, ..Export::default() };
+        d.exports = append(tail, &[export]);
+    });
+    refused("func_records", |d, tail| {
+        d.func_records = append(tail, &[FuncRecord { entry: 9, ..FuncRecord::default() }]);
+    });
+    refused("func_records", |d, tail| {
+        d.func_records = append(tail, &[FuncRecord::default()]);
+        d.func_records.offset += 4;
+        tail.extend([0; 4]);
+    });
+}
+
+#[test]
+fn slots_stay_in_their_places() {
+    let global = |slot, ty| Global { slot, ty, ..Global::default() };
+    let far = |globals: &[Global], ok: bool| {
+        let bytes = metadata(|d, tail| {
+            d.vmctx_size = 160;
+            d.globals = append(tail, globals);
+        });
+        assert_eq!(Records::read(&bytes).is_ok(), ok, "{globals:?}");
+    };
+    far(&[global(-8, 1), global(-16, 0), global(-144, 4), global(-160, 1)], true);
+    // The header, its edges, beyond either end, unaligned, and two at one place.
+    for slot in [-128, -72, -64 - 8, -132, -4, 0, -168, i32::MIN, i32::MAX, -12] {
+        far(&[global(slot, 1)], false);
+    }
+    far(&[global(-8, 1), global(-8, 0)], false);
+    far(&[global(-8, 99)], false);
+    refused("globals", |d, tail| {
+        d.vmctx_size = 160;
+        d.globals = append(tail, &[global(-152, 1)]);
+        d.tables = append(tail, &[MutableTable { slot: -160, ..MutableTable::default() }]);
+    });
+}
+
+#[test]
+fn initial_values_and_segments_refer_to_what_exists() {
+    let extent = |address, offset, len| Extent { address, offset, len };
+    let extents = |d: &mut Descriptor, tail: &mut Vec<u8>, extents: &[Extent]| {
+        d.memory_image_len = 8192;
+        d.extents = append(tail, extents);
+    };
+    let good = [extent(0, 4096, 4096), extent(8192, 0, 8192)];
+    assert!(Records::read(&metadata(|d, tail| extents(d, tail, &good))).is_ok());
+    for bad in [
+        extent(1, 0, 4096),
+        extent(0, 0, 0),
+        extent(0, 4096, 8192),
+        extent(0xf000, 0, 8192),
+        extent(0xffff_f000, 0, 4096),
+        extent(0, 0xffff_f000, 4096),
+    ] {
+        refused("extents", |d, tail| extents(d, tail, &[bad]));
+    }
+    refused("extents", |d, tail| extents(d, tail, &[good[1], good[0]]));
+    refused("data", |d, tail| {
+        let bytes = Span { offset: 0, len: u32::MAX };
+        d.data = append(tail, &[DataSegment { bytes, ..DataSegment::default() }]);
+    });
+    refused("data", |d, tail| {
+        let segment = DataSegment { form: init::FUNC, ..DataSegment::default() };
+        d.data = append(tail, &[segment]);
+    });
+    refused("elements", |d, tail| {
+        let segment = ElementSegment { form: init::CONST, ..ElementSegment::default() };
+        d.elements = append(tail, &[segment]);
+    });
+    refused("globals", |d, tail| {
+        let global = Global { slot: -8, ty: 5, form: init::FUNC, value: 0 };
+        d.globals = append(tail, &[global]);
+    });
+    refused("globals", |d, tail| {
+        let global = Global { slot: -8, ty: 5, form: init::CONST, value: 1 };
+        d.globals = append(tail, &[global]);
+    });
+    refused("tables", |d, tail| {
+        d.vmctx_size = 144;
+        let table = MutableTable { slot: -144, min: 5, max: 4, ..MutableTable::default() };
+        d.tables = append(tail, &[table]);
+    });
+}

@@ -148,7 +148,6 @@ impl Slot {
     /// Nothing refers to its memory, and no call on it is active.
     pub unsafe fn reset(&self) -> io::Result<()> {
         debug_assert!(self.activation.get().is_null(), "reset during a call");
-        debug_assert_eq!(self.header_field(|h| h.instance), ptr::from_ref(self) as u64);
         let len = self.memory_len();
         for table in &self.tables {
             table.borrow_mut().reset();
@@ -159,6 +158,20 @@ impl Slot {
         self.restore_vmctx();
         // SAFETY: the caller vouches for references.
         unsafe { self.memory.reset(len) }
+    }
+
+    /// Checks, in debug builds, that a call left alone what it must not touch.
+    #[inline]
+    pub fn check_canaries(&self) {
+        if cfg!(debug_assertions) {
+            let known = [ptr::from_ref(self) as u64, 0];
+            assert_eq!(
+                self.header_field(|h| [h.instance, h.reserved]),
+                known,
+                "written to the header"
+            );
+            self.memory.check_canary();
+        }
     }
 
     fn restore_vmctx(&self) {

@@ -1,6 +1,8 @@
 //! Every way in which a guest can fault ends in the right trap, with the right place, and leaves
 //! the process and the instance usable.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod support;
 
 use lithify_runtime::{

@@ -4,6 +4,8 @@
 //! open, closed, with pages entering and leaving the hot set. Debug builds compare every page
 //! that was ever written with its initial bytes at each reset; these tests check from outside.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod support;
 
 use lithify_runtime::{

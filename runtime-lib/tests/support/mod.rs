@@ -2,15 +2,26 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use lithify_compiler::{Options, Profile, Target, compile_image};
+use lithify_compiler::{Options, Profile, Target};
 use lithify_runtime::{Image, Imports, Instance, InstanceOptions, MemoryPlan, Pool, Trust};
+
+fn options() -> Options {
+    let profile = Some(Profile::General);
+    Options { target: Target::host(), profile, jobs: 1, ..Options::default() }
+}
+
+fn parse(wat: &str) -> Vec<u8> {
+    wat::parse_str(wat).expect("a module in text form")
+}
 
 /// Compiles a module in text form for this machine.
 pub fn compile(wat: &str) -> Vec<u8> {
-    let wasm = wat::parse_str(wat).expect("a module in text form");
-    let profile = Some(Profile::General);
-    let options = Options { target: Target::host(), profile, jobs: 1, ..Options::default() };
-    compile_image(&wasm, &options).expect("a module that compiles")
+    lithify_compiler::compile_image(&parse(wat), &options()).expect("a module that compiles")
+}
+
+/// Compiles a module in text form into an object for this machine.
+pub fn compile_object(wat: &str) -> Vec<u8> {
+    lithify_compiler::compile_object(&parse(wat), &options()).expect("a module that compiles")
 }
 
 /// Loads a module in text form.

@@ -52,6 +52,10 @@ pub struct Pagemap(File);
 impl Pagemap {
     /// Opens it; fails where `/proc` is not mounted.
     pub fn open() -> io::Result<Self> {
+        #[cfg(test)]
+        if DISABLED.get() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         File::open("/proc/self/pagemap").map(Self)
     }
 
@@ -91,6 +95,17 @@ impl Pagemap {
         }
         Ok(())
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    static DISABLED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Makes this thread believe that the kernel cannot scan.
+#[cfg(test)]
+pub fn disable_for_test(yes: bool) {
+    DISABLED.set(yes);
 }
 
 #[cfg(test)]

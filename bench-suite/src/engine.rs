@@ -1,0 +1,228 @@
+//! The engines behind one trait, so that everything else is the same for all of them: state, host
+//! functions, protocol of a call, clock.
+//!
+//! ```text
+//! module --prepare, compile--> artifact --load--> Loaded --entry--> Entry --call--> output, times
+//! ```
+//!
+//! One virtual call wraps instantiate, call and drop; the clock is read inside, by code that is
+//! compiled for each engine.
+//!
+//! Not here: which calls are made and in which order (`worker.rs`, `runner.rs`).
+
+mod aot;
+mod own_memory;
+#[macro_use]
+mod shapes;
+mod wasmi;
+mod wasmtime;
+
+use anyhow::{Result, anyhow, bail};
+use lithify_runtime::polkadot::{self, CallContext, RuntimeInstance};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+use std::path::Path;
+use std::time::Instant;
+
+use crate::measure::wall::ns;
+
+/// A host function `(i32) -> i32` that does next to nothing, which every engine provides in its
+/// fastest way beside the Polkadot host.
+pub const PROBE: &str = "lithify_bench_probe_version_1";
+
+/// An engine in one setting.
+pub trait Engine {
+    /// The module as this engine wants it. Not timed: what an embedder does once, elsewhere.
+    fn prepare<'w>(&self, wasm: &'w [u8]) -> Result<Cow<'w, [u8]>>;
+
+    /// Compiles what `prepare` gave into an artifact, or returns it where there is none to make.
+    fn compile(&self, prepared: &[u8]) -> Result<Vec<u8>>;
+
+    /// Makes an artifact ready for calls.
+    fn load(&self, artifact: &Path) -> Result<Box<dyn Loaded>>;
+
+    /// The same from what `prepare` gave, for an engine that does so at every start.
+    fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn Loaded>>;
+}
+
+/// A module on an engine.
+pub trait Loaded {
+    /// The entry point `name`, looked up once.
+    fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn Entry + 'l>>;
+}
+
+/// An entry point.
+pub trait Entry {
+    /// Makes a fresh instance, calls the entry point with `input` and ends the instance. Host
+    /// functions find the externalities of this thread.
+    fn call(&mut self, input: &[u8], context: &mut CallContext, clock: Clock) -> Result<Fresh>;
+}
+
+/// When the clock is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// Before and after all of it.
+    Ends,
+    /// Between the phases too.
+    Phases,
+}
+
+/// A call on a fresh instance.
+#[derive(Clone, Debug, Default)]
+pub struct Fresh {
+    /// What it returned.
+    pub output: Vec<u8>,
+    /// From before the instance was made to after it was dropped, in ns.
+    pub total_ns: u64,
+    /// Making the instance, in ns. This and the following are 0 for [`Clock::Ends`].
+    pub instantiate_ns: u64,
+    /// The call, in ns.
+    pub call_ns: u64,
+    /// The end of the instance, in ns.
+    pub drop_ns: u64,
+}
+
+/// The body of [`Entry::call`].
+fn fresh<I: RuntimeInstance>(
+    name: &str,
+    input: &[u8],
+    context: &mut CallContext,
+    clock: Clock,
+    instantiate: impl FnOnce() -> Result<I>,
+) -> Result<Fresh> {
+    let start = Instant::now();
+    let mut instance = instantiate()?;
+    if clock == Clock::Ends {
+        let output = polkadot::call(&mut instance, context, name, input);
+        drop(instance);
+        let total_ns = ns(start.elapsed());
+        let output = output.map_err(|error| anyhow!("{error}"))?;
+        return Ok(Fresh { output, total_ns, ..Fresh::default() });
+    }
+    let made = Instant::now();
+    let output = polkadot::call(&mut instance, context, name, input);
+    let called = Instant::now();
+    drop(instance);
+    let dropped = Instant::now();
+    Ok(Fresh {
+        output: output.map_err(|error| anyhow!("{error}"))?,
+        total_ns: ns(dropped - start),
+        instantiate_ns: ns(made - start),
+        call_ns: ns(called - made),
+        drop_ns: ns(dropped - called),
+    })
+}
+
+/// An engine and a setting by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Id {
+    /// Name of the engine.
+    pub engine: String,
+    /// Name of the setting.
+    pub setting: String,
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{} {}", self.engine, self.setting))
+    }
+}
+
+/// What is known of an engine in a setting before it is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Name of the engine.
+    pub engine: &'static str,
+    /// Name of the setting.
+    pub setting: &'static str,
+    /// What it is, in half a sentence.
+    pub about: &'static str,
+    /// How it gets to code.
+    pub start: Start,
+    /// In every which round it is measured: dear engines are in fewer.
+    pub every: u32,
+}
+
+/// How an engine gets from a module to code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It compiles an artifact, once, and loads that at every start.
+    Artifact,
+    /// It compiles at every start. For calls the suite loads an artifact of the same code, since
+    /// a process that compiles is another environment and takes long.
+    Compile,
+    /// It has no artifact and takes the module at every start.
+    Module,
+}
+
+/// Every engine and setting, ours first.
+pub const KINDS: &[Kind] = &[
+    Kind {
+        engine: "lithify",
+        setting: "aot",
+        about: "an image, mapped; slots reset by hot set",
+        start: Start::Artifact,
+        every: 1,
+    },
+    Kind {
+        engine: "wasmtime",
+        setting: "jit",
+        about: "as a Substrate node sets it up: pooling, copy-on-write, nothing kept resident",
+        start: Start::Compile,
+        every: 1,
+    },
+    Kind {
+        engine: "wasmtime",
+        setting: "precompiled-64k",
+        about: "an artifact, mapped; one pooled slot, 64 KiB kept resident",
+        start: Start::Artifact,
+        every: 1,
+    },
+    Kind {
+        engine: "wasmtime",
+        setting: "precompiled-2m",
+        about: "the same, 2 MiB kept resident",
+        start: Start::Artifact,
+        every: 1,
+    },
+    Kind {
+        engine: "wasmtime",
+        setting: "precompiled-scan",
+        about: "the same, up to 2 MiB of written pages kept resident (PAGEMAP_SCAN)",
+        start: Start::Artifact,
+        every: 1,
+    },
+    Kind {
+        engine: "wasmi",
+        setting: "interpreter",
+        about: "the module, translated eagerly to its own bytecode",
+        start: Start::Module,
+        every: 4,
+    },
+];
+
+impl Kind {
+    /// Its name.
+    pub fn id(&self) -> Id {
+        Id { engine: self.engine.into(), setting: self.setting.into() }
+    }
+
+    /// The kind of that name.
+    pub fn of(id: &Id) -> Result<&'static Self> {
+        KINDS
+            .iter()
+            .find(|kind| kind.engine == id.engine && kind.setting == id.setting)
+            .ok_or_else(|| anyhow!("there is no engine {id}"))
+    }
+
+    /// Opens the engine: an error is why it cannot run here.
+    pub fn open(&self) -> Result<Box<dyn Engine>> {
+        Ok(match (self.engine, self.setting) {
+            ("lithify", "aot") => Box::new(aot::Aot::new()?),
+            ("wasmtime", setting) => Box::new(wasmtime::Wasmtime::new(setting)?),
+            ("wasmi", "interpreter") => Box::new(wasmi::Wasmi::new()?),
+            _ => bail!("there is no engine {} {}", self.engine, self.setting),
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! A report as text for a terminal.
+
+use super::{CALL, Comparison, MODULE, Report, Row, Section, WorkloadReport};
+use crate::phase::{Phase, Unit};
+use crate::stats::{MIN_PROCESSES, Verdict};
+use crate::workload::{HOST_CALLS, HOST_CALLS_PER_CALL};
+use std::fmt::Write;
+
+/// Width of the column of engines.
+const ENGINE: usize = 26;
+/// Width of the others.
+const FIGURE: usize = 13;
+
+/// The whole report, some lines for each workload, at most 120 columns wide.
+pub fn table(report: &Report) -> String {
+    let mut text = String::new();
+    for workload in &report.workloads {
+        workload_table(&mut text, workload);
+    }
+    footer(&mut text, report);
+    text
+}
+
+fn workload_table(text: &mut String, workload: &WorkloadReport) {
+    let hash = workload.code_hash.get(..16).unwrap_or(&workload.code_hash);
+    line(text, &format!("{}  code 0x{hash}…", workload.name));
+    if !workload.module.rows.is_empty() {
+        section(text, "module", &workload.module, MODULE);
+    }
+    for (call, of_call) in &workload.calls {
+        section(text, call, of_call, CALL);
+        if workload.name == HOST_CALLS {
+            per_host_call(text, of_call);
+        }
+    }
+}
+
+/// Engines and their figures, and under each figure the ratio of ours to the peer's best, which
+/// has a star, with its interval and verdict.
+fn section(text: &mut String, title: &str, section: &Section, phases: &[Phase]) {
+    row(text, title, phases, |phase| Some(format!("{} ", phase.name())));
+    for Row { engine, figures, .. } in &section.rows {
+        row(text, &engine.to_string(), phases, |phase| {
+            let best = |c: &Comparison| c.phase == phase && c.peer == *engine;
+            let star = if section.comparisons.iter().any(best) { '*' } else { ' ' };
+            figures.get(&phase).map(|value| format!("{}{star}", show(phase, *value)))
+        });
+    }
+    if section.comparisons.is_empty() {
+        line(text, "");
+        return;
+    }
+    let compared = |phase| section.comparisons.iter().find(move |c| c.phase == phase);
+    row(text, "ours / best wasmtime (*)", phases, |phase| {
+        Some(format!("{:.3} ", compared(phase)?.ratio.ratio))
+    });
+    row(text, "  from", phases, |phase| Some(format!("{:.3} ", compared(phase)?.ratio.low)));
+    row(text, "  to", phases, |phase| Some(format!("{:.3} ", compared(phase)?.ratio.high)));
+    row(text, "", phases, |phase| Some(format!("{} ", verdict(compared(phase)?))));
+    line(text, "");
+}
+
+/// A line of cells.
+fn row(
+    text: &mut String,
+    title: &str,
+    phases: &[Phase],
+    cell: impl Fn(Phase) -> Option<String>,
+) {
+    let mut cells = format!("  {title:<ENGINE$}");
+    for phase in phases {
+        let _ = write!(cells, "{:>FIGURE$}", cell(*phase).unwrap_or_default());
+    }
+    line(text, &cells);
+}
+
+fn verdict(comparison: &Comparison) -> &'static str {
+    match (comparison.verdict, comparison.phase.unit()) {
+        (Verdict::CannotTell, _) => "can't tell",
+        (Verdict::Same, _) => "the same",
+        (Verdict::Faster, Unit::Ns) => "faster",
+        (Verdict::Slower, Unit::Ns) => "slower",
+        (Verdict::Faster, Unit::Bytes) => "smaller",
+        (Verdict::Slower, Unit::Bytes) => "larger",
+    }
+}
+
+fn per_host_call(text: &mut String, section: &Section) {
+    for Row { engine, figures, .. } in &section.rows {
+        if let Some(call) = figures.get(&Phase::Call) {
+            let ns = call / f64::from(HOST_CALLS_PER_CALL);
+            line(text, &format!("    {engine}: {ns:.2} ns a host call, with the loop around it"));
+        }
+    }
+    line(text, "");
+}
+
+fn footer(text: &mut String, report: &Report) {
+    for absent in &report.absent {
+        line(text, &format!("left out: {}: {}", absent.what, absent.reason));
+    }
+    if let Some(header) = &report.header {
+        let machine = &header.machine;
+        line(
+            text,
+            &format!(
+                "{} processes a row, seed {}; {} ({} CPUs), Linux {}",
+                header.processes, header.seed, machine.cpu, machine.cpus, machine.kernel
+            ),
+        );
+        line(
+            text,
+            &format!(
+                "intervals: 95 %, by bootstrap over processes; from fewer than {MIN_PROCESSES} \
+                 processes nothing can be told, and about 100 are needed for a narrow verdict"
+            ),
+        );
+        for warning in machine.warnings() {
+            line(text, &format!("warning: {warning}"));
+        }
+    }
+    if let Some(share) = report.slow_share {
+        line(
+            text,
+            &format!(
+                "{:.0} % of the samples took over 1.2 times the minimum of their process",
+                share * 100.0
+            ),
+        );
+    }
+}
+
+fn line(text: &mut String, line: &str) {
+    text.push_str(line.trim_end());
+    text.push('\n');
+}
+
+fn show(phase: Phase, value: f64) -> String {
+    match phase.unit() {
+        Unit::Ns => time(value),
+        Unit::Bytes => bytes(value),
+    }
+}
+
+/// Nanoseconds for people: three digits and a unit.
+pub fn time(ns: f64) -> String {
+    scaled(ns, 1000.0, &["ns", "us", "ms", "s"])
+}
+
+/// Bytes for people.
+pub fn bytes(bytes: f64) -> String {
+    scaled(bytes, 1000.0, &["B", "kB", "MB", "GB"])
+}
+
+fn scaled(mut value: f64, step: f64, units: &[&str]) -> String {
+    let mut units = units.iter();
+    let mut unit = units.next().copied().unwrap_or_default();
+    // Rounds up into the next unit what would show as 1000.
+    while value >= step - 0.5
+        && let Some(larger) = units.next()
+    {
+        value /= step;
+        unit = larger;
+    }
+    let digits = match value {
+        v if v >= 99.95 => 0,
+        v if v >= 9.995 => 1,
+        _ => 2,
+    };
+    format!("{value:.digits$} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits() {
+        let times = [0.0, 5.5, 12.34, 560.0, 999.7, 1500.0, 15_000_000.0, 2e9, 7.2e12];
+        let shown = times.map(time);
+        assert_eq!(
+            shown.each_ref().map(|text| text.as_str()),
+            ["0.00 ns", "5.50 ns", "12.3 ns", "560 ns", "1.00 us", "1.50 us", "15.0 ms", "2.00 s", "7200 s"]
+        );
+        assert_eq!(bytes(1_310_000.0), "1.31 MB");
+    }
+}

@@ -1,0 +1,432 @@
+//! Runs workloads on engines, each measurement in a process of its own, in an order that spreads
+//! every row over the whole run.
+//!
+//! ```text
+//! open each engine -> compile, a few times -> call once and compare outputs -> measure
+//! ```
+//!
+//! It never prints: an [`Observer`] sees progress and records as they come.
+
+use crate::engine::{Id, KINDS, Kind, Start};
+use crate::machine::Machine;
+use crate::phase::Phase;
+use crate::sample::{Absent, Header, Record, Run, parse};
+use crate::stats;
+use crate::worker::{Job, Task};
+use crate::workload::Workload;
+use anyhow::{Context, Result, bail, ensure};
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
+
+/// How a run is made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The program that runs [`worker::main`](crate::worker::main), and its arguments.
+    pub worker: Vec<OsString>,
+    /// Processes per row and engine. Intervals mean something from about 12 on, and cover what
+    /// they should from 100 on.
+    pub processes: u32,
+    /// Compilations per workload and engine, each in a process.
+    pub compiles: u32,
+    /// Decides the order and the resampling of the report.
+    pub seed: u64,
+    /// Which engines; all by default.
+    pub engines: Vec<Id>,
+}
+
+impl Options {
+    /// The usual numbers, for workers that this program runs when called with `arguments`.
+    pub fn new(arguments: &[&str]) -> Result<Self> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let arguments = arguments.iter().map(OsString::from);
+        Ok(Self {
+            worker: std::iter::once(program.into()).chain(arguments).collect(),
+            processes: 40,
+            compiles: 3,
+            seed: SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |time| u64::from(time.subsec_nanos())),
+            engines: KINDS.iter().map(Kind::id).collect(),
+        })
+    }
+}
+
+/// Sees a run while it goes on. The methods do nothing unless implemented.
+pub trait Observer {
+    /// Process `done` of `total` starts; `what` it is. The total grows once, when it is known
+    /// which calls there are.
+    fn progress(&mut self, done: u32, total: u32, what: &str) {
+        let _ = (done, total, what);
+    }
+
+    /// A record came.
+    fn record(&mut self, record: &Record) -> Result<()> {
+        let _ = record;
+        Ok(())
+    }
+}
+
+impl Observer for () {}
+
+/// Measures `workloads`. An error when engines disagree about an output.
+pub fn run(
+    workloads: &[Workload],
+    options: &Options,
+    observer: &mut dyn Observer,
+) -> Result<Run> {
+    with_rows(workloads, options, observer, |runner, rows| runner.measure(workloads, &rows))
+}
+
+/// Only compiles and compares: an error when engines disagree. What could not be compared is
+/// among the absent of the result.
+pub fn agree(
+    workloads: &[Workload],
+    options: &Options,
+    observer: &mut dyn Observer,
+) -> Result<Run> {
+    with_rows(workloads, options, observer, |_, _| Ok(()))
+}
+
+fn with_rows(
+    workloads: &[Workload],
+    options: &Options,
+    observer: &mut dyn Observer,
+    then: impl FnOnce(&mut Runner<'_>, Vec<Row>) -> Result<()>,
+) -> Result<Run> {
+    ensure!(!workloads.is_empty(), "nothing to measure");
+    let folder = tempfile::tempdir().context("cannot make a folder for artifacts")?;
+    let mut runner = Runner {
+        options,
+        observer,
+        folder: folder.path(),
+        run: Run::default(),
+        process: 0,
+        total: 0,
+    };
+    runner.header()?;
+    let kinds = runner.open()?;
+    let able = runner.compile(workloads, &kinds)?;
+    let rows = runner.compare(workloads, able)?;
+    then(&mut runner, rows)?;
+    Ok(runner.run)
+}
+
+struct Runner<'r> {
+    options: &'r Options,
+    observer: &'r mut dyn Observer,
+    folder: &'r Path,
+    run: Run,
+    process: u32,
+    total: u32,
+}
+
+/// A call of a workload, and the engines that can make it.
+struct Row {
+    workload: usize,
+    call: usize,
+    kinds: Vec<&'static Kind>,
+    /// Samples per process.
+    samples: u32,
+    /// What every engine returned, and where it left the state.
+    outcome: Outcome,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Outcome {
+    output_hash: Option<String>,
+    state_root: Option<String>,
+}
+
+impl Runner<'_> {
+    fn record(&mut self, record: Record) -> Result<()> {
+        self.observer.record(&record)?;
+        self.run.push(record);
+        Ok(())
+    }
+
+    fn absent(&mut self, what: String, error: &anyhow::Error) -> Result<()> {
+        let absent = Absent { what, reason: format!("{error:#}") };
+        self.record(Record::Absent { absent })
+    }
+
+    fn header(&mut self) -> Result<()> {
+        let program = self.options.worker.first().context("no worker program")?;
+        let executable = std::fs::read(program)
+            .with_context(|| format!("cannot read {}", program.display()))?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let run = Header {
+            version: env!("CARGO_PKG_VERSION").into(),
+            executable: blake3::hash(&executable).to_hex().to_string(),
+            seed: self.options.seed,
+            processes: self.options.processes,
+            machine: Machine::here(),
+            started: now.map_or(0, |time| time.as_secs()),
+        };
+        self.record(Record::Run { run })
+    }
+
+    /// The engines that can run here.
+    fn open(&mut self) -> Result<Vec<&'static Kind>> {
+        let mut kinds = Vec::new();
+        for id in &self.options.engines {
+            let kind = Kind::of(id)?;
+            match self.work(kind, Task::Open) {
+                Ok(_) => kinds.push(kind),
+                Err(error) => self.absent(id.to_string(), &error)?,
+            }
+        }
+        ensure!(!kinds.is_empty(), "no engine can run here");
+        Ok(kinds)
+    }
+
+    /// Compiles every workload on every engine. Returns a row for each call, with the engines
+    /// that have an artifact.
+    fn compile(
+        &mut self,
+        workloads: &[Workload],
+        kinds: &[&'static Kind],
+    ) -> Result<Vec<(usize, Vec<&'static Kind>)>> {
+        for (index, workload) in workloads.iter().enumerate() {
+            workload.save(&self.stored(index))?;
+        }
+        // What is no compilation is done once.
+        let every: Vec<u32> = kinds
+            .iter()
+            .map(|kind| if kind.start == Start::Module { u32::MAX } else { 1 })
+            .collect();
+        let order =
+            stats::order(workloads.len(), &every, self.options.compiles.max(1), self.options.seed);
+        self.total = self.process + order.len() as u32;
+        let mut able = vec![kinds.to_vec(); workloads.len()];
+        for (workload, side) in order {
+            let kind = kinds[side];
+            if !able[workload].iter().any(|able| able.id() == kind.id()) {
+                continue;
+            }
+            let task = Task::Compile {
+                workload: self.stored(workload),
+                artifact: self.artifact(workload, kind),
+            };
+            match self.work(kind, task) {
+                Ok(records) => self.keep(records)?,
+                Err(error) => {
+                    able[workload].retain(|able| able.id() != kind.id());
+                    let what = format!("{} on {}", workloads[workload].name, kind.id());
+                    self.absent(what, &error)?;
+                }
+            }
+        }
+        Ok(able.into_iter().enumerate().collect())
+    }
+
+    /// Makes every call once on every engine and compares.
+    fn compare(
+        &mut self,
+        workloads: &[Workload],
+        able: Vec<(usize, Vec<&'static Kind>)>,
+    ) -> Result<Vec<Row>> {
+        let calls = |workload: &Workload| workload.calls.len();
+        let pilots: usize =
+            able.iter().map(|(index, kinds)| calls(&workloads[*index]) * kinds.len()).sum();
+        self.total = self.process + pilots as u32;
+        let mut rows = Vec::new();
+        for (workload, kinds) in able {
+            for call in 0..calls(&workloads[workload]) {
+                let mut row = Row {
+                    workload,
+                    call,
+                    kinds: kinds.clone(),
+                    samples: 2,
+                    outcome: Outcome::default(),
+                };
+                let what =
+                    format!("{} {}", workloads[workload].name, workloads[workload].calls[call].entry);
+                if self.pilot(&mut row, &what)? {
+                    rows.push(row);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Whether the call can be measured. An error when engines disagree.
+    fn pilot(&mut self, row: &mut Row, what: &str) -> Result<bool> {
+        let mut outcomes = Vec::new();
+        let mut failures = Vec::new();
+        let mut fastest = u64::MAX;
+        for kind in row.kinds.clone() {
+            match self.work(kind, self.call(row, kind)) {
+                Ok(records) => {
+                    fastest = fastest.min(shortest(&records, Phase::Total));
+                    outcomes.push((kind.id(), outcome(&records)));
+                }
+                Err(error) => failures.push((kind.id(), error)),
+            }
+        }
+        let Some((first, expected)) = outcomes.first() else {
+            if let Some((_, error)) = failures.first() {
+                self.absent(what.to_owned(), error)?;
+            }
+            return Ok(false);
+        };
+        if let Some((id, error)) = failures.first() {
+            bail!("{what}: {first} returned, but {id} failed: {error:#}");
+        }
+        for (id, other) in &outcomes {
+            same(what, (first, expected), (id, other))?;
+        }
+        row.outcome = expected.clone();
+        row.samples = samples(fastest);
+        Ok(true)
+    }
+
+    fn measure(&mut self, workloads: &[Workload], rows: &[Row]) -> Result<()> {
+        let mut all: Vec<&'static Kind> = Vec::new();
+        for kind in rows.iter().flat_map(|row| &row.kinds) {
+            if !all.iter().any(|known| known.id() == kind.id()) {
+                all.push(kind);
+            }
+        }
+        let every: Vec<u32> = all.iter().map(|kind| kind.every).collect();
+        let order =
+            stats::order(rows.len(), &every, self.options.processes, self.options.seed);
+        self.total = self.process + order.len() as u32;
+        for (row, side) in order {
+            let (row, kind) = (&rows[row], all[side]);
+            if !row.kinds.iter().any(|able| able.id() == kind.id()) {
+                continue;
+            }
+            let records = self.work(kind, self.call(row, kind))?;
+            let workload = &workloads[row.workload];
+            let what = format!("{} {}", workload.name, workload.calls[row.call].entry);
+            let first = Id { engine: "all engines".into(), setting: "before".into() };
+            same(&what, (&first, &row.outcome), (&kind.id(), &outcome(&records)))?;
+            self.keep(records)?;
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, records: Vec<Record>) -> Result<()> {
+        records.into_iter().try_for_each(|record| self.record(record))
+    }
+
+    fn stored(&self, workload: usize) -> PathBuf {
+        self.folder.join(format!("{workload}.workload"))
+    }
+
+    fn artifact(&self, workload: usize, kind: &Kind) -> PathBuf {
+        self.folder.join(format!("{workload}.{}.{}", kind.engine, kind.setting))
+    }
+
+    fn call(&self, row: &Row, kind: &Kind) -> Task {
+        Task::Call {
+            workload: self.stored(row.workload),
+            call: row.call,
+            artifact: self.artifact(row.workload, kind),
+            samples: row.samples,
+        }
+    }
+
+    /// Runs a worker to its end.
+    fn work(&mut self, kind: &Kind, task: Task) -> Result<Vec<Record>> {
+        let what = match &task {
+            Task::Open => "open",
+            Task::Compile { .. } => "compile",
+            Task::Call { .. } => "call",
+        };
+        self.observer.progress(self.process, self.total, &format!("{what} {}", kind.id()));
+        let job = Job { process: self.process, engine: kind.id(), task };
+        self.process += 1;
+        let job = serde_json::to_vec(&job).context("cannot write the job")?;
+        let [program, arguments @ ..] = &self.options.worker[..] else {
+            bail!("no worker program");
+        };
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let mut stdin = child.stdin.take().context("the worker has no input")?;
+        // A worker that died early says why on stderr.
+        let _ = stdin.write_all(&job);
+        drop(stdin);
+        let output = child.wait_with_output().context("cannot wait for the worker")?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let said = said.trim().trim_start_matches("Error: ");
+            match said.is_empty() {
+                true => bail!("the worker ended with {}", output.status),
+                false => bail!("{said}"),
+            }
+        }
+        let text = String::from_utf8(output.stdout).context("the worker's samples")?;
+        text.lines().map(parse).collect()
+    }
+}
+
+/// How many samples of calls of that duration a process takes: 60 of the short ones, 50 of
+/// 0.3 ms, 4 of the long ones.
+fn samples(ns: u64) -> u32 {
+    (15_000_000 / ns.max(1)).clamp(4, 60) as u32
+}
+
+fn shortest(records: &[Record], phase: Phase) -> u64 {
+    let of_phase = |record: &Record| match record {
+        Record::Sample(sample) if sample.key.phase == phase => sample.ns,
+        _ => None,
+    };
+    records.iter().filter_map(of_phase).min().unwrap_or(u64::MAX)
+}
+
+fn outcome(records: &[Record]) -> Outcome {
+    let mut outcome = Outcome::default();
+    for record in records {
+        match record {
+            Record::Ran { ran } => outcome.state_root.clone_from(&ran.state_root),
+            Record::Sample(sample) if sample.key.phase == Phase::Total => {
+                outcome.output_hash.clone_from(&sample.key.output_hash);
+            }
+            _ => {}
+        }
+    }
+    outcome
+}
+
+/// An error unless both engines gave the same.
+fn same(what: &str, a: (&Id, &Outcome), b: (&Id, &Outcome)) -> Result<()> {
+    let none = || "nothing".to_owned();
+    if a.1.output_hash != b.1.output_hash {
+        let hash = |outcome: &Outcome| outcome.output_hash.clone().unwrap_or_else(none);
+        bail!("{what}: {} returned {}, but {} {}", a.0, hash(a.1), b.0, hash(b.1));
+    }
+    if a.1.state_root != b.1.state_root {
+        let root = |outcome: &Outcome| outcome.state_root.clone().unwrap_or_else(none);
+        bail!("{what}: {} left the state root {}, but {} {}", a.0, root(a.1), b.0, root(b.1));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_follow_the_duration() {
+        assert_eq!([65_000, 300_000, 15_000_000, 0].map(samples), [60, 50, 4, 60]);
+    }
+
+    #[test]
+    fn a_mismatch_names_workload_entry_and_engines() {
+        let id = |engine: &str| Id { engine: engine.into(), setting: "s".into() };
+        let of = |hash: &str| Outcome { output_hash: Some(hash.into()), state_root: None };
+        let (a, b) = (id("a"), id("b"));
+        assert!(same("w e", (&a, &of("1")), (&b, &of("1"))).is_ok());
+        let error = same("w e", (&a, &of("1")), (&b, &of("2"))).expect_err("they differ");
+        assert_eq!(error.to_string(), "w e: a s returned 1, but b s 2");
+    }
+}

@@ -1,0 +1,37 @@
+//! Every runtime at hand on every engine: those of the corpus next to the repository, and of the
+//! folders in `LITHIFY_CORPUS`, separated by colons.
+
+mod support;
+
+use lithify_compiler::{Options, Target, compile_image};
+use std::path::PathBuf;
+
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus");
+
+/// Outputs, and state roots after blocks, are equal on all engines and what the blocks say; the
+/// modules also compile for Arm.
+#[test]
+fn runtimes_give_the_same_on_every_engine() {
+    let more = std::env::var("LITHIFY_CORPUS").unwrap_or_default();
+    let folders = std::iter::once(CORPUS).chain(more.split(':').filter(|name| !name.is_empty()));
+    let mut files: Vec<PathBuf> = Vec::new();
+    for folder in folders {
+        match std::fs::read_dir(folder) {
+            Ok(entries) => files.extend(entries.filter_map(|entry| Some(entry.ok()?.path()))),
+            Err(error) => println!("skipped: {folder}: {error}"),
+        }
+    }
+    files.sort();
+    for file in files.iter().filter(|file| file.is_file()) {
+        let Some(workload) = support::workload(file) else {
+            println!("skipped: {} is not a runtime", file.display());
+            continue;
+        };
+        let target = Target::aarch64();
+        let arm = compile_image(&workload.wasm, &Options { target, ..Options::default() });
+        let arm = arm.unwrap_or_else(|error| panic!("{} for aarch64: {error}", workload.name));
+        let calls = workload.calls.len();
+        support::agree(std::slice::from_ref(&workload));
+        println!("{}: {calls} calls agree; {} bytes for aarch64", workload.name, arm.len());
+    }
+}

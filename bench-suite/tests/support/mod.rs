@@ -1,0 +1,41 @@
+//! What the tests share.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use lithify_bench::{Options, Run, Workload, runner};
+use lithify_runtime::polkadot::{Input, InputError};
+use std::path::Path;
+
+/// The bundled workload.
+pub const SOLOCHAIN: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../workloads/solochain/block-transfers.json");
+
+/// Few processes, of the worker that is built for tests.
+pub fn options() -> Options {
+    let mut options = Options::new(&[]).expect("a test runs from a file");
+    options.worker = vec![env!("CARGO_BIN_EXE_bench-worker").into()];
+    options.processes = 2;
+    options.compiles = 1;
+    options.seed = 1;
+    options
+}
+
+/// The workload in a file; none when the file holds something else altogether.
+pub fn workload(path: &Path) -> Option<Workload> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let input = match Input::read(bytes, &name) {
+        Ok(input @ Input::Runtime(_)) => input,
+        Ok(Input::Image(_)) | Err(InputError::Unknown { .. }) => return None,
+        Err(error) => panic!("{error}"),
+    };
+    Some(Workload::new(&name, input).unwrap_or_else(|error| panic!("{name}: {error:#}")))
+}
+
+/// Every engine compiles the workloads, makes every call, and gives the same.
+pub fn agree(workloads: &[Workload]) -> Run {
+    let run = runner::agree(workloads, &options(), &mut ()).unwrap_or_else(|e| panic!("{e:#}"));
+    let absent = run.absent.iter().filter(|absent| !absent.reason.contains("PAGEMAP_SCAN"));
+    assert_eq!(absent.collect::<Vec<_>>(), [] as [&lithify_bench::sample::Absent; 0]);
+    run
+}

@@ -1,2 +1,0 @@
-#[test] fn shapes() { let mut v: Vec<String> = lithify_runtime::polkadot::functions().iter().map(|f| f.ty().to_string()).collect(); v.sort(); v.dedup(); for x in v { println!("SHAPE {x}"); } 
- let f = lithify_runtime::polkadot::functions(); for a in f { if f.iter().filter(|b| b.name()==a.name()).count()>1 { println!("DUP {a:?}"); } } println!("N {}", f.len()); println!("CTX {}", size_of::<lithify_runtime::polkadot::CallContext>()); }

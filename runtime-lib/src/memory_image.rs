@@ -1,0 +1,118 @@
+//! The initial contents of a memory, in a file that can be mapped again and again.
+//!
+//! The runs of an image file are mapped from it where the host page allows. In all other cases
+//! (a linked module, host pages larger than the granule) their bytes are copied into a file in
+//! memory first, so that there is one way from here on.
+
+use crate::sys::unix::memfd;
+use crate::sys::unix::mmap::{Mapping, page_size, round_up_to_page};
+use lithify_abi::descriptor::Extent;
+use std::fs::File;
+use std::{io, ptr};
+
+/// A part of memory with initial bytes other than zeros.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    /// Address in linear memory.
+    pub address: usize,
+    /// Length, in bytes.
+    pub len: usize,
+    /// Offset in the file.
+    pub offset: u64,
+    /// Offset in the pristine mapping.
+    pristine: usize,
+}
+
+/// The initial contents of a memory: runs of a file, all multiples of the host page.
+#[derive(Debug)]
+pub struct MemoryImage {
+    pub(crate) runs: Vec<Run>,
+    /// The file and a mapping of it that nobody writes to.
+    file: Option<(File, Mapping)>,
+}
+
+impl MemoryImage {
+    /// The image whose bytes lie in `file` at `offset`. They are mapped from there when the host
+    /// page allows it, else from a copy.
+    pub fn from_file(file: &File, offset: u64, len: usize, extents: &[Extent]) -> io::Result<Self> {
+        let page = page_size() as u64;
+        let mappable = offset.is_multiple_of(page)
+            && extents.iter().all(|extent| {
+                [extent.address, extent.offset, extent.len]
+                    .iter()
+                    .all(|value| u64::from(*value).is_multiple_of(page))
+            });
+        if extents.is_empty() {
+            return Ok(Self::empty());
+        }
+        if !mappable {
+            let start = offset - offset % page;
+            let skip = (offset - start) as usize;
+            let mapping = Mapping::file(file, start, round_up_to_page(skip + len))?;
+            // SAFETY: the mapping is readable and private; images are not written to.
+            let bytes = unsafe { mapping.bytes() };
+            return Self::copy(&bytes[skip..skip + len], extents);
+        }
+        let runs = extents
+            .iter()
+            .map(|extent| Run {
+                address: extent.address as usize,
+                len: extent.len as usize,
+                offset: offset + u64::from(extent.offset),
+                pristine: extent.offset as usize,
+            })
+            .collect();
+        let pristine = Mapping::file(file, offset, round_up_to_page(len))?;
+        Ok(Self { runs, file: Some((file.try_clone()?, pristine)) })
+    }
+
+    /// The image with these bytes, in a file of its own.
+    pub fn copy(bytes: &[u8], extents: &[Extent]) -> io::Result<Self> {
+        let page = page_size();
+        let mut content: Vec<u8> = Vec::new();
+        let mut runs: Vec<Run> = Vec::new();
+        for extent in extents {
+            let (address, len) = (extent.address as usize, extent.len as usize);
+            let start = address - address % page;
+            let end = round_up_to_page(address + len);
+            match runs.last_mut().filter(|run| run.address + run.len >= start) {
+                Some(run) => run.len = end - run.address,
+                None => runs.push(Run {
+                    address: start,
+                    len: end - start,
+                    offset: content.len() as u64,
+                    pristine: content.len(),
+                }),
+            }
+            let run = &runs[runs.len() - 1];
+            content.resize(run.pristine + run.len, 0);
+            let at = run.pristine + address - run.address;
+            let from = extent.offset as usize;
+            content[at..at + len].copy_from_slice(&bytes[from..from + len]);
+        }
+        if content.is_empty() {
+            return Ok(Self::empty());
+        }
+        let file = memfd::sealed(&content)?;
+        let pristine = Mapping::file(&file, 0, content.len())?;
+        Ok(Self { runs, file: Some((file, pristine)) })
+    }
+
+    fn empty() -> Self {
+        Self { runs: Vec::new(), file: None }
+    }
+
+    /// Where the initial bytes of the page at `address` are; null for zeros.
+    pub fn source(&self, address: usize) -> *const u8 {
+        let next = self.runs.partition_point(|run| run.address <= address);
+        let Some((run, (_, pristine))) = next
+            .checked_sub(1)
+            .map(|index| &self.runs[index])
+            .filter(|run| address < run.address + run.len)
+            .zip(self.file.as_ref())
+        else {
+            return ptr::null();
+        };
+        pristine.at(run.pristine + address - run.address)
+    }
+}

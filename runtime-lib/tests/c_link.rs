@@ -1,0 +1,140 @@
+//! A module linked into a C program, with its host functions in C.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const GUEST: &str = r#"(module
+    (import "env" "log_value" (func $log (param i32 i64)))
+    (import "env" "refuse" (func $refuse (param i32) (result i32)))
+    (memory (export "memory") 2)
+    (data (i32.const 16) "hello from the guest")
+    (table 2 funcref)
+    (elem (i32.const 0) $add $add)
+    (global $calls (mut i32) (i32.const 0))
+    (func $add (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+    (func (export "add") (param i32 i32) (result i32)
+        (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+        (i32.store (i32.const 1000) (global.get $calls))
+        (call $log (i32.const 16) (i64.const -20))
+        (call_indirect (param i32 i32) (result i32)
+            (local.get 0) (local.get 1) (i32.const 1)))
+    (func (export "calls") (result i32) (i32.load (i32.const 1000)))
+    (func (export "ask") (result i32) (call $refuse (i32.const 3)))
+    (func (export "out_of_bounds") (result i32) (i32.load (i32.const 0x7fffffff))))"#;
+
+const PROGRAM: &str = r#"
+#include "lithify.h"
+#include <stdio.h>
+#include <string.h>
+
+void log_value(uint8_t *base, int32_t text, int64_t value) {
+    printf("%.20s %ld %s\n", base + text, (long)value, (char *)lithify_host_data(base));
+    base[50000] = 1;
+}
+
+int32_t refuse(uint8_t *base, int32_t value) {
+    if (value == 3) lithify_trap(base, "three is refused");
+    return value;
+}
+
+static int run(lithify_pool *pool, const char *name) {
+    lithify_instance *instance = lithify_instance_new(pool, name);
+    lithify_value values[2] = {{.i32 = 40}, {.i32 = 2}};
+    lithify_set_host_data(instance, "data");
+    int status = lithify_call(instance, name, values, 2);
+    if (status == 0) printf("%s = %d\n", name, values[0].i32);
+    else printf("%s: %s\n", name, lithify_last_error());
+    size_t len;
+    uint8_t *memory = lithify_memory(instance, &len);
+    printf("%d %zu\n", memory[50000], len);
+    lithify_instance_free(instance);
+    return status;
+}
+
+int main(void) {
+    lithify_pool *pool = lithify_pool_new(lithify_module, NULL);
+    if (!pool) return printf("%s\n", lithify_last_error()), 1;
+    for (int i = 0; i < 3; i++) run(pool, "add");
+    run(pool, "calls");
+    run(pool, "ask");
+    run(pool, "out_of_bounds");
+    run(pool, "absent");
+    lithify_pool_free(pool);
+    return 0;
+}
+"#;
+
+/// The static library that cargo built beside this test.
+fn static_library() -> PathBuf {
+    let test = std::env::current_exe().expect("this test's path");
+    let folder = test.parent().expect("the folder of build products");
+    let candidates = std::fs::read_dir(folder).expect("a readable folder");
+    let named = |path: &Path| {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
+        name.starts_with("liblithify_runtime") && name.ends_with(".a")
+    };
+    let libraries = candidates.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| named(p));
+    let built = |path: &PathBuf| path.metadata().and_then(|data| data.modified()).ok();
+    libraries.max_by_key(built).expect("a static library")
+}
+
+#[test]
+fn a_c_program_runs_a_linked_module() {
+    let folder = std::env::temp_dir().join(format!("lithify-c-link-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let at = |name: &str| folder.join(name);
+    std::fs::write(at("guest.o"), support::compile_object(GUEST)).unwrap();
+    std::fs::write(at("main.c"), PROGRAM).unwrap();
+    let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
+    let output = Command::new(compiler)
+        .args(["-Wall", "-Werror", "-O1", "-I"])
+        .arg(include)
+        .args([at("main.c"), at("guest.o"), static_library()])
+        .args(["-o".as_ref(), at("program").as_os_str()])
+        .args(["-lpthread", "-ldl", "-lm", "-lgcc_s"])
+        .output()
+        .expect("a C compiler");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(at("program")).output().expect("the program runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let expected = "\
+hello from the guest -20 data
+add = 42
+1 131072
+hello from the guest -20 data
+add = 42
+1 131072
+hello from the guest -20 data
+add = 42
+1 131072
+calls = 0
+0 131072
+ask: host function failed: three is refused
+  0: function 5 ask at offset 0x???
+0 131072
+out_of_bounds: out of bounds memory access
+  0: function 6 out_of_bounds at offset 0x???
+0 131072
+absent: no function is exported as absent
+0 131072
+";
+    assert_eq!(without_offsets(&text), expected, "{output:?}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// The same with `0x???` for every offset.
+fn without_offsets(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        match line.split_once("at offset 0x") {
+            Some((head, _)) => out.push_str(&format!("{head}at offset 0x???\n")),
+            None => out.push_str(&format!("{line}\n")),
+        }
+    }
+    out
+}

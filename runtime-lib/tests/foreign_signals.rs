@@ -1,0 +1,153 @@
+//! Signals that are not ours do what they did before the library was loaded.
+//!
+//! Each case runs in a process of its own: this test again, with the case's name in a variable.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod support;
+
+use lithify_runtime::{FuncType, Imports};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output};
+
+const CASE: &str = "LITHIFY_SIGNAL_CASE";
+
+const WAT: &str = r#"(module
+    (import "env" "host" (func $host))
+    (memory 1)
+    (func (export "host") call $host)
+    (func (export "trap") (drop (i32.load (i32.const 0x10000)))))"#;
+
+/// Runs `case` in a child process, after a trap has shown that our handler is there.
+fn run(name: &str, before: fn(), case: fn()) -> Option<Output> {
+    if std::env::var(CASE).is_ok_and(|case| case == name) {
+        before();
+        let mut imports = Imports::new();
+        imports.func("env", "host", FuncType::new(&[], &[]), move |_, _| {
+            case();
+            Ok(())
+        });
+        let pool = support::pool(WAT, &imports);
+        let mut instance = pool.instance().unwrap();
+        let trap = instance.func("trap").unwrap();
+        instance.call(&trap, &mut [], &mut ()).unwrap_err();
+        let host = instance.func("host").unwrap();
+        instance.call(&host, &mut [], &mut ()).unwrap();
+        println!("survived");
+        std::process::exit(0);
+    }
+    if std::env::var(CASE).is_ok() {
+        return None;
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(CASE, name)
+        .output()
+        .unwrap();
+    Some(output)
+}
+
+fn check(name: &str, before: fn(), case: fn(), signal: Option<i32>, text: &str) {
+    let Some(output) = run(name, before, case) else {
+        return;
+    };
+    let said = [output.stdout.as_slice(), &output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(output.status.signal(), signal, "{name}: {said}");
+    assert!(said.contains(text), "{name}: {said}");
+}
+
+fn read_null() {
+    // SAFETY: none: that is the test.
+    unsafe { std::hint::black_box(std::ptr::null::<u8>()).read_volatile() };
+}
+
+#[test]
+fn a_fault_in_a_host_function_kills() {
+    check("a_fault_in_a_host_function_kills", || (), read_null, Some(libc::SIGSEGV), "");
+}
+
+#[test]
+fn a_fault_beyond_memory_in_a_host_function_kills() {
+    fn beyond() {
+        // The guest's own address space, but not guest code.
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let reserved = maps.lines().filter_map(|line| {
+            let (range, rest) = line.split_once(' ')?;
+            let (start, end) = range.split_once('-')?;
+            let start = usize::from_str_radix(start, 16).ok()?;
+            let end = usize::from_str_radix(end, 16).ok()?;
+            (rest.starts_with("---p") && end - start > 4 << 30).then_some(start)
+        });
+        let address = reserved.max().expect("a reservation") + 4096;
+        // SAFETY: none: that is the test.
+        unsafe { (address as *mut u8).write_volatile(1) };
+    }
+    let name = "a_fault_beyond_memory_in_a_host_function_kills";
+    check(name, || (), beyond, Some(libc::SIGSEGV), "");
+}
+
+#[test]
+fn stack_overflow_of_a_host_thread_is_reported() {
+    fn overflow() {
+        #[allow(unconditional_recursion, reason = "that is the test")]
+        fn down(n: u64) -> u64 {
+            let space = std::hint::black_box([n; 100]);
+            down(n + 1) + space[n as usize % 100]
+        }
+        std::thread::spawn(|| down(0)).join().unwrap();
+    }
+    let name = "stack_overflow_of_a_host_thread_is_reported";
+    check(name, || (), overflow, Some(libc::SIGABRT), "has overflowed its stack");
+}
+
+#[test]
+fn a_signal_that_was_sent_kills() {
+    fn send() {
+        // SAFETY: no precondition.
+        unsafe { libc::raise(libc::SIGILL) };
+    }
+    check("a_signal_that_was_sent_kills", || (), send, Some(libc::SIGILL), "");
+}
+
+#[test]
+fn an_earlier_handler_still_works() {
+    extern "C" fn leave(_: i32) {
+        let text = b"the earlier handler\n";
+        // SAFETY: both are allowed in a signal handler, and the buffer is that long.
+        unsafe {
+            libc::write(1, text.as_ptr().cast(), text.len());
+            libc::_exit(0);
+        }
+    }
+    fn install() {
+        let handler = leave as *const () as usize;
+        // SAFETY: the handler only writes and leaves.
+        unsafe { libc::signal(libc::SIGSEGV, handler) };
+    }
+    let name = "an_earlier_handler_still_works";
+    check(name, install, read_null, None, "the earlier handler");
+}
+
+#[test]
+fn an_ignored_signal_that_was_sent_is_ignored() {
+    fn ignore() {
+        // SAFETY: no precondition.
+        unsafe { libc::signal(libc::SIGFPE, libc::SIG_IGN) };
+    }
+    fn send() {
+        // SAFETY: no precondition.
+        unsafe { libc::raise(libc::SIGFPE) };
+    }
+    check("an_ignored_signal_that_was_sent_is_ignored", ignore, send, None, "survived");
+}
+
+#[test]
+fn a_panic_in_a_thread_of_a_host_function_unwinds() {
+    fn panic() {
+        let result = std::panic::catch_unwind(|| panic!("inside"));
+        assert!(result.is_err());
+        assert!(std::thread::spawn(|| panic!("elsewhere")).join().is_err());
+    }
+    check("a_panic_in_a_thread_of_a_host_function_unwinds", || (), panic, None, "survived");
+}

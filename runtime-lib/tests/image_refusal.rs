@@ -1,0 +1,180 @@
+//! A file that is not an image for this machine is refused, with the reason; a damaged one never
+//! brings the loader down.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod support;
+
+use lithify_compiler::{Options, Target};
+use lithify_runtime::{
+    ExternType, FuncType, Image, ImageError, Imports, InstanceOptions, Metadata, Pool, Trust,
+    ValType,
+};
+use support::compile;
+
+const WAT: &str = r#"(module
+    (import "env" "one" (func $one (param i32) (result i32)))
+    (import "other" "two" (func (param i64)))
+    (import "env" "level" (global i64))
+    (memory (export "memory") 2 10)
+    (table $t 3 funcref)
+    (elem $t (i32.const 0) func $f $f)
+    (elem $p funcref (ref.func $f))
+    (global (export "g") (mut i32) (i32.const 5))
+    (data (i32.const 0x1000) "data")
+    (data $d "passive")
+    (func $f (export "f") (param i32) (result i32)
+        (table.set $t (i32.const 2) (ref.func $f))
+        (memory.init $d (i32.const 0) (i32.const 0) (i32.const 1))
+        local.get 0 call $one))"#;
+
+fn imports() -> Imports {
+    let mut imports = Imports::new();
+    let unary = FuncType::new(&[ValType::I32], &[ValType::I32]);
+    imports
+        .func("env", "one", unary, |_, _| Ok(()))
+        .func("other", "two", FuncType::new(&[ValType::I64], &[]), |_, _| Ok(()))
+        .global("env", "level", ValType::I64, false, 9);
+    imports
+}
+
+fn refusal(bytes: &[u8], imports: &Imports) -> ImageError {
+    Image::from_bytes(bytes, imports, Trust::Verify).err().expect("a refusal")
+}
+
+#[track_caller]
+fn check(bytes: &[u8], expected: &str) {
+    let message = refusal(bytes, &imports()).to_string();
+    assert!(message.contains(expected), "{message:?} does not say {expected:?}");
+}
+
+#[test]
+fn what_does_not_match_is_named() {
+    let image = compile(WAT);
+    let changed = |at: usize, to: u8| {
+        let mut bytes = image.clone();
+        bytes[at] = to;
+        bytes
+    };
+    let note = image.windows(8).position(|w| w == b"Lithify\0").expect("a note") + 8;
+    check(b"", "not an ELF file");
+    check(b"\0asm\x01\0\0\0", "not an ELF file");
+    check(b"\x7fELF", "truncated or damaged ELF file");
+    check(&image[..40], "truncated or damaged ELF file");
+    check(&changed(4, 1), "did not make");
+    check(&changed(note - 8, b'l'), "did not make");
+    check(&std::fs::read("/proc/self/exe").unwrap(), "did not make");
+    check(&changed(note, 99), "ABI version 99, but this library has");
+    check(&[&image[..], b"x"].concat(), "file length");
+    check(&image[..image.len() - 1], "file length");
+    check(&changed(image.len() / 2, image[image.len() / 2] ^ 1), "file hash");
+    check(&changed(note + 60, 1), "file hash");
+}
+
+#[test]
+fn another_machine_is_named_before_the_hash() {
+    let target = if cfg!(target_arch = "x86_64") { Target::aarch64() } else { Target::default() };
+    let options = Options { target, ..Options::default() };
+    let wasm = wat::parse_str("(module (func (export \"f\")))").unwrap();
+    let mut bytes = lithify_compiler::compile_image(&wasm, &options).unwrap();
+    let metadata = Metadata::parse(&bytes, Trust::Verify).expect("readable on any machine");
+    assert_eq!(metadata.machine, if cfg!(target_arch = "x86_64") { "aarch64" } else { "x86-64" });
+    *bytes.last_mut().unwrap() ^= 1;
+    check(&bytes, "target machine ");
+}
+
+#[test]
+fn all_unresolved_imports_are_listed_with_their_types() {
+    let image = compile(WAT);
+    let mut some = Imports::new();
+    some.func("env", "one", FuncType::new(&[ValType::I64], &[]), |_, _| Ok(()))
+        .func("env", "one", FuncType::new(&[], &[]), |_, _| Ok(()))
+        .global("env", "level", ValType::I64, true, 9);
+    let message = refusal(&image, &some).to_string();
+    let expected = "unresolved imports:
+  env.one: (i32) -> i32, but provided as (i64) -> () and () -> ()
+  other.two: (i64) -> ()
+  env.level: global i64, but provided as global (mut i64)";
+    assert_eq!(message, expected);
+    // What is missing can be a trap, but not what has another type.
+    some.trap_missing(true);
+    let message = refusal(&image, &some).to_string();
+    assert!(message.contains("env.one") && !message.contains("other.two"), "{message}");
+}
+
+#[test]
+fn imports_that_share_a_symbol_are_refused() {
+    let wat = r#"(module
+        (import "env" "a.b" (func (param i32)))
+        (import "a" "b" (func (param i64))))"#;
+    let mut imports = Imports::new();
+    imports.trap_missing(true);
+    let error = refusal(&compile(wat), &imports);
+    assert!(matches!(error, ImageError::AmbiguousImport { symbol } if symbol == "a.b"));
+    // The same import twice is fine.
+    let wat = r#"(module
+        (import "env" "a" (func (param i32)))
+        (import "env" "a" (func (param i32))))"#;
+    assert!(Image::from_bytes(&compile(wat), &imports, Trust::Verify).is_ok());
+}
+
+#[test]
+fn a_guest_cannot_import_the_runtime_library() {
+    let wat = r#"(module
+        (import "env" "lithify_host_call" (func $call (param i32 i64)))
+        (func (export "run") (call $call (i32.const 0) (i64.const 8))))"#;
+    let options = Options { target: Target::host(), ..Options::default() };
+    let Ok(bytes) = lithify_compiler::compile_image(&wat::parse_str(wat).unwrap(), &options) else {
+        return; // refused even earlier
+    };
+    let mut imports = Imports::new();
+    imports.trap_missing(true);
+    let error = refusal(&bytes, &imports);
+    assert!(matches!(error, ImageError::AmbiguousImport { .. }), "{error}");
+}
+
+#[test]
+fn metadata_tells_what_is_inside() {
+    let metadata = Metadata::parse(&compile(WAT), Trust::Verify).unwrap();
+    assert!(metadata.compiler.starts_with("lithify "));
+    let imports: Vec<_> = metadata.imports.iter().map(|i| format!("{} {}", i.name, i.ty)).collect();
+    assert_eq!(imports, ["one func (i32) -> i32", "two func (i64) -> ()", "level global i64"]);
+    let exports: Vec<_> = metadata.exports.iter().map(|e| e.name.as_str()).collect();
+    assert_eq!(exports, ["memory", "g", "f"]);
+    let mutable = ExternType::Global { ty: ValType::I32, mutable: true };
+    assert_eq!(metadata.exports[1].ty, mutable);
+    let memory = metadata.memory.unwrap();
+    assert_eq!((memory.min, memory.max, memory.imported), (2, Some(10), false));
+    let function = &metadata.functions[0];
+    assert_eq!((function.index, function.name.as_str()), (2, "f"));
+    assert!(function.code_len > 0 && metadata.text_len > function.code_len);
+}
+
+/// Whatever a bit flip or a cut makes of the file: an image or an error, no crash. The code of
+/// an image that was not hashed is not run here.
+#[test]
+fn damaged_images_do_not_crash_the_loader() {
+    let image = compile(WAT);
+    let imports = imports();
+    let try_load = |bytes: &[u8]| {
+        let _ = Metadata::parse(bytes, Trust::SkipHash);
+        if let Ok(image) = Image::from_bytes(bytes, &imports, Trust::SkipHash) {
+            let _ = image.metadata();
+            let _ = Pool::new(&image, &InstanceOptions::default());
+        }
+    };
+    let mut bytes = image.clone();
+    for at in 0..image.len() {
+        if image[at] == 0 && image[at.saturating_sub(8)..image.len().min(at + 8)] == [0; 16] {
+            continue; // padding
+        }
+        for change in [0x01, 0x80, 0xff] {
+            bytes[at] = image[at] ^ change;
+            try_load(&bytes);
+        }
+        bytes[at] = image[at];
+    }
+    for len in (0..image.len()).step_by(37) {
+        try_load(&image[..len]);
+    }
+}

@@ -1,0 +1,302 @@
+//! Does the command line hold? Standard output, standard error and exit status, as data.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+const RUNTIME: &str = "workloads/solochain/solochain.compact.compressed.wasm";
+const SPEC: &str = "workloads/solochain/chain-spec.json";
+const BLOCK: &str = "workloads/solochain/block-transfers.json";
+
+/// What a command printed and how it ended.
+struct Outcome {
+    stdout: String,
+    stderr: String,
+    status: i32,
+}
+
+fn lithify_with_input(args: &[&str], input: &[u8]) -> Outcome {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lithify"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // The command may end before it has read everything.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    Outcome {
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        status: output.status.code().unwrap_or(-1),
+    }
+}
+
+fn lithify(args: &[&str]) -> Outcome {
+    lithify_with_input(args, &[])
+}
+
+#[track_caller]
+fn succeeds(args: &[&str], parts: &[&str]) -> Outcome {
+    let outcome = lithify(args);
+    assert_eq!(outcome.status, 0, "{args:?}: {}", outcome.stderr);
+    for part in parts {
+        assert!(outcome.stdout.contains(part), "{args:?}: no {part:?} in\n{}", outcome.stdout);
+    }
+    outcome
+}
+
+/// The command fails with `status` and one message that has all of `parts`.
+#[track_caller]
+fn fails(args: &[&str], status: i32, parts: &[&str]) {
+    check_failure(args, &lithify(args), status, parts);
+}
+
+#[track_caller]
+fn check_failure(args: &[&str], outcome: &Outcome, status: i32, parts: &[&str]) {
+    assert_eq!(outcome.status, status, "{args:?}: {}{}", outcome.stdout, outcome.stderr);
+    assert!(!outcome.stderr.contains("panicked"), "{args:?}: {}", outcome.stderr);
+    for part in parts {
+        assert!(outcome.stderr.contains(part), "{args:?}: no {part:?} in\n{}", outcome.stderr);
+    }
+}
+
+fn file(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn wat(name: &str, source: &str) -> PathBuf {
+    file(name, &wat::parse_str(source).unwrap())
+}
+
+#[test]
+fn compile_inspect_run() {
+    let image = file("cli.so", b"");
+    let image = image.to_str().unwrap();
+    let said =
+        "lithify-solochain 1 from workloads/solochain/chain-spec.json (raw chain spec, code 0x";
+    succeeds(&["compile", SPEC, "-o", image, "--time"], &[said]);
+    succeeds(
+        &["inspect", image],
+        &[
+            "spec name: lithify-solochain",
+            "machine: x86-64",
+            "env.ext_storage_get_version_1",
+            "Core_version",
+        ],
+    );
+    succeeds(
+        &["inspect", SPEC, "--functions"],
+        &["profile: runtime", "state root: 0x", "code hash: 0x"],
+    );
+    succeeds(&["inspect", BLOCK, "--json"], &["\"extrinsics\":25"]);
+    let from_image = succeeds(&["run", image, "Core_version"], &["0x446c69746869667"]);
+    for input in [RUNTIME, SPEC, BLOCK] {
+        assert_eq!(succeeds(&["run", input, "Core_version"], &[]).stdout, from_image.stdout);
+    }
+    succeeds(
+        &["run", image, "Core_version", "--output", "json"],
+        &["\"spec_name\":\"lithify-solochain\"", "\"spec_version\":1"],
+    );
+    succeeds(&["check", SPEC], &["runs on a Polkadot host"]);
+}
+
+#[test]
+fn every_form_gives_the_same_code() {
+    let stored = fs::read(RUNTIME).unwrap();
+    let hex = format!("0x{}\n", stored.iter().map(|b| format!("{b:02x}")).collect::<String>());
+    let of_stored = succeeds(&["run", RUNTIME, "Core_version"], &[]).stdout;
+    for input in [stored.as_slice(), hex.as_bytes()] {
+        let outcome = lithify_with_input(&["run", "-", "Core_version"], input);
+        assert_eq!(outcome.stdout, of_stored, "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn a_block_is_executed_and_its_root_checked() {
+    succeeds(&["run", BLOCK], &["block 1: 25 extrinsics executed", "matches"]);
+    // A balance more in the parent state, and the block no longer fits.
+    let mut block: serde_json::Value = serde_json::from_slice(&fs::read(BLOCK).unwrap()).unwrap();
+    block["parentStorage"]["mainTrie"]["0x1234"] = "0x01".into();
+    let changed = file("changed-block.json", block.to_string().as_bytes());
+    fails(
+        &["run", changed.to_str().unwrap()],
+        134,
+        &["unreachable executed", "Core_execute_block"],
+    );
+}
+
+#[test]
+fn output_depends_on_neither_threads_nor_folder() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let compile = |jobs: &str, name: &str, target: &str| {
+        let path = folder.path().join(name);
+        let input = std::path::absolute(RUNTIME).unwrap();
+        let status = Command::new(env!("CARGO_BIN_EXE_lithify"))
+            .current_dir(folder.path())
+            .arg("compile")
+            .arg(input)
+            .args(["--jobs", jobs, "--target", target, "-o", name])
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        fs::read(path).unwrap()
+    };
+    for target in ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"] {
+        assert!(compile("1", "a.so", target) == compile("2", "b.so", target), "{target}");
+    }
+}
+
+#[test]
+fn tools_read_what_we_write() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let named = wat(
+        "named.wasm",
+        r#"(module (import "env" "host" (func $host))
+             (memory 1) (data (i32.const 8) "data") (table 1 funcref) (elem (i32.const 0) $inner)
+             (func $inner (call $host)) (func (export "outer") (call $inner)))"#,
+    );
+    for (emit, name) in [("image", "named.so"), ("obj", "named.o")] {
+        let path = folder.path().join(name);
+        let path = path.to_str().unwrap();
+        succeeds(&["compile", named.to_str().unwrap(), "--emit", emit, "-o", path], &[]);
+        for (tool, args, expected) in [
+            ("readelf", vec!["-aW"], "inner"),
+            ("objdump", vec!["-d"], "<inner>:"),
+            ("gdb", vec!["-batch", "-ex", "disassemble inner"], "dump of assembler code"),
+        ] {
+            let output = Command::new(tool).args(&args).arg(path).output().expect(tool);
+            let (out, err) = (
+                String::from_utf8_lossy(&output.stdout).into_owned(),
+                String::from_utf8_lossy(&output.stderr).into_owned(),
+            );
+            assert!(output.status.success(), "{tool} {name}: {err}");
+            assert!(out.contains(expected), "{tool} {name}: {out}");
+            let complaint = err.lines().find(|l| {
+                l.to_lowercase().contains("warning: ")
+                    && !l.contains("auto-load")
+                    && !l.contains(".gdbinit")
+            });
+            assert!(complaint.is_none(), "{tool} {name}: {complaint:?}");
+        }
+    }
+    let text = succeeds(
+        &["compile", named.to_str().unwrap(), "--emit", "asm", "--function", "outer"],
+        &[";; function 2", "Call { function_index: 1 }"],
+    );
+    assert!(!text.stdout.contains("function 1 inner"));
+    succeeds(&["compile", named.to_str().unwrap(), "--emit", "clif"], &["colocated", "inner"]);
+}
+
+#[test]
+fn bad_input_is_refused_with_one_message() {
+    let wasm = fs::read(RUNTIME).unwrap();
+    let table: &[(&str, &[u8], &[&str])] = &[
+        ("empty", b"", &["it is empty"]),
+        ("text", b"hello", &["neither WebAssembly"]),
+        ("json", b"{}", &["neither a chain spec"]),
+        ("broken-json", b"{\"genesis\": ", &["EOF"]),
+        ("cut-zstd", &wasm[..wasm.len() / 2], &["cut off or damaged"]),
+        ("odd-hex", b"0x123", &["odd"]),
+        ("polkavm", b"PVM\0\0\0", &["PolkaVM"]),
+        ("cut-wasm", b"\0asm\x01\0\0\0\x01\x05", &["invalid module at offset"]),
+        (
+            "root-only",
+            b"{\"genesis\":{\"stateRootHash\":\"0x00\"}}",
+            &["only the root of the genesis state"],
+        ),
+    ];
+    for (name, bytes, parts) in table {
+        let path = file(name, bytes);
+        let out = file("refused.so", b"untouched");
+        let args = ["compile", path.to_str().unwrap(), "-o", out.to_str().unwrap()];
+        let parts: Vec<&str> = parts.iter().copied().chain(["error: ", name]).collect();
+        fails(&args, 1, &parts);
+        assert_eq!(fs::read(out).unwrap(), b"untouched", "{name}");
+    }
+    fails(&["run", "no-such-file"], 1, &["cannot read no-such-file"]);
+    fails(&["run", RUNTIME, "No_such_entry"], 1, &["no entry point No_such_entry", "Core_version"]);
+    fails(&["run", RUNTIME], 1, &["which entry point?", "Core_version"]);
+    fails(&["run", RUNTIME, "Core_version", "--input", "12"], 1, &["give 0x and hex digits"]);
+    fails(&["compile", RUNTIME, "--target", "mips"], 2, &["unknown target \"mips\""]);
+    fails(
+        &["compile", RUNTIME, "--emit", "obj", "-o", "/no/such/folder/x.o"],
+        1,
+        &["cannot write"],
+    );
+    fails(&["inspect", "/proc/self/exe"], 1, &["no Lithify note"]);
+    fails(&["no-such-command"], 2, &["Usage"]);
+}
+
+#[test]
+fn images_are_refused_by_the_field_that_differs() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let small = wat("small.wasm", r#"(module (func (export "f")))"#);
+    let small = small.to_str().unwrap();
+    let (good, arm) = (path("good.so"), path("arm.so"));
+    succeeds(&["compile", small, "-o", &good], &[]);
+    succeeds(&["compile", small, "--target", "aarch64", "-o", &arm], &[]);
+    fails(&["run", &arm, "f"], 1, &["target machine aarch64", "x86-64"]);
+    succeeds(&["inspect", &arm], &["machine: aarch64"]);
+
+    let bytes = fs::read(&good).unwrap();
+    let mut flipped = bytes.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    for (name, bytes, part) in [
+        ("cut", &bytes[..bytes.len() - 1], "length"),
+        ("head", &bytes[..100], "truncated"),
+        ("flipped", &flipped, "hash"),
+    ] {
+        let damaged = path(name);
+        fs::write(&damaged, bytes).unwrap();
+        fails(&["run", &damaged, "f"], 1, &[part, name]);
+    }
+}
+
+#[test]
+fn check_names_what_stands_in_the_way() {
+    let odd = wat(
+        "odd.wasm",
+        r#"(module
+             (import "env" "ext_no_such_function" (func))
+             (import "env" "ext_hashing_blake2_128_version_1" (func (param i32)))
+             (memory 1) (func (export "Core_version")))"#,
+    );
+    let outcome = lithify(&["check", odd.to_str().unwrap()]);
+    assert_eq!(outcome.status, 1, "{}", outcome.stderr);
+    for part in [
+        "no host function env:ext_no_such_function",
+        "ext_hashing_blake2_128_version_1 has the type (i64) -> i32",
+        "no exported global __heap_base",
+        "memory is neither imported nor exported",
+        "no entry point Core_execute_block",
+        "entry point Core_version is a func () -> ()",
+    ] {
+        assert!(outcome.stdout.contains(part), "no {part:?} in\n{}", outcome.stdout);
+    }
+    let odd = odd.to_str().unwrap();
+    fails(
+        &["run", odd, "Core_version"],
+        1,
+        &["unresolved imports", "ext_no_such_function", "provided as"],
+    );
+}
+
+#[test]
+fn help_has_examples() {
+    for command in ["compile", "inspect", "check", "run", "bench"] {
+        succeeds(&[command, "--help"], &["Examples:", "Usage: lithify"]);
+    }
+    succeeds(&["--help"], &["Exit status"]);
+}
