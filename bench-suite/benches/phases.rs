@@ -50,6 +50,9 @@ fn phases(criterion: &mut Criterion) {
     calls(criterion, &ready, &workload);
 }
 
+/// The part of a call that is measured, in ns.
+type Part = fn(&Fresh) -> u64;
+
 fn compile(criterion: &mut Criterion, ready: &[Ready]) {
     let mut group = criterion.benchmark_group("compile");
     group.sample_size(10);
@@ -77,7 +80,7 @@ fn load(criterion: &mut Criterion, ready: &[Ready]) {
 }
 
 fn calls(criterion: &mut Criterion, ready: &[Ready], workload: &Workload) {
-    let parts: [(&str, Clock, fn(&Fresh) -> u64); 3] = [
+    let parts: [(&str, Clock, Part); 3] = [
         ("instantiate", Clock::Phases, |fresh| fresh.instantiate_ns),
         ("call", Clock::Phases, |fresh| fresh.call_ns),
         ("total", Clock::Ends, |fresh| fresh.total_ns),

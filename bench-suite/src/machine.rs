@@ -39,9 +39,7 @@ impl Machine {
             arch: std::env::consts::ARCH.to_owned(),
             kernel: text("/proc/sys/kernel/osrelease").unwrap_or_default(),
             governor: text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-            clock_source: text(
-                "/sys/devices/system/clocksource/clocksource0/current_clocksource",
-            ),
+            clock_source: text("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
             load_percent: (load * 100.0).round() as u32,
             virtual_machine: field(&cpuinfo, "flags")
                 .is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),

@@ -120,9 +120,10 @@ pub fn report(run: &Run) -> Report {
     }
     let workloads = order.into_iter().map(|(name, code_hash)| {
         let section = |call: Option<&str>, phases: &[Phase]| {
-            let of_it = run.series.iter().filter(|series| {
-                series.key.workload == name && series.key.call.as_deref() == call
-            });
+            let of_it = run
+                .series
+                .iter()
+                .filter(|series| series.key.workload == name && series.key.call.as_deref() == call);
             section(&measured(of_it), phases, seed)
         };
         WorkloadReport {

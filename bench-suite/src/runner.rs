@@ -72,11 +72,7 @@ pub trait Observer {
 impl Observer for () {}
 
 /// Measures `workloads`. An error when engines disagree about an output.
-pub fn run(
-    workloads: &[Workload],
-    options: &Options,
-    observer: &mut dyn Observer,
-) -> Result<Run> {
+pub fn run(workloads: &[Workload], options: &Options, observer: &mut dyn Observer) -> Result<Run> {
     with_rows(workloads, options, observer, |runner, rows| runner.measure(workloads, &rows))
 }
 
@@ -154,8 +150,8 @@ impl Runner<'_> {
 
     fn header(&mut self) -> Result<()> {
         let program = self.options.worker.first().context("no worker program")?;
-        let executable = std::fs::read(program)
-            .with_context(|| format!("cannot read {}", program.display()))?;
+        let executable =
+            std::fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let run = Header {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -242,8 +238,10 @@ impl Runner<'_> {
                     samples: 2,
                     outcome: Outcome::default(),
                 };
-                let what =
-                    format!("{} {}", workloads[workload].name, workloads[workload].calls[call].entry);
+                let what = format!(
+                    "{} {}",
+                    workloads[workload].name, workloads[workload].calls[call].entry
+                );
                 if self.pilot(&mut row, &what)? {
                     rows.push(row);
                 }
@@ -291,8 +289,7 @@ impl Runner<'_> {
             }
         }
         let every: Vec<u32> = all.iter().map(|kind| kind.every).collect();
-        let order =
-            stats::order(rows.len(), &every, self.options.processes, self.options.seed);
+        let order = stats::order(rows.len(), &every, self.options.processes, self.options.seed);
         self.total = self.process + order.len() as u32;
         for (row, side) in order {
             let (row, kind) = (&rows[row], all[side]);

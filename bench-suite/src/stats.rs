@@ -168,7 +168,8 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         (0..count)
             .map(|_| {
-                let slow = if rng.random_range(0..3) == 0 { rng.random_range(0.0..0.5) } else { 0.0 };
+                let slow =
+                    if rng.random_range(0..3) == 0 { rng.random_range(0.0..0.5) } else { 0.0 };
                 middle * (1.0 + rng.random_range(0.0..0.02) + slow)
             })
             .collect()

@@ -13,7 +13,7 @@ use lithify_runtime::polkadot::CallContext;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long loading is repeated for more samples.
@@ -131,7 +131,7 @@ impl Worker {
         self.series.push(Series { key: Key { phase, ..self.key.clone() }, values });
     }
 
-    fn compile(&mut self, workload: &Workload, artifact: &PathBuf) -> Result<()> {
+    fn compile(&mut self, workload: &Workload, artifact: &Path) -> Result<()> {
         let engine = self.kind.open()?;
         let prepared = engine.prepare(&workload.wasm)?;
         let peak = Peak::start()?;
@@ -168,7 +168,7 @@ impl Worker {
         &mut self,
         workload: &Workload,
         index: usize,
-        artifact: &PathBuf,
+        artifact: &Path,
         samples: u32,
     ) -> Result<()> {
         let call = &workload.calls[index];

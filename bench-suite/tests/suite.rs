@@ -16,7 +16,8 @@ fn engines_agree_on_the_bundled_runtime() {
     let workload = support::workload(Path::new(support::SOLOCHAIN)).expect("a runtime");
     let entries: Vec<&str> = workload.calls.iter().map(|call| &*call.entry).collect();
     assert_eq!(entries, ["Core_version", "Metadata_metadata", "Core_execute_block"]);
-    support::agree(&[workload]);
+    let settings: Vec<&str> = KINDS.iter().map(|kind| kind.setting).collect();
+    support::agree(&[workload], &settings);
 }
 
 /// A whole run of the smallest workload: every engine has every phase, raw samples come back

@@ -5,11 +5,13 @@
 
 mod caller;
 mod imports;
+mod typed;
 
 pub use caller::Caller;
 pub(crate) use caller::touch;
 pub(crate) use imports::{Function, HostFunc};
 pub use imports::{Imports, UnresolvedImport};
+pub use typed::{Native, NativeResult, TypedFunction};
 
 use std::fmt;
 

@@ -29,6 +29,7 @@
 //! SIGFPE when the first image is loaded and passes on what is not its own.
 
 mod activation;
+mod bindings;
 pub mod c_api;
 mod call;
 mod check;

@@ -1,10 +1,11 @@
 //! Maps a checked image and fills its linkage table, as `ld.so` would.
 
+use crate::bindings::{Bindings, Target};
 use crate::check::{self, Checked, Trust};
 use crate::elf::{Elf, Segment};
 use crate::error::ImageError;
 use crate::host::Imports;
-use crate::image::{Bindings, Image, Loaded, Target};
+use crate::image::{Image, Loaded};
 use crate::memory_image::MemoryImage;
 use crate::sys::arch;
 use crate::sys::unix::mmap::{Mapping, Protection, page_size, round_up_to_page};

@@ -20,21 +20,19 @@
 //!
 //! What memory gained by growing is writable until the end of the call and replaced then.
 //!
-//! Not here: who uses a memory and when (`slot.rs`, `pool.rs`), the fault (`signals.rs`).
+//! Not here: the initial contents (`memory_image.rs`), who uses a memory and when (`slot.rs`,
+//! `pool.rs`), the fault (`signals.rs`).
 
 use crate::hot::{HotSet, Inserted};
+use crate::memory_image::MemoryImage;
 use crate::registry;
-use crate::sys::unix::memfd;
 use crate::sys::unix::mmap::{self, Mapping, Protection, page_size, round_up_to_page};
 use crate::sys::unix::pagemap::Pagemap;
 use lithify_abi::IMAGE_ALIGN;
-use lithify_abi::descriptor::Extent;
 use lithify_abi::vmctx::{RESERVATION, STACK_PROBE};
 use std::cell::Cell;
-use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::ptr;
 use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -136,9 +134,9 @@ impl Memory {
         // records were checked for.
         unsafe {
             self.mapping.protect(all.clone(), Protection::ReadWrite)?;
-            for (run, (file, _)) in self.image.runs.iter().zip(self.image.file.iter().cycle()) {
-                let range = self.base + run.address..self.base + run.address + run.len;
-                self.mapping.map_file(range, file, run.offset, Protection::ReadWrite)?;
+            for (run, file, offset) in self.image.mappings() {
+                let range = self.base + run.start..self.base + run.end;
+                self.mapping.map_file(range, file, offset, Protection::ReadWrite)?;
             }
         }
         self.mapping.forbid_huge_pages(all);

@@ -8,17 +8,18 @@ use crate::sys::unix::memfd;
 use crate::sys::unix::mmap::{Mapping, page_size, round_up_to_page};
 use lithify_abi::descriptor::Extent;
 use std::fs::File;
+use std::ops::Range;
 use std::{io, ptr};
 
 /// A part of memory with initial bytes other than zeros.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Run {
+struct Run {
     /// Address in linear memory.
-    pub address: usize,
+    address: usize,
     /// Length, in bytes.
-    pub len: usize,
+    len: usize,
     /// Offset in the file.
-    pub offset: u64,
+    offset: u64,
     /// Offset in the pristine mapping.
     pristine: usize,
 }
@@ -26,7 +27,7 @@ pub(crate) struct Run {
 /// The initial contents of a memory: runs of a file, all multiples of the host page.
 #[derive(Debug)]
 pub struct MemoryImage {
-    pub(crate) runs: Vec<Run>,
+    runs: Vec<Run>,
     /// The file and a mapping of it that nobody writes to.
     file: Option<(File, Mapping)>,
 }
@@ -100,6 +101,13 @@ impl MemoryImage {
 
     fn empty() -> Self {
         Self { runs: Vec::new(), file: None }
+    }
+
+    /// What is to be mapped: addresses in linear memory, a file, and the offset there.
+    pub fn mappings(&self) -> impl Iterator<Item = (Range<usize>, &File, u64)> {
+        let file = self.file.iter().map(|(file, _)| file).cycle();
+        let runs = self.runs.iter().zip(file);
+        runs.map(|(run, file)| (run.address..run.address + run.len, file, run.offset))
     }
 
     /// Where the initial bytes of the page at `address` are; null for zeros.

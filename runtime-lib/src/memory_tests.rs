@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::sys::unix::{pagemap, signals};
+use lithify_abi::descriptor::Extent;
 
 const LEN: usize = 64 * 4096;
 
@@ -126,8 +127,8 @@ fn extents_within_a_large_host_page_share_it() {
     let bytes: Vec<u8> = vec![7; 4096];
     let extent = Extent { address: 8192, offset: 0, len: 4096 };
     let image = MemoryImage::copy(&bytes, &[extent]).expect("an image");
-    let run = image.runs[0];
-    assert!(run.address.is_multiple_of(page_size()) && run.len.is_multiple_of(page_size()));
+    let (run, _, _) = image.mappings().next().expect("a run");
+    assert!(run.start.is_multiple_of(page_size()) && run.len().is_multiple_of(page_size()));
     let source = image.source(8192 / page_size() * page_size());
     // SAFETY: the source is a page of the pristine mapping.
     assert_eq!(unsafe { source.add(8192 % page_size()).read() }, 7);

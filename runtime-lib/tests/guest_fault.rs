@@ -6,7 +6,8 @@
 mod support;
 
 use lithify_runtime::{
-    FuncType, Guest, HostError, Imports, Instance, InstanceOptions, Pool, Trap, TrapCode, ValType, Value,
+    FuncType, Guest, HostError, Imports, Instance, InstanceOptions, Pool, Trap, TrapCode, ValType,
+    Value,
 };
 use support::{instance, load, pool};
 
@@ -133,8 +134,7 @@ fn grow_to_max_then_store_last_byte() {
 
 #[test]
 fn division_and_conversion_trap() {
-    let (overflow, zero) =
-        (Err(TrapCode::IntegerOverflow), Err(TrapCode::IntegerDivideByZero));
+    let (overflow, zero) = (Err(TrapCode::IntegerOverflow), Err(TrapCode::IntegerDivideByZero));
     let min32 = 0x8000_0000;
     let minus1 = 0xffff_ffff;
     let op = |ty: &str, op: &str| {
@@ -155,9 +155,7 @@ fn division_and_conversion_trap() {
     check(&op("i64", "i64.rem_s"), &[(&[7, 0], zero), (&[min64, minus1], Ok(0))]);
     check(&op("i64", "i64.rem_u"), &[(&[7, 0], zero)]);
     let trunc = |ty: &str, op: &str| {
-        format!(
-            r#"(module (func (export "run") (param {ty}) (result i32) local.get 0 {op}))"#
-        )
+        format!(r#"(module (func (export "run") (param {ty}) (result i32) local.get 0 {op}))"#)
     };
     let f32 = |value: f32| u128::from(value.to_bits());
     let f64 = |value: f64| u128::from(value.to_bits());
@@ -218,7 +216,9 @@ fn frames_larger_than_the_guard_do_not_jump_over_it() {
     // 16 results go through memory, and 1 000 live values make a frame of several KiB.
     let locals = 20_000;
     let set: String = (0..locals)
-        .map(|i| format!("local.get 0 i64.extend_i32_u i64.const {i} i64.add local.set {}\n", i + 1))
+        .map(|i| {
+            format!("local.get 0 i64.extend_i32_u i64.const {i} i64.add local.set {}\n", i + 1)
+        })
         .collect();
     let sum: String = (0..locals).map(|i| format!("local.get {} i64.add\n", i + 1)).collect();
     let wat = format!(

@@ -226,7 +226,9 @@ fn memory_of_the_options() {
     let pool = module(MemoryPlan::Dynamic { max_pages: None });
     assert_eq!(pool.instance().unwrap().max_pages(), None);
     let image = load(WAT, &Imports::new());
-    for plan in [MemoryPlan::Dynamic { max_pages: Some(3) }, MemoryPlan::Static { extra_pages: u32::MAX }] {
+    for plan in
+        [MemoryPlan::Dynamic { max_pages: Some(3) }, MemoryPlan::Static { extra_pages: u32::MAX }]
+    {
         let options = lithify_runtime::InstanceOptions { memory: plan, ..Default::default() };
         let error = Pool::new(&image, &options).err().expect("too much or too little");
         assert!(error.to_string().starts_with("memory of "), "{error}");
@@ -332,11 +334,8 @@ fn the_start_function_and_late_segments_run_for_each_instance() {
 #[test]
 fn slots_are_kept_within_bounds() {
     let image = load(WAT, &Imports::new());
-    let options = lithify_runtime::InstanceOptions {
-        idle_per_entry: 2,
-        idle_total: 3,
-        ..Default::default()
-    };
+    let options =
+        lithify_runtime::InstanceOptions { idle_per_entry: 2, idle_total: 3, ..Default::default() };
     let pool = Pool::new(&image, &options).unwrap();
     let (store, size) = (pool.entry("store").unwrap(), pool.entry("size").unwrap());
     assert!(pool.entry("absent").is_none() && pool.entry("memory").is_none());

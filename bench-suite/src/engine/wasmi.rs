@@ -4,7 +4,9 @@ use super::own_memory::{Heap, MEMORY, own_memory};
 use super::shapes::Word;
 use super::{Clock, Engine, Entry, Fresh, Loaded, PROBE, fresh};
 use crate::measure::trusted;
-use ::wasmi::{Caller, ExternType, FuncType, Linker, Memory, Module, Store, TypedFunc, Val, ValType};
+use ::wasmi::{
+    Caller, ExternType, FuncType, Linker, Memory, Module, Store, TypedFunc, Val, ValType,
+};
 use anyhow::{Context, Result, anyhow, bail};
 use lithify_abi::types as abi;
 use lithify_runtime::host::{Guest, HostError};

@@ -115,9 +115,7 @@ impl Wasmtime {
                     let trap = move |_: Caller<'_, Data>, _: &[Val], _: &mut [Val]| {
                         Err(::wasmtime::Error::msg(message.clone()))
                     };
-                    linker
-                        .func_new(import.module(), import.name(), ty, trap)
-                        .map_err(error)?;
+                    linker.func_new(import.module(), import.name(), ty, trap).map_err(error)?;
                 }
             }
         }
@@ -309,11 +307,8 @@ fn define(linker: &mut Linker<Data>, function: &'static HostFunction) -> Result<
     let wasm = |types: &[abi::ValType]| -> Result<Vec<ValType>> {
         types.iter().map(|ty| wasm_type(*ty)).collect()
     };
-    let ty = FuncType::new(
-        linker.engine(),
-        wasm(&function.ty().params)?,
-        wasm(&function.ty().results)?,
-    );
+    let ty =
+        FuncType::new(linker.engine(), wasm(&function.ty().params)?, wasm(&function.ty().results)?);
     let closure = move |mut caller: Caller<'_, Data>, arguments: &[Val], results: &mut [Val]| {
         let bits: Vec<u64> = arguments.iter().map(bits).collect();
         let result = run(&mut caller, function, &bits)?;
@@ -365,6 +360,7 @@ fn abi_type(ty: &FuncType) -> Result<abi::FuncType> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature that `map_err` wants")]
 fn error(error: ::wasmtime::Error) -> anyhow::Error {
     anyhow!("{error:#}")
 }

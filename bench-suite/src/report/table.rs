@@ -61,12 +61,7 @@ fn section(text: &mut String, title: &str, section: &Section, phases: &[Phase]) 
 }
 
 /// A line of cells.
-fn row(
-    text: &mut String,
-    title: &str,
-    phases: &[Phase],
-    cell: impl Fn(Phase) -> Option<String>,
-) {
+fn row(text: &mut String, title: &str, phases: &[Phase], cell: impl Fn(Phase) -> Option<String>) {
     let mut cells = format!("  {title:<ENGINE$}");
     for phase in phases {
         let _ = write!(cells, "{:>FIGURE$}", cell(*phase).unwrap_or_default());
@@ -180,7 +175,10 @@ mod tests {
         let shown = times.map(time);
         assert_eq!(
             shown.each_ref().map(|text| text.as_str()),
-            ["0.00 ns", "5.50 ns", "12.3 ns", "560 ns", "1.00 us", "1.50 us", "15.0 ms", "2.00 s", "7200 s"]
+            [
+                "0.00 ns", "5.50 ns", "12.3 ns", "560 ns", "1.00 us", "1.50 us", "15.0 ms",
+                "2.00 s", "7200 s"
+            ]
         );
         assert_eq!(bytes(1_310_000.0), "1.31 MB");
     }

@@ -32,9 +32,11 @@ pub fn workload(path: &Path) -> Option<Workload> {
     Some(Workload::new(&name, input).unwrap_or_else(|error| panic!("{name}: {error:#}")))
 }
 
-/// Every engine compiles the workloads, makes every call, and gives the same.
-pub fn agree(workloads: &[Workload]) -> Run {
-    let run = runner::agree(workloads, &options(), &mut ()).unwrap_or_else(|e| panic!("{e:#}"));
+/// The engines of these settings compile the workloads, make every call, and give the same.
+pub fn agree(workloads: &[Workload], settings: &[&str]) -> Run {
+    let mut options = options();
+    options.engines.retain(|id| settings.contains(&&*id.setting));
+    let run = runner::agree(workloads, &options, &mut ()).unwrap_or_else(|e| panic!("{e:#}"));
     let absent = run.absent.iter().filter(|absent| !absent.reason.contains("PAGEMAP_SCAN"));
     assert_eq!(absent.collect::<Vec<_>>(), [] as [&lithify_bench::sample::Absent; 0]);
     run

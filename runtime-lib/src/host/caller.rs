@@ -55,7 +55,7 @@ impl<'a> Caller<'a> {
     }
 
     /// The guest, and what the embedder passed to this call.
-    pub fn guest_and_data(&mut self) -> (&mut dyn Guest, &mut dyn Any) {
+    pub fn guest_and_data(&mut self) -> (&mut Self, &mut dyn Any) {
         // SAFETY: as for `data`; it is the embedder's, no part of the `Caller`.
         let data = unsafe { &mut *self.activation().data() };
         (self, data)

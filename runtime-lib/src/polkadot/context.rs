@@ -41,7 +41,11 @@ impl CallContext {
 
     /// Takes `size` bytes from the guest's heap and returns their address. After the first error
     /// every later request of the same call fails too.
-    pub fn allocate(&mut self, guest: &mut dyn Guest, size: u32) -> Result<u32, HostError> {
+    pub fn allocate<G: Guest + ?Sized>(
+        &mut self,
+        guest: &mut G,
+        size: u32,
+    ) -> Result<u32, HostError> {
         let allocator = self.allocator.as_mut().ok_or_else(no_heap)?;
         allocator
             .allocate(&mut GuestMemory::new(guest), size)
@@ -50,7 +54,11 @@ impl CallContext {
     }
 
     /// Gives the block at `address` back to the guest's heap.
-    pub fn free(&mut self, guest: &mut dyn Guest, address: u32) -> Result<(), HostError> {
+    pub fn free<G: Guest + ?Sized>(
+        &mut self,
+        guest: &mut G,
+        address: u32,
+    ) -> Result<(), HostError> {
         let allocator = self.allocator.as_mut().ok_or_else(no_heap)?;
         allocator
             .deallocate(&mut GuestMemory::new(guest), address.into())
@@ -92,7 +100,19 @@ impl CallContext {
         self.host_calls
     }
 
-    pub(super) fn account(&mut self, elapsed: std::time::Duration) {
+    /// Does `work`, and counts it as a host call when accounting is on.
+    #[inline]
+    pub(super) fn accounted<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
+        if !self.accounting {
+            return work(self);
+        }
+        let start = std::time::Instant::now();
+        let result = work(self);
+        self.account(start.elapsed());
+        result
+    }
+
+    fn account(&mut self, elapsed: std::time::Duration) {
         self.host_ns += elapsed.as_nanos() as u64;
         self.host_calls += 1;
     }
@@ -104,15 +124,15 @@ fn no_heap() -> HostError {
 
 /// The guest's memory as the allocator wants to see it. The cell is there because a [`Guest`]
 /// shows its memory through `&mut` only, and the allocator reads through `&`.
-struct GuestMemory<'a>(RefCell<&'a mut dyn Guest>);
+struct GuestMemory<'a, G: ?Sized>(RefCell<&'a mut G>);
 
-impl<'a> GuestMemory<'a> {
-    fn new(guest: &'a mut dyn Guest) -> Self {
+impl<'a, G: Guest + ?Sized> GuestMemory<'a, G> {
+    fn new(guest: &'a mut G) -> Self {
         Self(RefCell::new(guest))
     }
 }
 
-impl Memory for GuestMemory<'_> {
+impl<G: Guest + ?Sized> Memory for GuestMemory<'_, G> {
     fn with_access_mut<R>(&mut self, run: impl FnOnce(&mut [u8]) -> R) -> R {
         run(self.0.get_mut().memory())
     }

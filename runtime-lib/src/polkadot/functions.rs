@@ -15,7 +15,6 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
-use std::time::Instant;
 
 use lithify_abi::types::{FuncType, ValType};
 use sp_wasm_interface::{
@@ -75,13 +74,7 @@ impl HostFunction {
         guest: &mut dyn Guest,
         args: &[u64],
     ) -> Result<u64, HostError> {
-        if !context.accounting() {
-            return self.dispatch(context, guest, args);
-        }
-        let start = Instant::now();
-        let result = self.dispatch(context, guest, args);
-        context.account(start.elapsed());
-        result
+        context.accounted(|context| self.dispatch(context, guest, args))
     }
 
     fn dispatch(

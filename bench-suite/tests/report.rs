@@ -1,0 +1,110 @@
+//! Reports from samples that were made up, so that the right answer is known.
+
+use lithify_bench::phase::Phase;
+use lithify_bench::sample::{Absent, Key, Series};
+use lithify_bench::stats::Verdict;
+use lithify_bench::{Run, report, table};
+
+/// Samples of a process: warm-up, then `value` and something above it.
+fn series(engine: &str, setting: &str, phase: Phase, process: u32, value: u64) -> Series {
+    let values = vec![value * 9, value + 3, value, value + value / 2, value + 1];
+    let call =
+        (!matches!(phase, Phase::Artifact | Phase::CompileCpu)).then(|| "Core_version".into());
+    let key = Key {
+        workload: "made-up".into(),
+        code_hash: "0123456789abcdef0123".into(),
+        engine: engine.into(),
+        setting: setting.into(),
+        phase,
+        call,
+        process,
+        output_hash: None,
+    };
+    Series { key, values }
+}
+
+/// 30 processes each: ours takes 500, wasmtime 1000 and 800 in total; ours is slower to
+/// instantiate and the same in the guest.
+fn canned() -> Run {
+    let mut run = Run::default();
+    for process in 0..30 {
+        let jitter = u64::from(process % 5);
+        let mut add = |engine, setting, phase, value| {
+            run.series.push(series(engine, setting, phase, process, value + jitter));
+        };
+        add("lithify", "aot", Phase::Total, 500);
+        add("wasmtime", "precompiled-64k", Phase::Total, 1000);
+        add("wasmtime", "precompiled-2m", Phase::Total, 800);
+        add("lithify", "aot", Phase::Instantiate, 400);
+        add("wasmtime", "precompiled-64k", Phase::Instantiate, 200);
+        add("wasmtime", "precompiled-2m", Phase::Instantiate, 300);
+        add("lithify", "aot", Phase::Guest, 7000);
+        add("wasmtime", "precompiled-64k", Phase::Guest, 7000);
+        add("lithify", "aot", Phase::Host, 50);
+        add("wasmtime", "precompiled-64k", Phase::Host, 60);
+    }
+    for process in 30..33 {
+        run.series.push(series("lithify", "aot", Phase::CompileCpu, process, 10_000_000));
+        run.series.push(series("wasmtime", "jit", Phase::CompileCpu, process, 20_000_000));
+    }
+    run.series.push(series("lithify", "aot", Phase::Artifact, 30, 1_000_000));
+    run.series.push(series("wasmtime", "precompiled-64k", Phase::Artifact, 31, 2_000_000));
+    run.absent.push(Absent { what: "wasmi interpreter".into(), reason: "no reason".into() });
+    run
+}
+
+#[test]
+fn ratios_are_to_the_best_setting_of_each_figure() {
+    let report = report(&canned());
+    assert_eq!(report.workloads.len(), 1);
+    let (call, section) = &report.workloads[0].calls[0];
+    assert_eq!(call, "Core_version");
+    assert_eq!(section.rows.len(), 3);
+    assert_eq!(section.rows[0].processes, 30);
+    // The 25 % quantile of jitter 0 to 4 is 1, the minimum of a process is the value itself.
+    assert_eq!(section.rows[0].figures[&Phase::Total], 501.0);
+
+    let found = |phase| {
+        let of_phase = section.comparisons.iter().find(|c| c.phase == phase).expect("compared");
+        (of_phase.peer.setting.as_str(), of_phase.ratio.ratio, of_phase.verdict)
+    };
+    for (phase, peer, ratio, verdict) in [
+        (Phase::Total, "precompiled-2m", 501.0 / 801.0, Verdict::Faster),
+        (Phase::Instantiate, "precompiled-64k", 401.0 / 201.0, Verdict::Slower),
+        (Phase::Guest, "precompiled-64k", 1.0, Verdict::Same),
+    ] {
+        let found = found(phase);
+        assert_eq!((found.0, found.2), (peer, verdict), "{phase}");
+        assert!((found.1 - ratio).abs() < 1e-9, "{phase}: {found:?}");
+    }
+    assert!(section.comparisons.iter().all(|c| c.phase != Phase::Host), "the host is no engine");
+}
+
+#[test]
+fn compilations_are_too_few_to_tell_and_sizes_never_are() {
+    let report = report(&canned());
+    let verdict = |phase| {
+        let comparisons = &report.workloads[0].module.comparisons;
+        comparisons.iter().find(|c| c.phase == phase).expect("compared").verdict
+    };
+    assert_eq!(verdict(Phase::CompileCpu), Verdict::CannotTell);
+    assert_eq!(verdict(Phase::Artifact), Verdict::Faster);
+}
+
+#[test]
+fn the_table_says_it_all() {
+    let text = table(&report(&canned()));
+    for part in [
+        "made-up  code 0x0123456789abcdef…",
+        "801 ns*",
+        "0.625",
+        "faster",
+        "slower",
+        "the same",
+        "smaller",
+        "can't tell",
+        "left out: wasmi interpreter: no reason",
+    ] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+}
