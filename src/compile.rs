@@ -116,7 +116,7 @@ impl Compile {
             None => source::version(&runtime),
             version => version.clone(),
         };
-        if path == PathBuf::from("-") {
+        if path.as_os_str() == "-" {
             return Ok(());
         }
         if self.json {

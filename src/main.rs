@@ -1,5 +1,7 @@
 //! The command line of Lithify. One file per subcommand; `main` only dispatches.
 
+#![warn(clippy::unwrap_used)]
+
 mod bench;
 mod check;
 mod compile;

@@ -7,7 +7,7 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use lithify_bench::Workload;
-use lithify_bench::engine::{Clock, Engine, Fresh, KINDS, Kind, Loaded, Start};
+use lithify_bench::engine::{Check, Clock, Engine, Fresh, KINDS, Kind, Loaded, Start};
 use lithify_runtime::polkadot::{CallContext, Input};
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -72,7 +72,8 @@ fn load(criterion: &mut Criterion, ready: &[Ready]) {
     for Ready { kind, engine, artifact, .. } in ready {
         if kind.start != Start::Compile {
             group.bench_function(BenchmarkId::from_parameter(kind.id()), |bencher| {
-                bencher.iter_with_large_drop(|| engine.load(artifact).expect("load"));
+                bencher
+                    .iter_with_large_drop(|| engine.load(artifact, Check::Trusted).expect("load"));
             });
         }
     }
@@ -93,7 +94,7 @@ fn calls(criterion: &mut Criterion, ready: &[Ready], workload: &Workload) {
                 if kind.start == Start::Compile {
                     continue;
                 }
-                let loaded: Box<dyn Loaded> = engine.load(artifact).expect("load");
+                let loaded: Box<dyn Loaded> = engine.load(artifact, Check::Trusted).expect("load");
                 let mut entry = loaded.entry(&call.entry).expect("an entry point");
                 let mut session = workload.state.session();
                 let mut context = CallContext::new();

@@ -40,10 +40,20 @@ pub trait Engine {
     fn compile(&self, prepared: &[u8]) -> Result<Vec<u8>>;
 
     /// Makes an artifact ready for calls.
-    fn load(&self, artifact: &Path) -> Result<Box<dyn Loaded>>;
+    fn load(&self, artifact: &Path, check: Check) -> Result<Box<dyn Loaded>>;
 
     /// The same from what `prepare` gave, for an engine that does so at every start.
     fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn Loaded>>;
+}
+
+/// Whether an artifact is checked for damage when it is loaded. An engine that cannot do so
+/// ignores it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// All of its bytes are.
+    Whole,
+    /// The file is trusted.
+    Trusted,
 }
 
 /// A module on an engine.

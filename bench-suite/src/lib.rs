@@ -7,6 +7,8 @@
 //! `runner` never prints, `report` never measures: a report can be redone from raw samples. A
 //! number counts only where all engines gave the same output and reached the same state.
 
+#![warn(clippy::unwrap_used)]
+
 pub mod engine;
 pub mod machine;
 pub mod measure;

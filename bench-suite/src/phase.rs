@@ -46,6 +46,9 @@ phases! {
     /// From the artifact's file to where instances can be made. An engine without artifacts
     /// starts from the module, each time.
     Load = "load", Ns;
+    /// The same without a check that the file is what the compiler wrote, which not every engine
+    /// makes.
+    LoadTrusted = "load-trusted", Ns;
     /// From nothing of the engine to the first output, in a fresh process.
     Cold = "cold", Ns;
     /// Making a fresh instance.
@@ -59,7 +62,7 @@ phases! {
     /// Time in host functions during a call that is instrumented for it. Page faults that the
     /// host takes in the guest's memory are in it.
     Host = "host", Ns;
-    /// The rest of that very call.
+    /// The rest of that very call: code of the guest, and the way into host functions and back.
     Guest = "guest", Ns;
 }
 

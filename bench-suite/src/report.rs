@@ -20,10 +20,18 @@ const OURS: &str = "lithify";
 const PEER: &str = "wasmtime";
 /// How far the size of an artifact or memory may differ and still be the same.
 const SIZE_FLOOR: f64 = 0.01;
+/// How well the cost of timing a host call is known, in ns.
+const SPAN_ERROR: f64 = 3.0;
 
 /// Phases of a module, in the order of a report.
-pub const MODULE: &[Phase] =
-    &[Phase::Compile, Phase::CompileCpu, Phase::CompilePeak, Phase::Artifact, Phase::Load];
+pub const MODULE: &[Phase] = &[
+    Phase::Compile,
+    Phase::CompileCpu,
+    Phase::CompilePeak,
+    Phase::Artifact,
+    Phase::Load,
+    Phase::LoadTrusted,
+];
 
 /// Phases of a call.
 pub const CALL: &[Phase] = &[
@@ -70,6 +78,8 @@ pub struct Section {
     pub rows: Vec<Row>,
     /// Ours against the best of the peer's settings, by figure.
     pub comparisons: Vec<Comparison>,
+    /// Host calls in a call; 0 for a module.
+    pub host_calls: u64,
 }
 
 /// An engine.
@@ -96,110 +106,114 @@ pub struct Comparison {
     pub verdict: Verdict,
 }
 
-/// One number a process.
-type Numbers = BTreeMap<u32, f64>;
-/// Numbers of a section's engines.
-type Measured = BTreeMap<(Id, Phase), Numbers>;
-
 /// Makes a report of a run.
 pub fn report(run: &Run) -> Report {
-    let seed = run.header.as_ref().map_or(0, |header| header.seed);
-    let mut order: Vec<(&str, &str)> = Vec::new();
-    let mut calls: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    // In the order of the run: workloads, and the calls of each.
+    let mut workloads: Vec<((&str, &str), Vec<&str>)> = Vec::new();
     for Series { key, .. } in &run.series {
-        let workload = (&*key.workload, &*key.code_hash);
-        if !order.contains(&workload) {
-            order.push(workload);
-        }
-        let calls = calls.entry(&key.workload).or_default();
-        if let Some(call) = &key.call
-            && !calls.contains(&&**call)
-        {
-            calls.push(call);
-        }
+        let name = (&*key.workload, &*key.code_hash);
+        let known = workloads.iter().position(|(known, _)| *known == name);
+        let at = known.unwrap_or_else(|| {
+            workloads.push((name, Vec::new()));
+            workloads.len() - 1
+        });
+        let calls = &mut workloads[at].1;
+        calls.extend(key.call.as_deref().filter(|call| !calls.contains(call)));
     }
-    let workloads = order.into_iter().map(|(name, code_hash)| {
-        let section = |call: Option<&str>, phases: &[Phase]| {
-            let of_it = run
-                .series
-                .iter()
-                .filter(|series| series.key.workload == name && series.key.call.as_deref() == call);
-            section(&measured(of_it), phases, seed)
-        };
+    let workload = |((name, code_hash), calls): ((&str, &str), Vec<&str>)| {
+        let basis = |call: Option<&str>| Basis::new(run, (name, code_hash), call);
         WorkloadReport {
             name: name.to_owned(),
             code_hash: code_hash.to_owned(),
-            module: section(None, MODULE),
-            calls: calls[name]
-                .iter()
-                .map(|call| ((*call).to_owned(), section(Some(call), CALL)))
+            module: basis(None).section(MODULE),
+            calls: (calls.into_iter())
+                .map(|call| (call.to_owned(), basis(Some(call)).section(CALL)))
                 .collect(),
         }
-    });
+    };
     Report {
         header: run.header.clone(),
         absent: run.absent.clone(),
-        workloads: workloads.collect(),
+        workloads: workloads.into_iter().map(workload).collect(),
         slow_share: slow_share(&run.series),
     }
 }
 
-fn measured<'s>(series: impl Iterator<Item = &'s Series>) -> Measured {
-    let mut measured = Measured::new();
-    for Series { key, values } in series {
-        let id = Id { engine: key.engine.clone(), setting: key.setting.clone() };
-        if let Some(number) = stats::process_number(values) {
-            let numbers = measured.entry((id, key.phase)).or_default();
-            numbers.insert(key.process, number as f64);
-        }
-    }
-    measured
+/// What a section is made of.
+struct Basis {
+    /// One number for each process, by process.
+    measured: BTreeMap<(Id, Phase), BTreeMap<u32, f64>>,
+    seed: u64,
+    host_calls: u64,
 }
 
-fn section(measured: &Measured, phases: &[Phase], seed: u64) -> Section {
-    let rows = KINDS.iter().filter_map(|kind| {
-        let engine = kind.id();
-        let own = |phase: &Phase| measured.get(&(engine.clone(), *phase));
-        let figure = |phase: &Phase| {
-            let numbers: Vec<f64> = own(phase)?.values().copied().collect();
-            Some((*phase, stats::quantile(&numbers, QUANTILE)?))
-        };
+impl Basis {
+    fn new(run: &Run, (name, code_hash): (&str, &str), call: Option<&str>) -> Self {
+        let mut measured = BTreeMap::<_, BTreeMap<u32, f64>>::new();
+        for Series { key, values } in &run.series {
+            let of_it = key.workload == name && key.code_hash == code_hash;
+            if of_it
+                && key.call.as_deref() == call
+                && let Some(number) = stats::process_number(values)
+            {
+                let id = Id { engine: key.engine.clone(), setting: key.setting.clone() };
+                let numbers = measured.entry((id, key.phase)).or_default();
+                numbers.insert(key.process, number as f64);
+            }
+        }
         let processes: BTreeSet<u32> =
-            phases.iter().filter_map(own).flat_map(|numbers| numbers.keys().copied()).collect();
-        let figures: BTreeMap<Phase, f64> = phases.iter().filter_map(figure).collect();
-        let processes = processes.len();
-        (!figures.is_empty()).then_some(Row { engine, figures, processes })
-    });
-    let rows: Vec<Row> = rows.collect();
-    let compare = |phase: &Phase| compare(measured, &rows, *phase, seed);
-    let comparisons = phases.iter().filter_map(compare).collect();
-    Section { rows, comparisons }
-}
-
-fn compare(measured: &Measured, rows: &[Row], phase: Phase, seed: u64) -> Option<Comparison> {
-    // Time in host functions is the host's, not an engine's.
-    if phase == Phase::Host {
-        return None;
+            measured.values().flat_map(|numbers| numbers.keys().copied()).collect();
+        let ran = run.ran.iter().filter(|ran| processes.contains(&ran.process));
+        let host_calls = ran.map(|ran| ran.host_calls).max().unwrap_or(0);
+        let seed = run.header.as_ref().map_or(0, |header| header.seed);
+        Self { measured, seed, host_calls }
     }
-    let best = |engine: &str| {
-        let rows = rows.iter().filter(|row| row.engine.engine == engine);
-        let figures = rows.filter_map(|row| Some((&row.engine, *row.figures.get(&phase)?)));
-        figures.min_by(|a, b| a.1.total_cmp(&b.1))
-    };
-    let ((ours, value), (peer, _)) = (best(OURS)?, best(PEER)?);
-    let numbers = |id: &Id| -> Option<Vec<f64>> {
-        Some(measured.get(&(id.clone(), phase))?.values().copied().collect())
-    };
-    let ratio = stats::ratio(&numbers(ours)?, &numbers(peer)?, seed)?;
-    let verdict = match phase.unit() {
-        // The size of an artifact is not random, so one is as good as many.
-        Unit::Bytes if phase == Phase::Artifact => {
-            Ratio { processes: usize::MAX, ..ratio }.verdict(SIZE_FLOOR)
+
+    fn numbers(&self, engine: &Id, phase: Phase) -> Option<Vec<f64>> {
+        Some(self.measured.get(&(engine.clone(), phase))?.values().copied().collect())
+    }
+
+    fn section(&self, phases: &[Phase]) -> Section {
+        let rows: Vec<Row> = KINDS.iter().filter_map(|kind| self.row(kind.id(), phases)).collect();
+        let comparisons = phases.iter().filter_map(|phase| self.compare(&rows, *phase)).collect();
+        Section { rows, comparisons, host_calls: self.host_calls }
+    }
+
+    fn row(&self, engine: Id, phases: &[Phase]) -> Option<Row> {
+        let numbers = phases.iter().filter_map(|p| Some((*p, self.numbers(&engine, *p)?)));
+        let numbers: Vec<(Phase, Vec<f64>)> = numbers.collect();
+        let processes = numbers.iter().map(|(_, numbers)| numbers.len()).max()?;
+        let figures = numbers
+            .iter()
+            .filter_map(|(phase, numbers)| Some((*phase, stats::quantile(numbers, QUANTILE)?)));
+        Some(Row { figures: figures.collect(), processes, engine })
+    }
+
+    fn compare(&self, rows: &[Row], phase: Phase) -> Option<Comparison> {
+        // Time in host functions is the host's, not an engine's.
+        if phase == Phase::Host {
+            return None;
         }
-        Unit::Bytes => ratio.verdict(SIZE_FLOOR),
-        Unit::Ns => ratio.verdict(stats::floor(value)),
-    };
-    Some(Comparison { phase, peer: peer.clone(), ratio, verdict })
+        let best = |engine: &str| {
+            let rows = rows.iter().filter(|row| row.engine.engine == engine);
+            let figures = rows.filter_map(|row| Some((&row.engine, *row.figures.get(&phase)?)));
+            figures.min_by(|a, b| a.1.total_cmp(&b.1))
+        };
+        let ((ours, value), (peer, _)) = (best(OURS)?, best(PEER)?);
+        let ratio =
+            stats::ratio(&self.numbers(ours, phase)?, &self.numbers(peer, phase)?, self.seed)?;
+        let verdict = match phase {
+            // The size of an artifact is not random, so one is as good as many.
+            Phase::Artifact => Ratio { processes: usize::MAX, ..ratio }.verdict(SIZE_FLOOR),
+            Phase::Guest => {
+                let timing = self.host_calls as f64 * SPAN_ERROR / value;
+                ratio.verdict(stats::floor(value) + timing)
+            }
+            phase if phase.unit() == Unit::Bytes => ratio.verdict(SIZE_FLOOR),
+            _ => ratio.verdict(stats::floor(value)),
+        };
+        Some(Comparison { phase, peer: peer.clone(), ratio, verdict })
+    }
 }
 
 fn slow_share(series: &[Series]) -> Option<f64> {

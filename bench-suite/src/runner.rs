@@ -7,6 +7,9 @@
 //!
 //! It never prints: an [`Observer`] sees progress and records as they come.
 
+mod outcome;
+
+use self::outcome::{Outcome, outcome, same, samples, shortest};
 use crate::engine::{Id, KINDS, Kind, Start};
 use crate::machine::Machine;
 use crate::phase::Phase;
@@ -128,12 +131,6 @@ struct Row {
     samples: u32,
     /// What every engine returned, and where it left the state.
     outcome: Outcome,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Outcome {
-    output_hash: Option<String>,
-    state_root: Option<String>,
 }
 
 impl Runner<'_> {
@@ -363,67 +360,5 @@ impl Runner<'_> {
         }
         let text = String::from_utf8(output.stdout).context("the worker's samples")?;
         text.lines().map(parse).collect()
-    }
-}
-
-/// How many samples of calls of that duration a process takes: 60 of the short ones, 50 of
-/// 0.3 ms, 4 of the long ones.
-fn samples(ns: u64) -> u32 {
-    (15_000_000 / ns.max(1)).clamp(4, 60) as u32
-}
-
-fn shortest(records: &[Record], phase: Phase) -> u64 {
-    let of_phase = |record: &Record| match record {
-        Record::Sample(sample) if sample.key.phase == phase => sample.ns,
-        _ => None,
-    };
-    records.iter().filter_map(of_phase).min().unwrap_or(u64::MAX)
-}
-
-fn outcome(records: &[Record]) -> Outcome {
-    let mut outcome = Outcome::default();
-    for record in records {
-        match record {
-            Record::Ran { ran } => outcome.state_root.clone_from(&ran.state_root),
-            Record::Sample(sample) if sample.key.phase == Phase::Total => {
-                outcome.output_hash.clone_from(&sample.key.output_hash);
-            }
-            _ => {}
-        }
-    }
-    outcome
-}
-
-/// An error unless both engines gave the same.
-fn same(what: &str, a: (&Id, &Outcome), b: (&Id, &Outcome)) -> Result<()> {
-    let none = || "nothing".to_owned();
-    if a.1.output_hash != b.1.output_hash {
-        let hash = |outcome: &Outcome| outcome.output_hash.clone().unwrap_or_else(none);
-        bail!("{what}: {} returned {}, but {} {}", a.0, hash(a.1), b.0, hash(b.1));
-    }
-    if a.1.state_root != b.1.state_root {
-        let root = |outcome: &Outcome| outcome.state_root.clone().unwrap_or_else(none);
-        bail!("{what}: {} left the state root {}, but {} {}", a.0, root(a.1), b.0, root(b.1));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn samples_follow_the_duration() {
-        assert_eq!([65_000, 300_000, 15_000_000, 0].map(samples), [60, 50, 4, 60]);
-    }
-
-    #[test]
-    fn a_mismatch_names_workload_entry_and_engines() {
-        let id = |engine: &str| Id { engine: engine.into(), setting: "s".into() };
-        let of = |hash: &str| Outcome { output_hash: Some(hash.into()), state_root: None };
-        let (a, b) = (id("a"), id("b"));
-        assert!(same("w e", (&a, &of("1")), (&b, &of("1"))).is_ok());
-        let error = same("w e", (&a, &of("1")), (&b, &of("2"))).expect_err("they differ");
-        assert_eq!(error.to_string(), "w e: a s returned 1, but b s 2");
     }
 }

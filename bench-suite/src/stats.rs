@@ -101,7 +101,7 @@ pub enum Verdict {
 impl Ratio {
     /// The verdict, given the largest effect that layout alone can have (as 0.03 for 3 %).
     pub fn verdict(&self, floor: f64) -> Verdict {
-        let band = 1.0 / (1.0 + floor)..=1.0 + floor;
+        let band = (1.0 / (1.0 + floor))..=(1.0 + floor);
         match self {
             _ if self.processes < MIN_PROCESSES => Verdict::CannotTell,
             _ if band.contains(&self.low) && band.contains(&self.high) => Verdict::Same,

@@ -43,7 +43,9 @@ fn a_run_can_be_reported_again_from_its_lines() {
     let present = KINDS.len() - run.absent.len();
     assert_eq!(section.rows.len(), present, "{:?}", run.absent);
     for row in &section.rows {
-        assert!(row.figures[&Phase::Total] >= row.figures[&Phase::Call], "{row:?}");
+        for phase in [Phase::Instantiate, Phase::Call, Phase::Drop, Phase::Total, Phase::Guest] {
+            assert!(row.figures[&phase] > 0.0, "no {phase}: {row:?}");
+        }
     }
     // Two processes are too few for any verdict.
     assert!(section.comparisons.iter().all(|c| c.verdict == Verdict::CannotTell));

@@ -13,7 +13,8 @@ use crate::{
     progress::Progress,
     stub, target,
     target::Symbol,
-    trampoline, translate,
+    trampoline,
+    translate::{self, Common},
 };
 use cranelift_codegen::{
     Context,
@@ -107,6 +108,7 @@ pub fn codegen(
     progress: &dyn Progress,
 ) -> Result<Text> {
     let isa = target::isa(options.target)?;
+    let common = Common { module, layout, isa: &*isa };
     let mut roles: Vec<Role> = (0..module.functions.len() as u32).map(Role::Function).collect();
     let mut pieces: Vec<Piece> = Vec::with_capacity(roles.len());
     for (position, import) in (0..).zip(&module.imports) {
@@ -114,7 +116,7 @@ pub fn codegen(
             pieces.push(stub::stub(options.target.arch, Symbol::Import(position)));
         }
     }
-    pieces.extend(functions(wasm, module, layout, &*isa, options.jobs, progress)?);
+    pieces.extend(functions(wasm, common, options.jobs, progress)?);
     trampolines(module, layout, &*isa, exits, &mut roles, &mut pieces)?;
 
     let used: BTreeSet<Libcall> = (pieces.iter().flat_map(|piece| &piece.relocs))
@@ -138,12 +140,11 @@ pub fn codegen(
 /// Compiles the defined functions.
 fn functions(
     wasm: &[u8],
-    module: &Module<'_>,
-    layout: &Layout,
-    isa: &dyn TargetIsa,
+    common: Common<'_>,
     jobs: usize,
     progress: &dyn Progress,
 ) -> Result<Vec<Piece>> {
+    let module = common.module;
     let mut order: Vec<usize> = (0..module.bodies.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(module.bodies[*i].range.len()));
     let next = AtomicUsize::new(0);
@@ -152,7 +153,7 @@ fn functions(
     let work = || {
         let mut worker = Worker::new();
         while let Some(i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let piece = worker.function(module, layout, isa, *i);
+            let piece = worker.function(common, *i);
             let failed = piece.is_err();
             progress.function(module.bodies[*i].range.len(), order.len());
             *results[*i].lock().expect("a worker does not panic while it holds it") = Some(piece);
@@ -267,19 +268,12 @@ impl Worker {
     }
 
     /// Compiles the defined function at position `i`.
-    fn function(
-        &mut self,
-        module: &Module<'_>,
-        layout: &Layout,
-        isa: &dyn TargetIsa,
-        i: usize,
-    ) -> Result<Piece> {
+    fn function(&mut self, common: Common<'_>, i: usize) -> Result<Piece> {
+        let Common { module, isa, .. } = common;
         let index = module.imported_functions + i as u32;
         let body = &module.bodies[i];
         self.allocations = translate::translate(
-            module,
-            layout,
-            isa,
+            common,
             index,
             body,
             std::mem::take(&mut self.allocations),

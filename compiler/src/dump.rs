@@ -40,6 +40,7 @@ pub fn dump(wasm: &[u8], options: &Options, what: Dump, function: Option<&str>) 
     let layout = Layout::new(&module);
     let isa = target::isa(options.target)?;
     let selected = function.map(|name| find(&module, name)).transpose()?;
+    let common = translate::Common { module: &module, layout: &layout, isa: &*isa };
     let mut out = String::new();
     let mut context = Context::new();
     let mut builder = FunctionBuilderContext::new();
@@ -48,17 +49,9 @@ pub fn dump(wasm: &[u8], options: &Options, what: Dump, function: Option<&str>) 
         if selected.is_some_and(|selected| selected != index) {
             continue;
         }
-        allocations = translate::translate(
-            &module,
-            &layout,
-            &*isa,
-            index,
-            body,
-            allocations,
-            &mut context.func,
-            &mut builder,
-        )
-        .map_err(|e| parse::explain(wasm, module.profile, Some(index), e))?;
+        allocations =
+            translate::translate(common, index, body, allocations, &mut context.func, &mut builder)
+                .map_err(|e| parse::explain(wasm, module.profile, Some(index), e))?;
         let (name, ty) = (module.function_name(index), module.function_type(index));
         let (start, end) = (body.range.start, body.range.end);
         let _ = writeln!(out, ";; function {index} {name}: {ty}, Wasm {start:#x}..{end:#x}");
@@ -67,8 +60,8 @@ pub fn dump(wasm: &[u8], options: &Options, what: Dump, function: Option<&str>) 
                 let _ = writeln!(out, "{}", context.func.display());
             }
             Dump::Asm => {
-                assembly(&module, options.target.arch, &*isa, &mut context, body, &mut out)
-                    .map_err(|message| CompileError::Codegen { func: index, name, message })?
+                assembly(common, options.target.arch, &mut context, body, &mut out)
+                    .map_err(|message| CompileError::Codegen { func: index, name, message })?;
             }
         }
         context.clear();
@@ -99,13 +92,13 @@ fn find(module: &Module<'_>, name: &str) -> Result<u32> {
 
 /// Writes the assembly of the function in `context`.
 fn assembly(
-    module: &Module<'_>,
+    common: translate::Common<'_>,
     arch: Arch,
-    isa: &dyn cranelift_codegen::isa::TargetIsa,
     context: &mut Context,
     body: &Body<'_>,
     out: &mut String,
 ) -> std::result::Result<(), String> {
+    let translate::Common { module, isa, .. } = common;
     context.compile(isa, &mut ControlPlane::default()).map_err(|e| format!("{:?}", e.inner))?;
     let compiled = context.compiled_code().expect("just compiled");
     let operators = operators(body).map_err(|e| e.to_string())?;

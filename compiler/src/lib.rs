@@ -4,6 +4,7 @@
 //! borrows what the earlier one made and never reaches back. The compiler knows no host: what a
 //! module imports is undefined in its output, for a loader or a linker to fill in.
 
+#![warn(clippy::unwrap_used)]
 #![forbid(unsafe_code)]
 
 mod codegen;
@@ -64,7 +65,7 @@ pub fn compile(
     progress.phase(Phase::Object);
     let memory = memory_image::MemoryImage::new(&module);
     let metadata = metadata::metadata(&module, &layout, &text, &memory, options);
-    let object = object::object(&module, &layout, text, metadata, memory, options.target)?;
+    let object = object::object(&module, &layout, text, metadata, &memory, options.target)?;
     drop(module);
     if emit == Emit::Object {
         return Ok(object);

@@ -44,7 +44,7 @@ pub fn object(
     layout: &Layout,
     text: Text,
     metadata: Vec<u8>,
-    image: MemoryImage,
+    image: &MemoryImage,
     target: Target,
 ) -> Result<Vec<u8>> {
     let isa = target::isa(target)?;
@@ -58,12 +58,12 @@ pub fn object(
         tables: HashMap::new(),
         descriptor: None,
     };
-    writer.data(layout, &text, metadata, &image)?;
+    writer.data(layout, &text, metadata, image)?;
     let functions = writer.functions(&text)?;
     let descriptor = writer.descriptor.expect("defined with the data");
     let mut product = writer.object.finish();
     name_symbols(&mut product, module, &text, &functions);
-    locate(&mut product, descriptor, &image, target)?;
+    locate(&mut product, descriptor, image, target)?;
     unwind(&mut product, &*isa, text)?;
     product.emit().map_err(|e| error(&e))
 }

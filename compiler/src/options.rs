@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 /// Everything that shapes a compilation. The same module and options give the same bytes;
 /// `jobs` does not count.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The machine to compile for.
     pub target: Target,
@@ -15,12 +15,6 @@ pub struct Options {
     pub code_hash: [u8; 32],
     /// Worker threads; 0 for as many as there are CPUs.
     pub jobs: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { target: Target::default(), profile: None, code_hash: [0; 32], jobs: 0 }
-    }
 }
 
 /// The language that a module may use.

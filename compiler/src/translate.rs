@@ -36,18 +36,28 @@ use wasmparser::{FuncToValidate, FuncValidatorAllocations, Operator};
 
 type Result<T> = std::result::Result<T, CompileError>;
 
-/// Translates `body`, function `index` of `module`, into `func`. Returns the validator's
-/// allocations for the next function.
+/// What all functions of a module have in common.
+#[derive(Clone, Copy)]
+pub struct Common<'m> {
+    /// The module.
+    pub module: &'m Module<'m>,
+    /// Where its things lie at run time.
+    pub layout: &'m Layout,
+    /// The instruction set.
+    pub isa: &'m dyn TargetIsa,
+}
+
+/// Translates `body`, function `index`, into `func`. Returns the validator's allocations for the
+/// next function.
 pub fn translate(
-    module: &Module<'_>,
-    layout: &Layout,
-    isa: &dyn TargetIsa,
+    common: Common<'_>,
     index: u32,
     body: &Body<'_>,
     allocations: FuncValidatorAllocations,
     func: &mut Function,
     context: &mut FunctionBuilderContext,
 ) -> Result<FuncValidatorAllocations> {
+    let Common { module, layout, isa } = common;
     let ty = module.function_type(index);
     func.signature = target::signature(isa, ty);
     func.name = Symbol::Function(index).user_name();

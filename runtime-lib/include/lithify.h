@@ -85,6 +85,10 @@ int lithify_call(lithify_instance *instance, const char *name, lithify_value *va
 /* Linear memory, and its current length in bytes if `len` is not null. */
 uint8_t *lithify_memory(lithify_instance *instance, size_t *len);
 
+/* The value of the global exported as `name`, such as a runtime's `__heap_base`. 0, or -1 when
+ * there is none. */
+int lithify_global(lithify_instance *instance, const char *name, lithify_value *value);
+
 /* Sets what lithify_host_data returns to host functions of this instance. */
 void lithify_set_host_data(lithify_instance *instance, void *data);
 

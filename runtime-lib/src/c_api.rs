@@ -176,6 +176,28 @@ pub unsafe extern "C" fn lithify_memory(instance: *mut Instance, len: *mut usize
     memory.as_mut_ptr()
 }
 
+/// `lithify_global`
+///
+/// # Safety
+///
+/// `instance` is valid and not in use, `name` is a C string, `value` is valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn lithify_global(
+    instance: *const Instance,
+    name: *const c_char,
+    value: *mut u128,
+) -> c_int {
+    // SAFETY: valid, as the caller vouches.
+    let (instance, name) = unsafe { (&*instance, CStr::from_ptr(name).to_string_lossy()) };
+    let Some(found) = instance.global_get(&name) else {
+        set_error(&format_args!("no global is exported as {name}"));
+        return -1;
+    };
+    // SAFETY: valid, as the caller vouches.
+    unsafe { value.write(found.to_bits()) };
+    0
+}
+
 /// `lithify_set_host_data`
 ///
 /// # Safety

@@ -28,6 +28,8 @@
 //! guests arrive as signals: the library installs handlers for SIGSEGV, SIGBUS, SIGILL and
 //! SIGFPE when the first image is loaded and passes on what is not its own.
 
+#![warn(clippy::unwrap_used)]
+
 mod activation;
 mod bindings;
 pub mod c_api;

@@ -14,7 +14,8 @@ const GUEST: &str = r#"(module
     (data (i32.const 16) "hello from the guest")
     (table 2 funcref)
     (elem (i32.const 0) $add $add)
-    (global $calls (mut i32) (i32.const 0))
+    (global $calls (export "call_count") (mut i32) (i32.const 0))
+    (global (export "large") i64 (i64.const 0x123456789a))
     (func $add (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
     (func (export "add") (param i32 i32) (result i32)
         (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
@@ -50,7 +51,8 @@ static int run(lithify_pool *pool, const char *name) {
     else printf("%s: %s\n", name, lithify_last_error());
     size_t len;
     uint8_t *memory = lithify_memory(instance, &len);
-    printf("%d %zu\n", memory[50000], len);
+    lithify_global(instance, "call_count", &values[0]);
+    printf("%d %zu %d\n", memory[50000], len, values[0].i32);
     lithify_instance_free(instance);
     return status;
 }
@@ -63,6 +65,13 @@ int main(void) {
     run(pool, "ask");
     run(pool, "out_of_bounds");
     run(pool, "absent");
+    lithify_instance *instance = lithify_instance_new(pool, NULL);
+    lithify_value value;
+    int status = lithify_global(instance, "large", &value);
+    printf("%d %lx\n", status, (long)value.i64);
+    printf("%d ", lithify_global(instance, "add", &value));
+    printf("%s\n", lithify_last_error());
+    lithify_instance_free(instance);
     lithify_pool_free(pool);
     return 0;
 }
@@ -105,23 +114,25 @@ fn a_c_program_runs_a_linked_module() {
     let expected = "\
 hello from the guest -20 data
 add = 42
-1 131072
+1 131072 1
 hello from the guest -20 data
 add = 42
-1 131072
+1 131072 1
 hello from the guest -20 data
 add = 42
-1 131072
+1 131072 1
 calls = 0
-0 131072
+0 131072 0
 ask: host function failed: three is refused
   0: function 5 ask at offset 0x???
-0 131072
+0 131072 0
 out_of_bounds: out of bounds memory access
   0: function 6 out_of_bounds at offset 0x???
-0 131072
+0 131072 0
 absent: no function is exported as absent
-0 131072
+0 131072 0
+0 123456789a
+-1 no global is exported as add
 ";
     assert_eq!(without_offsets(&text), expected, "{output:?}");
     std::fs::remove_dir_all(&folder).unwrap();

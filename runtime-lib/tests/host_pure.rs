@@ -175,7 +175,8 @@ fn allocator_addresses() {
     });
 
     // Any error poisons the heap for the rest of the call.
-    let failures: [fn(&mut Caller) -> Result<u64, String>; 4] = [
+    type Failure = fn(&mut Caller) -> Result<u64, String>;
+    let failures: [Failure; 4] = [
         |c| c.raw("allocator_malloc_version_1", &[(32 << 20) + 1]),
         |c| c.raw("allocator_malloc_version_1", &[16 << 20]),
         |c| c.raw("allocator_free_version_1", &[4]),

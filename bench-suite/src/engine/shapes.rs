@@ -75,15 +75,11 @@ macro_rules! shapes {
     };
 }
 
-/// Defines `define_typed`, which gives an engine's linker a host function as a closure of its
-/// type; `Ok(false)` when its type is not in the list. The engine's `run` gets its caller, the
-/// host function and the arguments.
-macro_rules! typed_definition {
+/// Defines `define`, which gives an engine's linker a host function as a closure of its type, under
+/// its name. The engine's `run` gets its caller, the host function and the arguments.
+macro_rules! definition {
     ($(($($param:ident $ty:ty)*) -> $result:ty;)*) => {
-        fn define_typed(
-            linker: &mut Linker<Data>,
-            function: &'static HostFunction,
-        ) -> Result<bool> {
+        fn define(linker: &mut Linker<Data>, function: &'static HostFunction) -> Result<()> {
             $(if *function.ty()
                 == lithify_abi::types::FuncType::new(&[$(<$ty>::TYPES[0]),*], <$result>::TYPES)
             {
@@ -91,12 +87,12 @@ macro_rules! typed_definition {
                     run(&mut caller, function, &[$($param.bits()),*])
                         .map(<$result as Word>::from_bits)
                 };
-                linker
-                    .func_wrap("env", function.name(), closure)
-                    .map_err(|error| anyhow!("{}: {error}", function.name()))?;
-                return Ok(true);
+                return match linker.func_wrap("env", function.name(), closure) {
+                    Ok(_) => Ok(()),
+                    Err(error) => bail!("{}: {error}", function.name()),
+                };
             })*
-            Ok(false)
+            bail!("{function:?} has a type that is not in the list of shapes.rs");
         }
     };
 }

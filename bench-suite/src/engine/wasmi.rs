@@ -2,12 +2,12 @@
 
 use super::own_memory::{Heap, MEMORY, own_memory};
 use super::shapes::Word;
-use super::{Clock, Engine, Entry, Fresh, Loaded, PROBE, fresh};
+use super::{Check, Clock, Engine, Entry, Fresh, Loaded, PROBE, fresh};
 use crate::measure::trusted;
 use ::wasmi::{
     Caller, ExternType, FuncType, Linker, Memory, Module, Store, TypedFunc, Val, ValType,
 };
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use lithify_abi::types as abi;
 use lithify_runtime::host::{Guest, HostError};
 use lithify_runtime::polkadot::native::entry_type;
@@ -74,7 +74,7 @@ impl Engine for Wasmi {
         Ok(prepared.to_vec())
     }
 
-    fn load(&self, artifact: &Path) -> Result<Box<dyn Loaded>> {
+    fn load(&self, artifact: &Path, _: Check) -> Result<Box<dyn Loaded>> {
         self.load_source(&std::fs::read(artifact)?)
     }
 
@@ -222,51 +222,7 @@ fn run(
     result.map_err(|error| ::wasmi::Error::host(Failed(error)))
 }
 
-shapes!(typed_definition);
-
-/// Gives the linker a host function under its name.
-fn define(linker: &mut Linker<Data>, function: &'static HostFunction) -> Result<()> {
-    if define_typed(linker, function)? {
-        return Ok(());
-    }
-    let wasm = |types: &[abi::ValType]| -> Result<Vec<ValType>> {
-        types.iter().map(|ty| wasm_type(*ty)).collect()
-    };
-    let ty = FuncType::new(wasm(&function.ty().params)?, wasm(&function.ty().results)?);
-    let closure = move |mut caller: Caller<'_, Data>, arguments: &[Val], results: &mut [Val]| {
-        let bits: Vec<u64> = arguments.iter().map(bits).collect();
-        let result = run(&mut caller, function, &bits)?;
-        if let Some(slot) = results.first_mut() {
-            *slot = match function.ty().results.first() {
-                Some(abi::ValType::I32) => Val::I32(result as i32),
-                _ => Val::I64(result as i64),
-            };
-        }
-        Ok(())
-    };
-    linker.func_new("env", function.name(), ty, closure)?;
-    Ok(())
-}
-
-fn bits(value: &Val) -> u64 {
-    match value {
-        Val::I32(value) => u64::from(*value as u32),
-        Val::I64(value) => *value as u64,
-        Val::F32(value) => u64::from(value.to_bits()),
-        Val::F64(value) => value.to_bits(),
-        _ => 0,
-    }
-}
-
-fn wasm_type(ty: abi::ValType) -> Result<ValType> {
-    Ok(match ty {
-        abi::ValType::I32 => ValType::I32,
-        abi::ValType::I64 => ValType::I64,
-        abi::ValType::F32 => ValType::F32,
-        abi::ValType::F64 => ValType::F64,
-        other => bail!("{other} in a host function"),
-    })
-}
+shapes!(definition);
 
 fn abi_type(ty: &FuncType) -> Result<abi::FuncType> {
     let ours = |ty: &ValType| {

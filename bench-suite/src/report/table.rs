@@ -106,8 +106,8 @@ fn footer(text: &mut String, report: &Report) {
         line(
             text,
             &format!(
-                "intervals: 95 %, by bootstrap over processes; from fewer than {MIN_PROCESSES} \
-                 processes nothing can be told, and about 100 are needed for a narrow verdict"
+                "intervals: 95 %, bootstrap over processes; under {MIN_PROCESSES} processes can't \
+                 tell, about 100 make them narrow"
             ),
         );
         for warning in machine.warnings() {

@@ -8,6 +8,7 @@
 //!
 //! A change of any of it raises [`ABI_VERSION`].
 
+#![warn(clippy::unwrap_used)]
 #![no_std]
 #![forbid(unsafe_code)]
 

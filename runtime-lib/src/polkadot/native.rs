@@ -65,12 +65,15 @@ pub enum RuntimeError {
 impl Runtime {
     /// Loads the image file at `path`.
     pub fn open(path: &Path, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
-        Self::new(Image::open(path, &imports(options.trap_missing), options.trust)?, options)
+        Self::new(&Image::open(path, &imports(options.trap_missing), options.trust)?, options)
     }
 
     /// Loads the bytes of an image file.
     pub fn from_bytes(bytes: &[u8], options: &RuntimeOptions) -> Result<Self, RuntimeError> {
-        Self::new(Image::from_bytes(bytes, &imports(options.trap_missing), options.trust)?, options)
+        Self::new(
+            &Image::from_bytes(bytes, &imports(options.trap_missing), options.trust)?,
+            options,
+        )
     }
 
     /// Loads an image of this process's own making only to ask for its version: missing host
@@ -80,8 +83,8 @@ impl Runtime {
         Self::from_bytes(bytes, &RuntimeOptions { trust, trap_missing: true, ..Default::default() })
     }
 
-    fn new(image: Image, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
-        let pool = Pool::new(&image, &options.instances)?;
+    fn new(image: &Image, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
+        let pool = Pool::new(image, &options.instances)?;
         Ok(Self { pool, entries: Mutex::default() })
     }
 

@@ -1,0 +1,62 @@
+//! Makes the programs below `examples/`, for this machine or another one.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+pub const RUNTIME: &str = "workloads/solochain/solochain.compact.compressed.wasm";
+
+/// A file in the folder of what tests make.
+pub fn scratch(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// What the command line prints.
+pub fn lithify(args: &[&str]) -> String {
+    stdout(Command::new(env!("CARGO_BIN_EXE_lithify")).args(args))
+}
+
+/// Compiles the bundled runtime to `name`, an object or an image.
+pub fn compile(name: &str, emit: &str, target: &str) -> PathBuf {
+    let path = scratch(name);
+    let out = path.to_str().expect("a path in UTF-8");
+    lithify(&["compile", RUNTIME, "--emit", emit, "--target", target, "-o", out]);
+    path
+}
+
+/// Builds the Rust examples, one with `object` in it, and the static library, by a build of their
+/// own: the library without the host of a chain needs few crates.
+pub fn build(cargo: &mut Command, target_dir: &Path, object: &Path) {
+    let packages = ["lithify-runtime", "embed", "link"].map(|package| ["--package", package]);
+    let command = cargo
+        .args(["build", "--quiet", "--locked", "--manifest-path", "examples/Cargo.toml"])
+        .args(packages.as_flattened())
+        .env("CARGO_TARGET_DIR", target_dir)
+        .env("LITHIFY_OBJECT", object);
+    stdout(command);
+}
+
+/// Links `object`, a C source and the static library in `folder`.
+pub fn cc(compiler: &str, folder: &Path, object: &Path, source: &Path, program: &Path) -> Output {
+    Command::new(compiler)
+        .args(["-Wall", "-Wextra", "-Werror", "-I", "runtime-lib/include", "-L"])
+        .args([folder, object, source])
+        .args(["-llithify_runtime", "-o"])
+        .arg(program)
+        .output()
+        .unwrap_or_else(|error| panic!("{compiler}: {error}"))
+}
+
+/// What a command prints; it has to succeed.
+pub fn stdout(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Bytes as text.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
