@@ -11,6 +11,7 @@ mod output;
 mod progress;
 mod run;
 mod source;
+mod wast;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ enum Command {
     Check(check::Check),
     Run(run::Run),
     Bench(bench::Bench),
+    Wast(wast::WastCommand),
     #[command(hide = true)]
     BenchWorker(bench::Worker),
 }
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Check(command) => command.execute(),
         Command::Run(command) => command.execute(),
         Command::Bench(command) => command.execute(),
+        Command::Wast(command) => command.execute(),
         Command::BenchWorker(command) => command.execute(),
     };
     match result {

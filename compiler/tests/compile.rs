@@ -8,7 +8,7 @@ use lithify_compiler::{
 fn functions(count: usize) -> Vec<u8> {
     let functions: String = (0..count)
         .map(|i| {
-            let body = "(i32.add (local.get 0) (i32.const 1))".repeat(1);
+            let body = "(i32.add (local.get 0) (i32.const 1))".to_owned();
             let body = (0..i % 17).fold(body, |b, k| format!("(i32.mul {b} (i32.const {k}))"));
             format!("(func $f{i} (param i32) (result i32) {body})")
         })
