@@ -8,7 +8,7 @@ use lithify_bench::{Observer, Options, Record, Workload, report, run, sample, ta
 use lithify_runtime::polkadot::Input;
 use std::{
     fs::File,
-    io::{IsTerminal, Write},
+    io::{BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
@@ -86,11 +86,14 @@ impl Bench {
         options.seed = self.seed.unwrap_or(options.seed);
         let mut watch = Watch {
             bar: bar()?,
-            file: self.samples.as_deref().map(create).transpose()?,
+            file: self.samples.as_deref().map(create).transpose()?.map(BufWriter::new),
             json: self.json,
         };
         let run = run(&workloads, &options, &mut watch)?;
         watch.bar.finish_and_clear();
+        if let Some(mut file) = watch.file {
+            file.flush().context("cannot write the samples")?;
+        }
         if self.json {
             return Ok(());
         }
@@ -114,7 +117,7 @@ fn bar() -> Result<ProgressBar> {
 /// Shows a run and keeps its samples.
 struct Watch {
     bar: ProgressBar,
-    file: Option<File>,
+    file: Option<BufWriter<File>>,
     json: bool,
 }
 

@@ -249,6 +249,9 @@ fn images_are_refused_by_the_field_that_differs() {
     succeeds(&["compile", small, "--target", "aarch64", "-o", &arm], &[]);
     fails(&["run", &arm, "f"], 1, &["target machine aarch64", "x86-64"]);
     succeeds(&["inspect", &arm], &["machine: aarch64"]);
+    let object = path("small.o");
+    succeeds(&["compile", small, "--emit", "obj", "-o", &object], &[]);
+    fails(&["run", &object, "f"], 1, &["a relocatable object"]);
 
     let bytes = fs::read(&good).unwrap();
     let mut flipped = bytes.clone();

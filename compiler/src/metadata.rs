@@ -8,7 +8,7 @@ use crate::{
     options::Options,
 };
 use lithify_abi::{
-    ABI_VERSION,
+    ABI_VERSION, COMPILER,
     descriptor::{
         self, DataSegment, Descriptor, Element, ElementSegment, Export, FuncRecord, Function,
         Global, Import, MutableTable, NONE, Span, init, kind,
@@ -31,9 +31,6 @@ pub const TEXT_FIELD: usize = 16;
 
 /// Offset of [`Descriptor::memory_image`], likewise.
 pub const MEMORY_IMAGE_FIELD: usize = 24;
-
-/// The name and version that images carry.
-pub const COMPILER: &str = concat!("lithify ", env!("CARGO_PKG_VERSION"), " (cranelift 0.135.0)");
 
 /// Writes the contents of the metadata section.
 pub fn metadata(

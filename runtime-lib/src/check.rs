@@ -76,11 +76,17 @@ fn check_for(bytes: &[u8], trust: Trust, here: Option<u32>) -> Result<Checked<'_
     let descriptor = Records::descriptor(metadata)?;
     check_descriptor(&descriptor, note.machine, here)?;
     let records = Records::read(metadata)?;
+    if here.is_some() {
+        check_compiler(metadata, &descriptor)?;
+    }
     let text = text(&elf, &note, &descriptor)?;
     let memory_image = memory_image(&elf, &note, &descriptor)?;
     check_segments(&elf)?;
     Ok(Checked { elf, note, metadata, records, text, memory_image })
 }
+
+/// The file type of a relocatable object.
+const ET_REL: u8 = 1;
 
 fn read_note(bytes: &[u8]) -> Result<(Elf<'_>, Note, Range<usize>), ImageError> {
     if !Elf::is_elf(bytes) {
@@ -91,6 +97,9 @@ fn read_note(bytes: &[u8]) -> Result<(Elf<'_>, Note, Range<usize>), ImageError> 
         return Err(ImageError::Foreign);
     }
     let elf = Elf::parse(bytes).map_err(|error| damaged(&error.to_string()))?;
+    if bytes.get(16) == Some(&ET_REL) {
+        return Err(ImageError::Object);
+    }
     let (note, hash_field) = elf.note.clone().ok_or(ImageError::Foreign)?;
     Ok((elf, note, hash_field))
 }
@@ -114,6 +123,15 @@ pub fn check_descriptor(
         return Err(ImageError::CpuFeatures { missing });
     }
     Ok(())
+}
+
+/// Checks that the compiler is the one that belongs to this library. Also for linked modules.
+pub fn check_compiler(metadata: &[u8], descriptor: &Descriptor) -> Result<(), ImageError> {
+    let found = String::from_utf8_lossy(records::bytes(metadata, descriptor.compiler));
+    match found == COMPILER {
+        true => Ok(()),
+        false => Err(ImageError::Compiler { found: found.into_owned() }),
+    }
 }
 
 fn check_hash(bytes: &[u8], note: &Note, field: Range<usize>) -> Result<(), ImageError> {

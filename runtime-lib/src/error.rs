@@ -2,7 +2,7 @@
 
 use crate::host::UnresolvedImport;
 use crate::trap::Trap;
-use lithify_abi::ABI_VERSION;
+use lithify_abi::{ABI_VERSION, COMPILER};
 use std::io;
 use std::path::PathBuf;
 
@@ -40,6 +40,17 @@ pub enum ImageError {
         /// The version in the note.
         found: u32,
     },
+
+    /// Made by another release of the compiler.
+    #[error("made by {found}, but this library goes with {COMPILER}; compile the module again")]
+    Compiler {
+        /// The compiler that the image names.
+        found: String,
+    },
+
+    /// A relocatable object.
+    #[error("a relocatable object, which a linker makes a program of; an image is what runs alone")]
+    Object,
 
     /// Made for another machine.
     #[error("target machine {found}, but this one is {expected}; compile the module for it")]

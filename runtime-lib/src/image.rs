@@ -69,6 +69,7 @@ impl Image {
         // SAFETY: as above; the records of segments say more.
         let metadata = unsafe { slice::from_raw_parts(descriptor, len) };
         let records = Records::read(metadata)?;
+        check::check_compiler(metadata, &root)?;
         let at = |field: u64, relative: i64| {
             descriptor.wrapping_add(field as usize).wrapping_offset(relative as isize)
         };

@@ -72,6 +72,17 @@ fn what_does_not_match_is_named() {
 }
 
 #[test]
+fn another_release_of_the_compiler_is_named() {
+    let mut image = compile(WAT);
+    let name = lithify_runtime::abi::COMPILER.as_bytes();
+    let at = image.windows(name.len()).position(|w| w == name).expect("the compiler's name");
+    image[at + "lithify ".len()] = b'9';
+    let error = Image::from_bytes(&image, &imports(), Trust::SkipHash).err().expect("a refusal");
+    assert!(error.to_string().starts_with("made by lithify 9."), "{error}");
+    assert!(Metadata::parse(&image, Trust::SkipHash).is_ok(), "it can still be inspected");
+}
+
+#[test]
 fn another_machine_is_named_before_the_hash() {
     let target = if cfg!(target_arch = "x86_64") { Target::aarch64() } else { Target::default() };
     let options = Options { target, ..Options::default() };

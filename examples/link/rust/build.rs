@@ -1,14 +1,16 @@
-//! Compiles the guest to an object and hands it to the linker.
+//! Hands the runtime's object to the linker: `LITHIFY_OBJECT` is its absolute path, made for the
+//! machine that this program is built for.
 
-use lithify_compiler::{Options, compile_object};
-use std::{env, error::Error, fs, path::Path};
-
-fn main() -> Result<(), Box<dyn Error>> {
-    let guest = "../guest.wasm";
-    println!("cargo::rerun-if-changed={guest}");
-    let object = compile_object(&fs::read(guest)?, &Options::default())?;
-    let path = Path::new(&env::var("OUT_DIR")?).join("guest.o");
-    fs::write(&path, object)?;
-    println!("cargo::rustc-link-arg={}", path.display());
-    Ok(())
+fn main() {
+    println!("cargo::rerun-if-env-changed=LITHIFY_OBJECT");
+    match std::env::var("LITHIFY_OBJECT") {
+        Ok(object) => {
+            println!("cargo::rerun-if-changed={object}");
+            println!("cargo::rustc-link-arg-bins={object}");
+        }
+        Err(_) => println!(
+            "cargo::error=LITHIFY_OBJECT is not set: make an object with \
+             `lithify compile RUNTIME --emit obj -o runtime.o` and give its absolute path"
+        ),
+    }
 }
