@@ -8,6 +8,7 @@ use crate::error::ImageError;
 use crate::records::{self, MEMORY_IMAGE_FIELD, Malformed, Records, TEXT_FIELD};
 use crate::sys::arch;
 use crate::sys::unix::mmap::page_size;
+use lithify_abi::COMPILER;
 use lithify_abi::descriptor::{Descriptor, Note};
 use lithify_abi::{ABI_VERSION, IMAGE_GRANULE};
 use std::ops::Range;
