@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use lithify_compiler::{Dump, Emit, Options, Profile, Target, compile, dump};
 use lithify_runtime::polkadot::{RuntimeInput, native::Runtime};
 use serde_json::json;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// Compiles a runtime ahead of time.
 #[derive(Args)]
@@ -120,8 +120,14 @@ impl Compile {
             return Ok(());
         }
         if self.json {
-            let phases: serde_json::Map<_, _> = (spent.phases.iter())
-                .map(|(phase, time)| (phase.name().into(), json!(time.as_nanos() as u64)))
+            let phases: Vec<_> = (spent.phases.iter())
+                .map(|phase| {
+                    json!({
+                        "phase": phase.phase.name(),
+                        "ns": phase.time.as_nanos() as u64,
+                        "peak_bytes": phase.peak_bytes,
+                    })
+                })
                 .collect();
             return output::line(json!({
                 "output": path,
@@ -132,7 +138,7 @@ impl Compile {
                 "target": options.target.triple(),
                 "wasm_bytes": runtime.wasm().len(),
                 "output_bytes": bytes.len(),
-                "phases_ns": phases,
+                "phases": phases,
                 "total_ns": spent.total.as_nanos() as u64,
                 "cpu_ns": spent.cpu.as_nanos() as u64,
                 "peak_bytes": spent.peak_bytes,
@@ -164,12 +170,13 @@ impl Compile {
 }
 
 fn print_time(spent: &Spent) {
-    for (phase, time) in &spent.phases {
-        eprintln!("{:>10} {:>10.1} ms", phase.name(), time.as_secs_f64() * 1e3);
+    let row = |name: &str, time: Duration, peak: Option<u64>| {
+        let peak = peak.map_or(String::new(), |peak| format!("{:>8.1} MB", peak as f64 / 1e6));
+        eprintln!("{name:>10} {:>10.1} ms{peak}", time.as_secs_f64() * 1e3);
+    };
+    for phase in &spent.phases {
+        row(phase.phase.name(), phase.time, phase.peak_bytes);
     }
-    eprintln!("{:>10} {:>10.1} ms", "total", spent.total.as_secs_f64() * 1e3);
-    eprintln!("{:>10} {:>10.1} ms", "CPU", spent.cpu.as_secs_f64() * 1e3);
-    if let Some(peak) = spent.peak_bytes {
-        eprintln!("{:>10} {:>10.1} MB", "peak", peak as f64 / 1e6);
-    }
+    row("total", spent.total, spent.peak_bytes);
+    row("CPU", spent.cpu, None);
 }

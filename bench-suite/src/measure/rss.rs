@@ -15,6 +15,11 @@ impl Peak {
         Ok(Self { before: status("VmRSS")? })
     }
 
+    /// Bytes that were resident at the start.
+    pub fn before(&self) -> u64 {
+        self.before
+    }
+
     /// Bytes beyond what was resident at the start.
     pub fn bytes(&self) -> Result<u64> {
         Ok(status("VmHWM")?.saturating_sub(self.before))
