@@ -184,7 +184,8 @@ impl Run {
 
     fn block(&self, runtime: &Runtime, session: &mut Session<'_>, block: &Block) -> Result<()> {
         let mut context = CallContext::new();
-        let mut instance = runtime.instance("Core_execute_block")?;
+        let entry = runtime.entry("Core_execute_block")?;
+        let mut instance = entry.instance()?;
         let version = session.state().version();
         let report = execute_block(session, &mut instance, &mut context, block, version)
             .map_err(|e| trapped(e.into()))?;

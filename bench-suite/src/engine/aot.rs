@@ -2,18 +2,13 @@
 
 use super::{Check, Clock, Engine, Entry, Fresh, Loaded, fresh};
 use crate::measure::trusted;
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use lithify_compiler::{Options, Target, compile_image};
 use lithify_runtime::abi::cpu::CpuFeature;
-use lithify_runtime::host::Guest;
-use lithify_runtime::polkadot::native::{DEFAULT_HEAP_PAGES, entry_points, entry_type, imports};
-use lithify_runtime::polkadot::{CallContext, RuntimeInstance};
-use lithify_runtime::{
-    Func, Image, Imports, Instance, InstanceOptions, MemoryPlan, Pool, Trap, Trust, Value,
-    host_cpu_features,
-};
+use lithify_runtime::polkadot::CallContext;
+use lithify_runtime::polkadot::native::{EntryPoint, Runtime, RuntimeOptions, imports};
+use lithify_runtime::{Image, Imports, Trust, host_cpu_features};
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::path::Path;
 
 /// Lithify for this machine.
@@ -37,10 +32,7 @@ impl Aot {
     }
 
     fn ready(&self, image: &Image) -> Result<Box<dyn Loaded>> {
-        let memory = MemoryPlan::Static { extra_pages: DEFAULT_HEAP_PAGES };
-        let options = InstanceOptions { memory, ..InstanceOptions::default() };
-        let pool = Pool::new(image, &options)?;
-        Ok(Box::new(Ready { pool, heap_base: OnceCell::new() }))
+        Ok(Box::new(Runtime::new(image, &RuntimeOptions::default())?))
     }
 }
 
@@ -68,91 +60,15 @@ impl Engine for Aot {
     }
 }
 
-struct Ready {
-    pool: Pool,
-    heap_base: OnceCell<Option<u32>>,
-}
-
-impl Loaded for Ready {
+impl Loaded for Runtime {
     fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn Entry + 'l>> {
-        let Some(entry) = self.pool.entry(name) else {
-            let available = entry_points(self.pool.image().metadata()).join(", ");
-            bail!("there is no entry point {name}; there are {available}");
-        };
-        if self.pool.image().func_type(name) != Some(&entry_type()) {
-            bail!("{name} is not an entry point: it is not of type {}", entry_type());
-        }
-        Ok(Box::new(ReadyEntry { ready: self, entry, name: name.to_owned() }))
+        Ok(Box::new(Runtime::entry(self, name)?))
     }
 }
 
-struct ReadyEntry<'r> {
-    ready: &'r Ready,
-    entry: lithify_runtime::Entry,
-    name: String,
-}
-
-impl Entry for ReadyEntry<'_> {
+impl Entry for EntryPoint<'_> {
     fn call(&mut self, input: &[u8], context: &mut CallContext, clock: Clock) -> Result<Fresh> {
         let this = &*self;
-        fresh(&this.name, input, context, clock, || {
-            let instance = this.entry.instance().context("no instance")?;
-            Ok(Running { entry: this, instance })
-        })
-    }
-}
-
-/// An instance whose entry point is looked up already.
-struct Running<'r> {
-    entry: &'r ReadyEntry<'r>,
-    instance: Instance,
-}
-
-impl Guest for Running<'_> {
-    fn memory(&mut self) -> &mut [u8] {
-        self.instance.memory()
-    }
-
-    fn grow(&mut self, delta: u32) -> Option<u32> {
-        self.instance.grow(delta)
-    }
-
-    fn max_pages(&self) -> Option<u32> {
-        self.instance.max_pages()
-    }
-}
-
-impl RuntimeInstance for Running<'_> {
-    type Entry = Func;
-    type Trap = Trap;
-
-    fn heap_base(&mut self) -> Option<u32> {
-        *self.entry.ready.heap_base.get_or_init(|| {
-            match self.instance.global_get("__heap_base")? {
-                Value::I32(base) => Some(base as u32),
-                _ => None,
-            }
-        })
-    }
-
-    fn entry(&mut self, name: &str) -> Option<Func> {
-        debug_assert_eq!(name, self.entry.name, "the entry point of this instance");
-        Some(*self.entry.entry.func())
-    }
-
-    fn entries(&self) -> Vec<String> {
-        entry_points(self.instance.metadata())
-    }
-
-    fn enter(
-        &mut self,
-        entry: Func,
-        address: u32,
-        len_bytes: u32,
-        context: &mut CallContext,
-    ) -> Result<u64, Trap> {
-        let mut slots = [u128::from(address), u128::from(len_bytes)];
-        self.instance.call(&entry, &mut slots, context)?;
-        Ok(slots[0] as u64)
+        fresh(this.name(), input, context, clock, || Ok(this.instance()?))
     }
 }

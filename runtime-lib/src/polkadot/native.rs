@@ -1,17 +1,17 @@
 //! Runtimes on Lithify: the Polkadot host bound to an image, and calls of its entry points.
 //!
-//! The host functions are bound once, when the image is loaded; a call then takes a fresh
-//! instance from the shelf of its entry point, runs by the protocol of `call.rs`, and puts it
-//! back.
+//! The host functions are bound once, when the image is loaded; an entry point is looked up once.
+//! A call then takes a fresh instance from its shelf, runs by the protocol of `call.rs`, and puts
+//! the instance back.
 
 use super::{
     CallContext, CallError, RuntimeInstance, RuntimeVersion, State, call, functions, version,
 };
 use crate::{
-    Caller, Entry, ExternType, Func, FuncType, Image, ImageError, Imports, Instance, InstanceError,
-    InstanceOptions, MemoryPlan, Metadata, Pool, Trap, Trust, ValType, Value,
+    Caller, Entry, ExternType, Func, FuncType, Guest, Image, ImageError, Imports, Instance,
+    InstanceError, InstanceOptions, MemoryPlan, Metadata, Pool, Trap, Trust, ValType, Value,
 };
-use std::{collections::HashMap, path::Path, sync::Mutex};
+use std::{path::Path, sync::OnceLock};
 
 /// Substrate's default heap: pages on top of the module's initial memory.
 pub const DEFAULT_HEAP_PAGES: u32 = 2048;
@@ -19,7 +19,7 @@ pub const DEFAULT_HEAP_PAGES: u32 = 2048;
 /// A runtime in native code, with the Polkadot host, ready for calls from any thread.
 pub struct Runtime {
     pool: Pool,
-    entries: Mutex<HashMap<String, Entry>>,
+    heap_base: OnceLock<Option<u32>>,
 }
 
 /// How a runtime is loaded.
@@ -83,9 +83,10 @@ impl Runtime {
         Self::from_bytes(bytes, &RuntimeOptions { trust, trap_missing: true, ..Default::default() })
     }
 
-    fn new(image: &Image, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
+    /// Takes an image whose imports are bound: [`imports`], perhaps with more beside them.
+    pub fn new(image: &Image, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
         let pool = Pool::new(image, &options.instances)?;
-        Ok(Self { pool, entries: Mutex::default() })
+        Ok(Self { pool, heap_base: OnceLock::new() })
     }
 
     /// The image.
@@ -93,33 +94,32 @@ impl Runtime {
         self.pool.image()
     }
 
-    /// The instances.
-    pub fn pool(&self) -> &Pool {
-        &self.pool
-    }
-
-    /// A fresh instance to call entry point `name` on. An unknown name gives an instance too, so
-    /// that the call can say which names there are.
-    pub fn instance(&self, name: &str) -> Result<Instance, InstanceError> {
-        let mut entries = self.entries.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some(entry) = entries.get(name) {
-            return entry.instance();
-        }
-        match self.pool.entry(name) {
-            Some(entry) => entries.entry(name.to_owned()).or_insert(entry).instance(),
-            None => self.pool.instance(),
+    /// Looks up entry point `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::NoEntry`] when no function of an entry point's type is exported under it.
+    pub fn entry(&self, name: &str) -> Result<EntryPoint<'_>, RuntimeError> {
+        let found = self.pool.entry(name);
+        match found.filter(|_| self.image().func_type(name) == Some(&entry_type())) {
+            Some(entry) => Ok(EntryPoint { runtime: self, entry, name: name.to_owned() }),
+            None => {
+                let available = entry_points(self.image().metadata());
+                Err(CallError::NoEntry { name: name.to_owned(), available }.into())
+            }
         }
     }
 
     /// Calls entry point `name` with `input` on a fresh instance. Host functions that touch
-    /// storage need [`Session::execute`](super::Session::execute) around this.
+    /// storage need [`Session::execute`](super::Session::execute) around this. For many calls,
+    /// [`entry`](Self::entry) saves the look-up.
     pub fn call(
         &self,
         name: &str,
         input: &[u8],
         context: &mut CallContext,
     ) -> Result<Vec<u8>, RuntimeError> {
-        Ok(call(&mut self.instance(name)?, context, name, input)?)
+        self.entry(name)?.call(input, context)
     }
 
     /// The version that the image embeds, else what `Core_version` says.
@@ -134,6 +134,37 @@ impl Runtime {
         let output = state.session().execute(|| self.call("Core_version", &[], &mut context))?;
         Ok(version::decode(&output)?)
     }
+}
+
+/// An entry point of a runtime.
+pub struct EntryPoint<'r> {
+    runtime: &'r Runtime,
+    entry: Entry,
+    name: String,
+}
+
+impl EntryPoint<'_> {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A fresh instance to call it on.
+    #[inline]
+    pub fn instance(&self) -> Result<RunningRuntime<'_>, InstanceError> {
+        Ok(RunningRuntime { point: self, instance: self.entry.instance()? })
+    }
+
+    /// Calls it on a fresh instance; see [`Runtime::call`].
+    pub fn call(&self, input: &[u8], context: &mut CallContext) -> Result<Vec<u8>, RuntimeError> {
+        Ok(call(&mut self.instance()?, context, &self.name, input)?)
+    }
+}
+
+/// An instance of a runtime for one call.
+pub struct RunningRuntime<'e> {
+    point: &'e EntryPoint<'e>,
+    instance: Instance,
 }
 
 /// The Polkadot host as imports of an image.
@@ -183,24 +214,39 @@ fn guest_and_context<'a, 'c>(
 /// No host function takes more parameters.
 const MAX_PARAMS: usize = 8;
 
-impl RuntimeInstance for Instance {
+impl Guest for RunningRuntime<'_> {
+    fn memory(&mut self) -> &mut [u8] {
+        self.instance.memory()
+    }
+
+    fn grow(&mut self, delta: u32) -> Option<u32> {
+        self.instance.grow(delta)
+    }
+
+    fn max_pages(&self) -> Option<u32> {
+        self.instance.max_pages()
+    }
+}
+
+impl RuntimeInstance for RunningRuntime<'_> {
     type Entry = Func;
     type Trap = Trap;
 
     fn heap_base(&mut self) -> Option<u32> {
-        match self.global_get("__heap_base")? {
-            Value::I32(base) => Some(base as u32),
-            _ => None,
-        }
+        *self.point.runtime.heap_base.get_or_init(|| {
+            match self.instance.global_get("__heap_base")? {
+                Value::I32(base) => Some(base as u32),
+                _ => None,
+            }
+        })
     }
 
     fn entry(&mut self, name: &str) -> Option<Func> {
-        let func = self.func(name)?;
-        (*self.func_type(&func) == entry_type()).then_some(func)
+        (name == self.point.name).then(|| *self.point.entry.func())
     }
 
     fn entries(&self) -> Vec<String> {
-        entry_points(self.metadata())
+        entry_points(self.instance.metadata())
     }
 
     fn enter(
@@ -211,7 +257,7 @@ impl RuntimeInstance for Instance {
         context: &mut CallContext,
     ) -> Result<u64, Trap> {
         let mut slots = [u128::from(address), u128::from(len_bytes)];
-        self.call(&entry, &mut slots, context)?;
+        self.instance.call(&entry, &mut slots, context)?;
         Ok(slots[0] as u64)
     }
 }
