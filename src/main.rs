@@ -11,6 +11,7 @@ mod output;
 mod progress;
 mod run;
 mod source;
+mod verify;
 mod wast;
 
 use clap::{Parser, Subcommand};
@@ -48,6 +49,7 @@ enum Command {
     Check(check::Check),
     Run(run::Run),
     Bench(bench::Bench),
+    Verify(verify::Verify),
     Wast(wast::WastCommand),
     #[command(hide = true)]
     BenchWorker(bench::Worker),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Check(command) => command.execute(),
         Command::Run(command) => command.execute(),
         Command::Bench(command) => command.execute(),
+        Command::Verify(command) => command.execute(),
         Command::Wast(command) => command.execute(),
         Command::BenchWorker(command) => command.execute(),
     };

@@ -268,6 +268,27 @@ fn images_are_refused_by_the_field_that_differs() {
 }
 
 #[test]
+fn an_image_can_be_verified() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (one, other) = (path("one.wasm"), path("other.wasm"));
+    let module = |value: u32| {
+        let text = format!(r#"(module (func (export "f") (result i32) (i32.const {value})))"#);
+        wat::parse_str(text).unwrap()
+    };
+    fs::write(&one, module(1)).unwrap();
+    fs::write(&other, module(2)).unwrap();
+    for options in [&[][..], &["--target", "aarch64"], &["--cpu", "x86-64-v2"]] {
+        let image = path("verified.so");
+        let args = [&["compile", &one, "-o", &image], options].concat();
+        succeeds(&args, &[]);
+        succeeds(&["verify", &image, &one], &["is what lithify"]);
+        fails(&["verify", &image, &other], 1, &["was made of code 0x"]);
+        fails(&["verify", &one, &other], 1, &["is not an image"]);
+    }
+}
+
+#[test]
 fn check_names_what_stands_in_the_way() {
     let odd = wat(
         "odd.wasm",
@@ -298,7 +319,7 @@ fn check_names_what_stands_in_the_way() {
 
 #[test]
 fn help_has_examples() {
-    for command in ["compile", "inspect", "check", "run", "bench"] {
+    for command in ["compile", "inspect", "check", "run", "bench", "verify", "wast"] {
         succeeds(&[command, "--help"], &["Examples:", "Usage: lithify"]);
     }
     succeeds(&["--help"], &["Exit status"]);

@@ -1,0 +1,68 @@
+//! `lithify verify`: recompiles a runtime and compares, the reproducible proof that an image is what
+//! it says.
+
+use crate::{
+    output,
+    source::{self, Source},
+};
+use anyhow::{Result, anyhow, bail, ensure};
+use clap::Args;
+use lithify_compiler::{Options, Profile, Target, compile_image};
+use lithify_runtime::{Metadata, Trust, abi::cpu::CpuFeature, polkadot::Input};
+use std::path::PathBuf;
+
+/// Recompiles a runtime with the options of an image, and compares them byte by byte.
+#[derive(Args)]
+#[command(after_help = "\
+Exit status: 0 the image is what this compiler makes of the runtime, 1 it is not.
+
+Examples:
+  lithify verify westend.so westend.json")]
+pub struct Verify {
+    /// The image.
+    image: PathBuf,
+    /// The runtime that it was made of, in any of its forms.
+    runtime: PathBuf,
+}
+
+impl Verify {
+    /// Runs the command.
+    pub fn execute(self) -> Result<()> {
+        let Source { name, input } = Source::read(&self.image)?;
+        let Input::Image(image) = input else { bail!("{name} is not an image") };
+        let (runtime_name, runtime) = Source::read(&self.runtime)?.runtime()?;
+        let metadata =
+            Metadata::parse(&image, Trust::Verify).map_err(|e| anyhow!("{name}: {e}"))?;
+        let (said, is) = (source::hex(&metadata.code_hash), source::hex(&runtime.code_hash));
+        ensure!(said == is, "{name} was made of code {said}, {runtime_name} has code {is}");
+        let options = options(&metadata)?;
+        let made =
+            compile_image(runtime.wasm(), &options).map_err(|e| anyhow!("{runtime_name}: {e}"))?;
+        if made == image {
+            return output::line(format_args!(
+                "{name} is what {} makes of {runtime_name} (code {is})",
+                metadata.compiler
+            ));
+        }
+        let at = made.iter().zip(&image).position(|(a, b)| a != b);
+        let at = at.unwrap_or(made.len().min(image.len()));
+        bail!(
+            "{name} is not what this compiler makes of {runtime_name}: they differ from byte \
+             {at:#x} on; the image names {}",
+            metadata.compiler
+        )
+    }
+}
+
+/// The options that an image says it was made with.
+fn options(metadata: &Metadata) -> Result<Options> {
+    let mut target: Target = metadata.machine.parse().map_err(anyhow::Error::msg)?;
+    target.features = (CpuFeature::ALL.iter())
+        .filter(|feature| metadata.cpu_features.iter().any(|name| name == feature.name()))
+        .fold(0, |bits, feature| bits | feature.bit());
+    let profile = metadata.options.split(' ').find_map(|option| option.strip_prefix("profile="));
+    let profile: Option<Profile> =
+        profile.map(str::parse).transpose().map_err(anyhow::Error::msg)?;
+    let code_hash = metadata.code_hash;
+    Ok(Options { target, profile, code_hash, ..Options::default() })
+}
