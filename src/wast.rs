@@ -11,7 +11,7 @@ use clap::Args;
 use lithify_compiler::{CompileError, Options, Profile, compile_image};
 use lithify_runtime::{
     CallError, Caller, FuncType, HostError, Image, Imports, Instance, InstanceError,
-    InstanceOptions, Pool, TrapCode, Trust, ValType, Value, abi::descriptor::kind,
+    InstanceOptions, Pool, TrapCode, Trust, ValType, Value,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -150,7 +150,7 @@ impl Script {
                 Ok(false)
             }
             WastDirective::Invoke(invoke) => {
-                self.invoke(invoke)?.map_or_else(|e| failed(e.to_string()), |_| Ok(false))
+                self.invoke(&invoke)?.map_or_else(|e| failed(e.to_string()), |_| Ok(false))
             }
             WastDirective::AssertReturn { exec, results, .. } => {
                 let values = self.run(exec)?;
@@ -161,7 +161,7 @@ impl Script {
                 expect_trap(self.run(exec)?, message)
             }
             WastDirective::AssertExhaustion { call, message, .. } => {
-                expect_trap(self.invoke(call)?, message)
+                expect_trap(self.invoke(&call)?, message)
             }
             WastDirective::AssertMalformed { mut module, message, .. }
             | WastDirective::AssertInvalid { mut module, message, .. } => {
@@ -188,7 +188,7 @@ impl Script {
         exec: WastExecute<'_>,
     ) -> Outcome<std::result::Result<Vec<Value>, CallError>> {
         match exec {
-            WastExecute::Invoke(invoke) => self.invoke(invoke),
+            WastExecute::Invoke(invoke) => self.invoke(&invoke),
             WastExecute::Get { module, global, .. } => {
                 let instance = self.instance(module)?;
                 let value = instance.lock().expect("nobody panicked").global_get(global);
@@ -219,7 +219,7 @@ impl Script {
 
     fn invoke(
         &mut self,
-        invoke: WastInvoke<'_>,
+        invoke: &WastInvoke<'_>,
     ) -> Outcome<std::result::Result<Vec<Value>, CallError>> {
         let instance = self.instance(invoke.module)?;
         let arguments: Vec<Value> =
@@ -322,7 +322,6 @@ fn encode(module: &mut QuoteWat<'_>) -> Outcome<Vec<u8>> {
 /// The host module that the scripts expect.
 fn spectest() -> Imports {
     use ValType::{F32, F64, I32, I64};
-    let _ = kind::FUNCTION;
     let mut imports = Imports::new();
     for (name, params) in [
         ("print", &[][..]),
