@@ -122,38 +122,40 @@ fn module(seed: u64, number: u64) -> Result<Option<Vec<u8>>> {
     let mut random = ChaCha8Rng::seed_from_u64(seed.rotate_left(32) ^ number);
     let mut bytes = vec![0; 16 << 10];
     random.fill_bytes(&mut bytes);
-    let mut config = Config::default();
-    config.max_imports = 0;
-    config.min_funcs = 3;
-    config.min_memories = 1;
-    config.max_data_segments = 2;
-    config.max_element_segments = 3;
-    config.max_instructions = 300;
-    config.allow_start_export = false;
-    config.max_memories = 1;
-    config.max_tables = 4;
-    config.max_memory32_bytes = 4 << 16;
-    config.memory_max_size_required = true;
-    config.max_table_elements = 1000;
-    config.table_max_size_required = true;
-    config.export_everything = true;
-    config.simd_enabled = false;
-    config.relaxed_simd_enabled = false;
-    config.threads_enabled = false;
-    config.shared_everything_threads_enabled = false;
-    config.exceptions_enabled = false;
-    config.tail_call_enabled = false;
-    config.gc_enabled = false;
-    config.memory64_enabled = false;
-    config.multi_value_enabled = true;
-    config.bulk_memory_enabled = true;
-    // wasmtime has them only with its garbage collector, which is not built here.
-    config.reference_types_enabled = false;
-    config.sign_extension_ops_enabled = true;
-    config.saturating_float_to_int_enabled = true;
-    config.extended_const_enabled = false;
-    config.custom_page_sizes_enabled = false;
-    config.wide_arithmetic_enabled = false;
+    let config = Config {
+        max_imports: 0,
+        min_funcs: 3,
+        min_memories: 1,
+        max_data_segments: 2,
+        max_element_segments: 3,
+        max_instructions: 300,
+        allow_start_export: false,
+        max_memories: 1,
+        max_tables: 4,
+        max_memory32_bytes: 4 << 16,
+        memory_max_size_required: true,
+        max_table_elements: 1000,
+        table_max_size_required: true,
+        export_everything: true,
+        simd_enabled: false,
+        relaxed_simd_enabled: false,
+        threads_enabled: false,
+        shared_everything_threads_enabled: false,
+        exceptions_enabled: false,
+        tail_call_enabled: false,
+        gc_enabled: false,
+        memory64_enabled: false,
+        multi_value_enabled: true,
+        bulk_memory_enabled: true,
+        // wasmtime has them only with its garbage collector, which is not built here.
+        reference_types_enabled: false,
+        sign_extension_ops_enabled: true,
+        saturating_float_to_int_enabled: true,
+        extended_const_enabled: false,
+        custom_page_sizes_enabled: false,
+        wide_arithmetic_enabled: false,
+        ..Config::default()
+    };
     let Ok(mut module) = Module::new(config, &mut Unstructured::new(&bytes)) else {
         return Ok(None);
     };

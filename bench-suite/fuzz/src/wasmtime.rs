@@ -38,6 +38,7 @@ pub fn run(wasm: &[u8], number: u64) -> Result<Outcome> {
     Ok(outcome)
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
 fn error(error: wasmtime::Error) -> anyhow::Error {
     anyhow!("wasmtime: {error:?}")
 }
