@@ -59,10 +59,11 @@ phases! {
     Drop = "drop", Ns;
     /// A fresh instance, a call, the end, without a look at the clock between.
     Total = "total", Ns;
-    /// Time in host functions during a call that is instrumented for it. Page faults that the
-    /// host takes in the guest's memory are in it.
+    /// Time in host functions during a call in which each is timed. Page faults that the host
+    /// takes in the guest's memory are in it.
     Host = "host", Ns;
-    /// The rest of that very call: code of the guest, and the way into host functions and back.
+    /// The total of a call in which host functions only replay what they did in an earlier one:
+    /// a fresh instance, code of the guest, the way into host functions and back, the end.
     Guest = "guest", Ns;
 }
 

@@ -20,8 +20,6 @@ const OURS: &str = "lithify";
 const PEER: &str = "wasmtime";
 /// How far the size of an artifact or memory may differ and still be the same.
 const SIZE_FLOOR: f64 = 0.01;
-/// How well the cost of timing a host call is known, in ns.
-const SPAN_ERROR: f64 = 3.0;
 
 /// Phases of a module, in the order of a report.
 pub const MODULE: &[Phase] = &[
@@ -205,10 +203,6 @@ impl Basis {
         let verdict = match phase {
             // The size of an artifact is not random, so one is as good as many.
             Phase::Artifact => Ratio { processes: usize::MAX, ..ratio }.verdict(SIZE_FLOOR),
-            Phase::Guest => {
-                let timing = self.host_calls as f64 * SPAN_ERROR / value;
-                ratio.verdict(stats::floor(value) + timing)
-            }
             phase if phase.unit() == Unit::Bytes => ratio.verdict(SIZE_FLOOR),
             _ => ratio.verdict(stats::floor(value)),
         };

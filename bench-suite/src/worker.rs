@@ -9,7 +9,7 @@ use crate::phase::Phase;
 use crate::sample::{Key, Ran, Record, Series, write};
 use crate::workload::{Workload, hex};
 use anyhow::{Context, Result, bail};
-use lithify_runtime::polkadot::CallContext;
+use lithify_runtime::polkadot::{CallContext, Observe};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::{Read, Write};
@@ -184,6 +184,9 @@ impl Worker {
         let first = session.execute(|| entry.call(&call.input, &mut context, Clock::Ends))?;
         let cold = start.elapsed();
         let output = first.output;
+        context.observe(Observe::Record);
+        session.execute(|| entry.call(&call.input, &mut context, Clock::Ends))?;
+        context.observe(Observe::Off);
 
         let mut total = Vec::new();
         let (mut instantiate, mut calls, mut drops) = (Vec::new(), Vec::new(), Vec::new());
@@ -201,14 +204,14 @@ impl Worker {
             instantiate.push(fresh.instantiate_ns);
             calls.push(fresh.call_ns);
             drops.push(fresh.drop_ns);
-            context.set_accounting(true);
-            let fresh = sample(&mut context, Clock::Phases)?;
+            context.observe(Observe::Time);
+            sample(&mut context, Clock::Ends)?;
             let spans = context.host_calls();
-            let without_host = fresh.call_ns.saturating_sub(context.host_ns());
-            host.push(SpanCost::without(context.host_ns(), spans, cost.inside));
-            guest.push(SpanCost::without(without_host, spans, cost.outside));
+            host.push(cost.without(context.host_ns(), spans));
             self.ran.host_calls = spans;
-            context.set_accounting(false);
+            context.observe(Observe::Replay);
+            guest.push(sample(&mut context, Clock::Ends)?.total_ns);
+            context.observe(Observe::Off);
         }
         let root = session.root(workload.state.version());
         if let Some(expected) = call.state_root

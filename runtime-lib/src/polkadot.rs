@@ -20,11 +20,12 @@ mod json;
 pub mod native;
 mod shims;
 pub mod state;
+mod trace;
 pub mod version;
 
 pub use block::{Block, BlockReport, execute_block};
 pub use call::{CallError, RuntimeInstance, call};
-pub use context::CallContext;
+pub use context::{CallContext, Observe};
 pub use functions::{HostFunction, ImportError, functions, resolve};
 pub use input::{Form, Input, InputError, RuntimeInput};
 pub use sp_core::storage::StateVersion;

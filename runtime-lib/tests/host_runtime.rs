@@ -7,7 +7,8 @@ mod host_support;
 use host_support::corpus;
 use host_support::wasmi_engine::{WasmiInstance, WasmiRuntime};
 use lithify_runtime::polkadot::{
-    CallContext, CallError, Form, Input, RuntimeInput, StateVersion, call, execute_block, version,
+    CallContext, CallError, Form, Input, Observe, RuntimeInput, StateVersion, call, execute_block,
+    version,
 };
 use parity_scale_codec::Decode;
 
@@ -35,7 +36,8 @@ fn chain_specs_answer_version_and_metadata() {
 
         let wasmi = WasmiRuntime::new(runtime.wasm());
         let mut session = state.session();
-        let mut context = CallContext::with_accounting();
+        let mut context = CallContext::new();
+        context.observe(Observe::Time);
         let output = session.execute(|| {
             call(&mut wasmi.instantiate(), &mut context, "Core_version", &[]).expect(file)
         });

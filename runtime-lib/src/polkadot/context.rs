@@ -6,6 +6,7 @@ use std::cell::RefCell;
 
 use sc_allocator::{FreeingBumpHeapAllocator, Memory};
 
+use super::trace::Trace;
 use crate::host::{Guest, HostError};
 
 const PAGE_BYTES: usize = 64 * 1024;
@@ -16,20 +17,33 @@ const PAGE_BYTES: usize = 64 * 1024;
 pub struct CallContext {
     allocator: Option<FreeingBumpHeapAllocator>,
     panic_message: Option<String>,
-    accounting: bool,
+    observe: Observe,
     host_ns: u64,
     host_calls: u64,
+    trace: Trace,
+    /// Pages that the heap added to memory since the latest host call began.
+    grown: u32,
+}
+
+/// What is done about host calls besides making them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Observe {
+    /// Nothing.
+    #[default]
+    Off,
+    /// They are counted and timed.
+    Time,
+    /// What they return and write is kept for [`Observe::Replay`].
+    Record,
+    /// They are not made: each does what it did in the call that was recorded, and takes next to
+    /// no time. For measuring; the state stays as it is.
+    Replay,
 }
 
 impl CallContext {
-    /// A context without a heap and without accounting; [`begin`](Self::begin) gives it a heap.
+    /// A context without a heap; [`begin`](Self::begin) gives it a heap.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// A context that counts host calls and the time spent in them.
-    pub fn with_accounting() -> Self {
-        Self { accounting: true, ..Self::default() }
     }
 
     /// Starts a call on a fresh instance: an empty heap from `heap_base` on, no panic message. The
@@ -37,6 +51,7 @@ impl CallContext {
     pub fn begin(&mut self, heap_base: u32) {
         self.allocator = Some(FreeingBumpHeapAllocator::new(heap_base));
         self.panic_message = None;
+        self.trace.rewind();
     }
 
     /// Takes `size` bytes from the guest's heap and returns their address. After the first error
@@ -47,8 +62,10 @@ impl CallContext {
         size: u32,
     ) -> Result<u32, HostError> {
         let allocator = self.allocator.as_mut().ok_or_else(no_heap)?;
-        allocator
-            .allocate(&mut GuestMemory::new(guest), size)
+        let mut memory = GuestMemory::new(guest);
+        let address = allocator.allocate(&mut memory, size);
+        self.grown += memory.grown;
+        address
             .map(u32::from)
             .map_err(|error| HostError(format!("cannot allocate {size} bytes: {error}")))
     }
@@ -78,43 +95,58 @@ impl CallContext {
         self.panic_message.take()
     }
 
-    /// Whether host calls are counted and timed.
-    pub fn accounting(&self) -> bool {
-        self.accounting
-    }
-
-    /// Switches the accounting and resets its totals.
-    pub fn set_accounting(&mut self, on: bool) {
-        self.accounting = on;
+    /// Chooses what is done about host calls from now on. Totals start from 0, and a new record
+    /// replaces the old one.
+    pub fn observe(&mut self, observe: Observe) {
+        self.observe = observe;
         self.host_ns = 0;
         self.host_calls = 0;
+        if observe == Observe::Record {
+            self.trace.clear();
+        }
     }
 
-    /// Time spent in host functions so far, in nanoseconds. 0 without accounting.
+    /// Time spent in host functions so far, in nanoseconds. 0 without [`Observe::Time`].
     pub fn host_ns(&self) -> u64 {
         self.host_ns
     }
 
-    /// Number of host calls so far. 0 without accounting.
+    /// Number of host calls so far. 0 without [`Observe::Time`].
     pub fn host_calls(&self) -> u64 {
         self.host_calls
     }
 
-    /// Does `work`, and counts it as a host call when accounting is on.
+    /// Makes a host call: does `work`, and what [`observe`](Self::observe) asked for.
     #[inline]
-    pub(super) fn accounted<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
-        if !self.accounting {
-            return work(self);
+    pub(super) fn host_call<G: Guest + ?Sized>(
+        &mut self,
+        guest: &mut G,
+        work: impl FnOnce(&mut Self, &mut G) -> Result<u64, HostError>,
+    ) -> Result<u64, HostError> {
+        match self.observe {
+            Observe::Off => work(self, guest),
+            Observe::Replay => self.trace.replay(guest),
+            Observe::Time => {
+                let start = std::time::Instant::now();
+                let result = work(self, guest);
+                self.host_ns += start.elapsed().as_nanos() as u64;
+                self.host_calls += 1;
+                result
+            }
+            Observe::Record => {
+                self.grown = 0;
+                let result = work(self, guest)?;
+                self.trace.answer(result, self.grown);
+                Ok(result)
+            }
         }
-        let start = std::time::Instant::now();
-        let result = work(self);
-        self.account(start.elapsed());
-        result
     }
 
-    fn account(&mut self, elapsed: std::time::Duration) {
-        self.host_ns += elapsed.as_nanos() as u64;
-        self.host_calls += 1;
+    /// Notes that the running host function writes `bytes` to guest memory.
+    pub(super) fn writes(&mut self, address: u32, bytes: &[u8]) {
+        if self.observe == Observe::Record {
+            self.trace.write(address, bytes);
+        }
     }
 }
 
@@ -124,32 +156,38 @@ fn no_heap() -> HostError {
 
 /// The guest's memory as the allocator wants to see it. The cell is there because a [`Guest`]
 /// shows its memory through `&mut` only, and the allocator reads through `&`.
-struct GuestMemory<'a, G: ?Sized>(RefCell<&'a mut G>);
+struct GuestMemory<'a, G: ?Sized> {
+    guest: RefCell<&'a mut G>,
+    /// Pages that were added.
+    grown: u32,
+}
 
 impl<'a, G: Guest + ?Sized> GuestMemory<'a, G> {
     fn new(guest: &'a mut G) -> Self {
-        Self(RefCell::new(guest))
+        Self { guest: RefCell::new(guest), grown: 0 }
     }
 }
 
 impl<G: Guest + ?Sized> Memory for GuestMemory<'_, G> {
     fn with_access_mut<R>(&mut self, run: impl FnOnce(&mut [u8]) -> R) -> R {
-        run(self.0.get_mut().memory())
+        run(self.guest.get_mut().memory())
     }
 
     fn with_access<R>(&self, run: impl FnOnce(&[u8]) -> R) -> R {
-        run(self.0.borrow_mut().memory())
+        run(self.guest.borrow_mut().memory())
     }
 
     fn grow(&mut self, additional: u32) -> Result<(), ()> {
-        self.0.get_mut().grow(additional).map(drop).ok_or(())
+        self.guest.get_mut().grow(additional).ok_or(())?;
+        self.grown += additional;
+        Ok(())
     }
 
     fn pages(&self) -> u32 {
-        (self.0.borrow_mut().memory().len() / PAGE_BYTES) as u32
+        (self.guest.borrow_mut().memory().len() / PAGE_BYTES) as u32
     }
 
     fn max_pages(&self) -> Option<u32> {
-        self.0.borrow().max_pages()
+        self.guest.borrow().max_pages()
     }
 }

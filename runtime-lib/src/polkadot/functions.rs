@@ -74,7 +74,7 @@ impl HostFunction {
         guest: &mut dyn Guest,
         args: &[u64],
     ) -> Result<u64, HostError> {
-        context.accounted(|context| self.dispatch(context, guest, args))
+        context.host_call(guest, |context, guest| self.dispatch(context, guest, args))
     }
 
     fn dispatch(
@@ -222,6 +222,7 @@ impl FunctionContext for Bridge<'_> {
 
     fn write_memory(&mut self, address: Pointer<u8>, data: &[u8]) -> Result<(), String> {
         self.bytes(address.into(), data.len() as u32)?.copy_from_slice(data);
+        self.context.writes(address.into(), data);
         Ok(())
     }
 

@@ -174,14 +174,20 @@ pub fn imports(trap_missing: bool) -> Imports {
     // Nine in ten host calls are these two.
     imports.typed("env", "ext_allocator_malloc_version_1", |caller: &mut Caller<'_>, size: u32| {
         let (guest, context) = guest_and_context(caller);
-        context.accounted(|context| context.allocate(guest, size))
+        let allocate = |context: &mut CallContext, guest: &mut Caller<'_>| {
+            context.allocate(guest, size).map(u64::from)
+        };
+        context.host_call(guest, allocate).map(|address| address as u32)
     });
     imports.typed(
         "env",
         "ext_allocator_free_version_1",
         |caller: &mut Caller<'_>, address: u32| {
             let (guest, context) = guest_and_context(caller);
-            context.accounted(|context| context.free(guest, address))
+            let free = |context: &mut CallContext, guest: &mut Caller<'_>| {
+                context.free(guest, address).map(|()| 0)
+            };
+            context.host_call(guest, free).map(drop)
         },
     );
     for function in functions().iter().filter(|f| !f.name().starts_with("ext_allocator_")) {
