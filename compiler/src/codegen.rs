@@ -6,6 +6,7 @@
 
 use crate::{
     error::CompileError,
+    heap::{self, HeapCall},
     layout::Layout,
     module::{ImportKind, Module},
     options::Options,
@@ -70,6 +71,8 @@ pub struct Reloc {
 pub enum Role {
     /// The function of this index, or its stub when it is imported.
     Function(u32),
+    /// What stands before an allocator function.
+    Heap(HeapCall),
     /// The stub of a libcall.
     Libcall(Libcall),
     /// The entry trampoline of a type.
@@ -117,6 +120,7 @@ pub fn codegen(
         }
     }
     pieces.extend(functions(wasm, common, options.jobs, progress)?);
+    heap_calls(layout, &*isa, &mut roles, &mut pieces)?;
     trampolines(module, layout, &*isa, exits, &mut roles, &mut pieces)?;
 
     let used: BTreeSet<Libcall> = (pieces.iter().flat_map(|piece| &piece.relocs))
@@ -194,6 +198,25 @@ fn worker_count(jobs: usize) -> usize {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
         n => n,
     }
+}
+
+/// Adds the functions that stand before the allocator's.
+fn heap_calls(
+    layout: &Layout,
+    isa: &dyn TargetIsa,
+    roles: &mut Vec<Role>,
+    pieces: &mut Vec<Piece>,
+) -> Result<()> {
+    let Some(place) = &layout.heap else {
+        return Ok(());
+    };
+    let mut worker = Worker::new();
+    for call in HeapCall::ALL {
+        heap::function(isa, place, *call, &mut worker.context.func, &mut worker.builder);
+        roles.push(Role::Heap(*call));
+        pieces.push(worker.generate(isa, 0).map_err(|e| failed("heap function", e))?);
+    }
+    Ok(())
 }
 
 /// Adds the entry trampoline of every type that an exported function or a reference has, and the
@@ -353,16 +376,17 @@ fn lay_out(roles: Vec<Role>, mut pieces: Vec<Piece>, align: u32) -> Result<Text>
     if len > MAX_TEXT {
         return Err(CompileError::Limit(format!("{len} bytes of code; at most {MAX_TEXT}")));
     }
-    let libcalls: Vec<(Libcall, u32)> = (roles.iter().zip(&offsets))
+    let helpers: Vec<(Symbol, u32)> = (roles.iter().zip(&offsets))
         .filter_map(|(role, offset)| match role {
-            Role::Libcall(libcall) => Some((*libcall, *offset)),
+            Role::Libcall(libcall) => Some((Symbol::Libcall(*libcall), *offset)),
+            Role::Heap(call) => Some((Symbol::Heap(*call), *offset)),
             _ => None,
         })
         .collect();
     let place = |symbol: Symbol| match symbol {
         Symbol::Function(index) => Some(offsets[index as usize]),
-        Symbol::Libcall(wanted) => {
-            libcalls.iter().find(|(libcall, _)| *libcall == wanted).map(|(_, offset)| *offset)
+        Symbol::Libcall(_) | Symbol::Heap(_) => {
+            helpers.iter().find(|(helper, _)| *helper == symbol).map(|(_, offset)| *offset)
         }
         Symbol::Text => Some(0),
         Symbol::Table(_) | Symbol::Descriptor | Symbol::Import(_) | Symbol::Runtime(_) => None,

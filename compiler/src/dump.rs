@@ -165,6 +165,7 @@ fn symbol_name(module: &Module<'_>, symbol: Symbol) -> String {
         }
         Symbol::Function(index) => module.function_name(index),
         Symbol::Libcall(libcall) | Symbol::Runtime(libcall) => libcall.symbol().into(),
+        Symbol::Heap(call) => format!("heap[{call}]"),
         Symbol::Table(index) => format!("table {index}"),
         Symbol::Descriptor => "function records".into(),
         Symbol::Text => "start of the text".into(),

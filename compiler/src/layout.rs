@@ -3,8 +3,9 @@
 //! Decided once, before any code is generated, from the module alone. The translator reads it to
 //! emit accesses, `metadata.rs` to tell the runtime.
 
-use crate::module::{ConstExpr, Module, SegmentMode};
-use lithify_abi::{types::ValType, vmctx};
+use crate::heap::HeapCall;
+use crate::module::{ConstExpr, Import, ImportKind, Module, SegmentMode};
+use lithify_abi::{heap::Heap, types::ValType, vmctx};
 use std::collections::HashMap;
 
 /// Places of a module.
@@ -20,6 +21,8 @@ pub struct Layout {
     /// Offset from `base` of the second result of a function; the next ones follow at
     /// [`vmctx::VALUE_SLOT`] distance.
     pub return_area: i32,
+    /// The heap, where compiled code has a part in it.
+    pub heap: Option<HeapPlace>,
     /// Bytes of vmctx below `base`.
     pub vmctx_size: u32,
 }
@@ -39,6 +42,27 @@ pub enum TablePlace {
     ReadOnly(Vec<Option<u32>>),
     /// In memory of the instance; its record is at this offset from `base`.
     Mutable(i32),
+}
+
+/// The host's heap as compiled code sees it.
+#[derive(Clone, Copy)]
+pub struct HeapPlace {
+    /// Offset of its [`Heap`] record from `base`.
+    pub record: i32,
+    /// The imports that allocate and free: function indices.
+    pub imports: [u32; 2],
+}
+
+impl HeapPlace {
+    /// The function index of the import behind `call`.
+    pub fn import(&self, call: HeapCall) -> u32 {
+        self.imports[call as usize]
+    }
+
+    /// The call that imported function `index` is.
+    pub fn call(&self, index: u32) -> Option<HeapCall> {
+        HeapCall::ALL.iter().copied().find(|call| self.import(*call) == index)
+    }
 }
 
 /// Read-only tables are refused above this size, in elements; they become mutable ones.
@@ -69,10 +93,14 @@ impl Layout {
             .collect();
         let extra_results = module.types.iter().map(|ty| ty.results.len()).max().unwrap_or(0);
         let return_area = far.take(extra_results.saturating_sub(1) as u32);
+        let heap = heap_imports(module).map(|imports| {
+            let slots = size_of::<Heap>() as u32 / vmctx::VALUE_SLOT;
+            HeapPlace { record: far.take(slots), imports }
+        });
         let func_records = func_records(module, &tables);
         let record_of = (0..).zip(&func_records).map(|(i, func)| (*func, i)).collect();
         let vmctx_size = (-far.lowest) as u32;
-        Self { globals, tables, func_records, record_of, return_area, vmctx_size }
+        Self { globals, tables, func_records, record_of, return_area, heap, vmctx_size }
     }
 }
 
@@ -87,6 +115,21 @@ impl Far {
         self.lowest -= (count * vmctx::VALUE_SLOT) as i32;
         self.lowest
     }
+}
+
+/// The imports that allocate and free on the host's heap, if the module has both.
+fn heap_imports(module: &Module<'_>) -> Option<[u32; 2]> {
+    module.memory.as_ref()?;
+    let find = |call: &HeapCall| {
+        let named = |import: &&Import<'_>| import.module == "env" && import.field == call.import();
+        let import = module.imports.iter().find(named)?;
+        match import.kind {
+            ImportKind::Function(index) if *module.function_type(index) == call.ty() => Some(index),
+            _ => None,
+        }
+    };
+    let [malloc, free] = HeapCall::ALL;
+    Some([find(malloc)?, find(free)?])
 }
 
 /// The contents of table `index` if nothing can change them and they are known.

@@ -10,6 +10,7 @@
 mod codegen;
 mod dump;
 mod error;
+mod heap;
 mod image;
 mod inspect;
 mod layout;

@@ -105,6 +105,7 @@ pub fn metadata(
         data: data(module, layout, image, &mut section),
         elements: elements(module, layout, &mut section),
         vmctx_size: layout.vmctx_size,
+        heap: layout.heap.map_or(0, |heap| heap.record.unsigned_abs()),
         memory: memory.map_or(0, |memory| 1 + u32::from(memory.imported)),
         memory_min: memory.map_or(0, |memory| memory.min),
         memory_max: memory.and_then(|memory| memory.max).unwrap_or(NONE),
@@ -190,7 +191,7 @@ impl Codes {
             match role {
                 Role::Entry(ty) => codes.entries.insert(*ty, *offset),
                 Role::Exit(import) => codes.exits.insert(*import, *offset),
-                Role::Function(_) | Role::Libcall(_) | Role::Nothing => None,
+                Role::Function(_) | Role::Heap(_) | Role::Libcall(_) | Role::Nothing => None,
             };
         }
         codes

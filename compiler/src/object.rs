@@ -171,7 +171,7 @@ impl Writer<'_> {
             Symbol::Table(index) => self.tables[&index].into(),
             Symbol::Descriptor => self.descriptor.expect("data comes first").into(),
             Symbol::Text => first.into(),
-            Symbol::Function(_) | Symbol::Libcall(_) => {
+            Symbol::Function(_) | Symbol::Libcall(_) | Symbol::Heap(_) => {
                 unreachable!("resolved when the text was laid out")
             }
         })
@@ -243,6 +243,7 @@ fn piece_name(module: &Module<'_>, role: Role) -> String {
         Role::Libcall(libcall) => format!("stub[{}]", libcall.symbol()),
         Role::Entry(ty) => format!("entry[{}]", module.types[ty as usize]),
         Role::Exit(position) => format!("exit[{}]", import_name(position)),
+        Role::Heap(operation) => format!("heap[{operation}]"),
         Role::Nothing => "nothing".into(),
     }
 }

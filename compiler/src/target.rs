@@ -2,6 +2,7 @@
 
 use crate::{
     error::CompileError,
+    heap::HeapCall,
     options::{Arch, Target},
 };
 use cranelift_codegen::{
@@ -108,6 +109,8 @@ pub enum Symbol {
     Function(u32),
     /// The stub of a libcall.
     Libcall(Libcall),
+    /// What compiled code calls instead of an allocator function.
+    Heap(HeapCall),
     /// The data of a read-only table.
     Table(u32),
     /// The descriptor.
@@ -131,6 +134,7 @@ impl Symbol {
             Self::Text => (4, 0),
             Self::Import(index) => (5, index),
             Self::Runtime(libcall) => (6, libcall as u32),
+            Self::Heap(call) => (7, call as u32),
         };
         UserExternalName::new(namespace, index)
     }
@@ -151,6 +155,7 @@ impl Symbol {
             4 => Self::Text,
             5 => Self::Import(name.index),
             6 => Self::Runtime(libcall()),
+            7 => Self::Heap(HeapCall::ALL[name.index as usize]),
             other => unreachable!("namespace {other} is not ours"),
         }
     }

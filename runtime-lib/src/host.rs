@@ -13,6 +13,7 @@ pub(crate) use imports::{Function, HostFunc};
 pub use imports::{Imports, UnresolvedImport};
 pub use typed::{Native, NativeResult, TypedFunction};
 
+use lithify_abi::heap::Heap;
 use std::fmt;
 
 /// The instance that called a host function: its memory, and nothing else.
@@ -22,6 +23,12 @@ pub trait Guest {
     /// Parts of it may be write-protected until they are written. Ordinary writes do not notice,
     /// but a system call that writes there fails with `EFAULT`: see [`Caller::touch`].
     fn memory(&mut self) -> &mut [u8];
+
+    /// The same, and where compiled code of this guest finds the heap of a chain's host; `None`
+    /// where the host keeps that to itself.
+    fn memory_and_heap(&mut self) -> (&mut [u8], Option<&mut Heap>) {
+        (self.memory(), None)
+    }
 
     /// Grows linear memory by `delta` pages of 64 KiB. Returns the previous size in pages, or
     /// `None` when the maximum would be exceeded.

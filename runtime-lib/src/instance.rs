@@ -11,6 +11,7 @@ use crate::slot::{OwnedSlot, Slot, vmctx_index};
 use crate::trap::Trap;
 use crate::value::Value;
 use lithify_abi::descriptor::{Export, NONE, init, kind};
+use lithify_abi::heap::Heap;
 use lithify_abi::types::{FuncType, ValType};
 use std::any::Any;
 use std::mem::ManuallyDrop;
@@ -249,6 +250,11 @@ impl Guest for Instance {
     fn memory(&mut self) -> &mut [u8] {
         // SAFETY: no call is active, since the slice borrows the instance.
         unsafe { self.slot.bytes() }
+    }
+
+    fn memory_and_heap(&mut self) -> (&mut [u8], Option<&mut Heap>) {
+        // SAFETY: as for `memory`; the heap is no part of memory.
+        unsafe { (self.slot.bytes(), self.slot.heap()) }
     }
 
     fn grow(&mut self, delta: u32) -> Option<u32> {

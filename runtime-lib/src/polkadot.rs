@@ -15,6 +15,7 @@ pub mod block;
 pub mod call;
 pub mod context;
 pub mod functions;
+mod heap;
 pub mod input;
 mod json;
 pub mod native;

@@ -8,6 +8,7 @@ use lithify_abi::descriptor::{
     DataSegment, Descriptor, Element, ElementSegment, Export, Extent, FuncRecord, Function, Global,
     Import, MAGIC, MutableTable, NONE, Span, init, kind,
 };
+use lithify_abi::heap::Heap;
 use lithify_abi::record::{Field, decode_all};
 use lithify_abi::types::{FuncType, ValType};
 use lithify_abi::vmctx::{FAR_END, HEADER, Header};
@@ -193,6 +194,11 @@ impl Reader<'_> {
             || !(header_and_near..=MAX_VMCTX).contains(&d.vmctx_size)
         {
             return Err(malformed("vmctx_size", format!("{} bytes", d.vmctx_size)));
+        }
+        if d.heap != 0 {
+            let record = i32::try_from(-i64::from(d.heap));
+            let record = record.map_err(|_| malformed("heap", format!("{} bytes", d.heap)))?;
+            self.slot("heap", record, size_of::<Heap>() as u32)?;
         }
         if d.memory > 2 {
             return Err(malformed("memory", format!("unknown kind {}", d.memory)));

@@ -9,6 +9,7 @@ use crate::memory::{Layout, Memory};
 use crate::table::Table;
 use lithify_abi::WASM_PAGE;
 use lithify_abi::descriptor::init;
+use lithify_abi::heap::Heap;
 use lithify_abi::vmctx::{HEADER, Header};
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -278,6 +279,20 @@ impl Slot {
     pub unsafe fn bytes(&self) -> &mut [u8] {
         // SAFETY: memory is mapped up to its length; protection faults are handled.
         unsafe { slice::from_raw_parts_mut(self.base(), self.memory_len()) }
+    }
+
+    /// The record of the heap, if compiled code has a part in it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Slot::bytes`].
+    #[allow(clippy::mut_from_ref, reason = "the caller vouches that there is only one")]
+    #[inline]
+    pub unsafe fn heap(&self) -> Option<&mut Heap> {
+        let below = self.image().records.descriptor.heap as usize;
+        // SAFETY: the record lies in the vmctx, aligned, as was checked when the image was
+        // loaded; any bytes are a record. The caller vouches for the rest.
+        (below > 0).then(|| unsafe { &mut *self.base().sub(below).cast() })
     }
 
     /// Grows memory by `delta` pages; its previous size in pages, or `None`.

@@ -42,7 +42,9 @@ impl Translator<'_, '_> {
 
     fn call_function(&mut self, index: u32, ty: u32, arguments: &[Value]) {
         let signature = self.signature(ty);
-        let function = self.function_ref(Symbol::Function(index), signature);
+        let heap_call = self.layout.heap.and_then(|heap| heap.call(index));
+        let symbol = heap_call.map_or(Symbol::Function(index), Symbol::Heap);
+        let function = self.function_ref(symbol, signature);
         let call = self.builder.ins().call(function, arguments);
         self.push_results(call, ty);
     }

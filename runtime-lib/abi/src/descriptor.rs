@@ -75,6 +75,9 @@ record! {
         pub elements: Span,
         /// Size of the vmctx below `base`, in bytes, a multiple of 16.
         pub vmctx_size: u32,
+        /// Where the [`Heap`](crate::heap::Heap) record lies, in bytes below `base`, a multiple
+        /// of 16; 0 where compiled code uses none.
+        pub heap: u32,
         /// Whether there is a memory: 0 none, 1 defined, 2 imported.
         pub memory: u32,
         /// Initial size of memory, in pages.

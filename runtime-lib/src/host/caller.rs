@@ -6,6 +6,7 @@ use crate::call::{self, Func};
 use crate::libcalls;
 use crate::slot::Slot;
 use crate::trap::Trap;
+use lithify_abi::heap::Heap;
 use lithify_abi::trap::TrapCode;
 use std::any::Any;
 use std::ops::Range;
@@ -106,6 +107,11 @@ impl Guest for Caller<'_> {
     fn memory(&mut self) -> &mut [u8] {
         // SAFETY: the guest waits for this host function, and the slice borrows the `Caller`.
         unsafe { self.slot.bytes() }
+    }
+
+    fn memory_and_heap(&mut self) -> (&mut [u8], Option<&mut Heap>) {
+        // SAFETY: as for `memory`; the heap is no part of memory.
+        unsafe { (self.slot.bytes(), self.slot.heap()) }
     }
 
     fn grow(&mut self, delta: u32) -> Option<u32> {

@@ -92,7 +92,7 @@ pub fn call<I: RuntimeInstance>(
         name: name.to_owned(),
         available: instance.entries(),
     })?;
-    context.begin(heap_base);
+    context.begin(instance, heap_base);
     let address = pass(instance, context, input)
         .map_err(|error| CallError::Input { len_bytes: input.len(), error })?;
     let output = instance

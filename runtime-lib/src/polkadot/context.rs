@@ -1,28 +1,19 @@
 //! What one call of a runtime needs besides the guest: its heap, its panic message, its time.
-//!
-//! The heap is the host's: `sc-allocator` hands out the addresses, which are part of consensus.
 
-use std::cell::RefCell;
-
-use sc_allocator::{FreeingBumpHeapAllocator, Memory};
-
-use super::trace::Trace;
+use super::heap::HostHeap;
+use super::trace::{Effect, Trace};
 use crate::host::{Guest, HostError};
-
-const PAGE_BYTES: usize = 64 * 1024;
 
 /// State of the call that is running. It borrows nothing, so an engine may carry it as
 /// `&mut dyn Any`, and one context serves any number of calls one after another.
 #[derive(Default)]
 pub struct CallContext {
-    allocator: Option<FreeingBumpHeapAllocator>,
+    heap: HostHeap,
     panic_message: Option<String>,
     observe: Observe,
     host_ns: u64,
     host_calls: u64,
     trace: Trace,
-    /// Pages that the heap added to memory since the latest host call began.
-    grown: u32,
 }
 
 /// What is done about host calls besides making them.
@@ -31,12 +22,12 @@ pub enum Observe {
     /// Nothing.
     #[default]
     Off,
-    /// They are counted and timed.
+    /// They are counted and timed. Requests to the heap are host calls then, all of them.
     Time,
     /// What they return and write is kept for [`Observe::Replay`].
     Record,
-    /// They are not made: each does what it did in the call that was recorded, and takes next to
-    /// no time. For measuring; the state stays as it is.
+    /// They are not made: each does to the guest what it did in the call that was recorded, and
+    /// takes next to no time. For measuring; the chain's state stays as it is.
     Replay,
 }
 
@@ -46,10 +37,10 @@ impl CallContext {
         Self::default()
     }
 
-    /// Starts a call on a fresh instance: an empty heap from `heap_base` on, no panic message. The
-    /// totals of the accounting go on.
-    pub fn begin(&mut self, heap_base: u32) {
-        self.allocator = Some(FreeingBumpHeapAllocator::new(heap_base));
+    /// Starts a call on a fresh instance: an empty heap from `heap_base` on, no panic message. What
+    /// [`observe`](Self::observe) counts goes on.
+    pub fn begin<G: Guest + ?Sized>(&mut self, guest: &mut G, heap_base: u32) {
+        self.heap.start(guest, heap_base, self.observe != Observe::Time);
         self.panic_message = None;
         self.trace.rewind();
     }
@@ -61,13 +52,7 @@ impl CallContext {
         guest: &mut G,
         size: u32,
     ) -> Result<u32, HostError> {
-        let allocator = self.allocator.as_mut().ok_or_else(no_heap)?;
-        let mut memory = GuestMemory::new(guest);
-        let address = allocator.allocate(&mut memory, size);
-        self.grown += memory.grown;
-        address
-            .map(u32::from)
-            .map_err(|error| HostError(format!("cannot allocate {size} bytes: {error}")))
+        self.heap.allocate(guest, size)
     }
 
     /// Gives the block at `address` back to the guest's heap.
@@ -76,10 +61,7 @@ impl CallContext {
         guest: &mut G,
         address: u32,
     ) -> Result<(), HostError> {
-        let allocator = self.allocator.as_mut().ok_or_else(no_heap)?;
-        allocator
-            .deallocate(&mut GuestMemory::new(guest), address.into())
-            .map_err(|error| HostError(format!("cannot free {address:#x}: {error}")))
+        self.heap.free(guest, address)
     }
 
     /// The message that the guest registered before it trapped, if any.
@@ -125,69 +107,46 @@ impl CallContext {
     ) -> Result<u64, HostError> {
         match self.observe {
             Observe::Off => work(self, guest),
-            Observe::Replay => self.trace.replay(guest),
-            Observe::Time => {
-                let start = std::time::Instant::now();
-                let result = work(self, guest);
-                self.host_ns += start.elapsed().as_nanos() as u64;
-                self.host_calls += 1;
-                result
-            }
+            Observe::Time => self.timed(guest, work),
+            Observe::Replay => self.trace.replay(guest, &mut self.heap),
             Observe::Record => {
-                self.grown = 0;
                 let result = work(self, guest)?;
-                self.trace.answer(result, self.grown);
+                self.trace.answer(result);
                 Ok(result)
             }
         }
     }
 
-    /// Notes that the running host function writes `bytes` to guest memory.
-    pub(super) fn writes(&mut self, address: u32, bytes: &[u8]) {
-        if self.observe == Observe::Record {
-            self.trace.write(address, bytes);
+    /// The same for a request to the heap, which is never replayed: on one engine most of them
+    /// are no host calls.
+    #[inline]
+    pub(super) fn heap_call<G: Guest + ?Sized>(
+        &mut self,
+        guest: &mut G,
+        work: impl FnOnce(&mut Self, &mut G) -> Result<u64, HostError>,
+    ) -> Result<u64, HostError> {
+        match self.observe {
+            Observe::Time => self.timed(guest, work),
+            _ => work(self, guest),
         }
     }
-}
 
-fn no_heap() -> HostError {
-    HostError("no heap: a host function was called outside of a call".into())
-}
-
-/// The guest's memory as the allocator wants to see it. The cell is there because a [`Guest`]
-/// shows its memory through `&mut` only, and the allocator reads through `&`.
-struct GuestMemory<'a, G: ?Sized> {
-    guest: RefCell<&'a mut G>,
-    /// Pages that were added.
-    grown: u32,
-}
-
-impl<'a, G: Guest + ?Sized> GuestMemory<'a, G> {
-    fn new(guest: &'a mut G) -> Self {
-        Self { guest: RefCell::new(guest), grown: 0 }
-    }
-}
-
-impl<G: Guest + ?Sized> Memory for GuestMemory<'_, G> {
-    fn with_access_mut<R>(&mut self, run: impl FnOnce(&mut [u8]) -> R) -> R {
-        run(self.guest.get_mut().memory())
+    fn timed<G: Guest + ?Sized>(
+        &mut self,
+        guest: &mut G,
+        work: impl FnOnce(&mut Self, &mut G) -> Result<u64, HostError>,
+    ) -> Result<u64, HostError> {
+        let start = std::time::Instant::now();
+        let result = work(self, guest);
+        self.host_ns += start.elapsed().as_nanos() as u64;
+        self.host_calls += 1;
+        result
     }
 
-    fn with_access<R>(&self, run: impl FnOnce(&[u8]) -> R) -> R {
-        run(self.guest.borrow_mut().memory())
-    }
-
-    fn grow(&mut self, additional: u32) -> Result<(), ()> {
-        self.guest.get_mut().grow(additional).ok_or(())?;
-        self.grown += additional;
-        Ok(())
-    }
-
-    fn pages(&self) -> u32 {
-        (self.guest.borrow_mut().memory().len() / PAGE_BYTES) as u32
-    }
-
-    fn max_pages(&self) -> Option<u32> {
-        self.guest.borrow().max_pages()
+    /// Notes what the running host function does to the guest.
+    pub(super) fn note(&mut self, effect: Effect<'_>) {
+        if self.observe == Observe::Record {
+            self.trace.note(effect);
+        }
     }
 }

@@ -16,6 +16,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
+use lithify_abi::heap::{FREE, MALLOC};
 use lithify_abi::types::{FuncType, ValType};
 use sp_wasm_interface::{
     Function, FunctionContext, HostFunctions, Pointer, Signature, Value, ValueType, WordSize,
@@ -23,6 +24,7 @@ use sp_wasm_interface::{
 
 use super::context::CallContext;
 use super::shims;
+use super::trace::Effect;
 use crate::host::{Guest, HostError};
 
 /// A function that a runtime may import from the module `env`.
@@ -30,6 +32,8 @@ pub struct HostFunction {
     name: &'static str,
     ty: FuncType,
     body: Body,
+    /// Whether it is one of the heap's.
+    of_heap: bool,
 }
 
 /// The function as `sp-io` declares it, or our own.
@@ -44,7 +48,7 @@ impl HostFunction {
         ty: FuncType,
         body: fn(&mut Bridge<'_>, &[u64]) -> Result<u64, HostError>,
     ) -> Self {
-        Self { name, ty, body: Body::Own(body) }
+        Self { name, ty, body: Body::Own(body), of_heap: [MALLOC, FREE].contains(&name) }
     }
 
     fn substrate(function: &'static dyn Function) -> Self {
@@ -52,6 +56,7 @@ impl HostFunction {
             name: function.name(),
             ty: func_type(&function.signature()),
             body: Body::Substrate(function),
+            of_heap: false,
         }
     }
 
@@ -74,7 +79,13 @@ impl HostFunction {
         guest: &mut dyn Guest,
         args: &[u64],
     ) -> Result<u64, HostError> {
-        context.host_call(guest, |context, guest| self.dispatch(context, guest, args))
+        let work = |context: &mut CallContext, guest: &mut (dyn Guest + '_)| {
+            self.dispatch(context, guest, args)
+        };
+        match self.of_heap {
+            true => context.heap_call(guest, work),
+            false => context.host_call(guest, work),
+        }
     }
 
     fn dispatch(
@@ -180,11 +191,17 @@ impl Bridge<'_> {
         bytes.map(|bytes| &*bytes).map_err(HostError)
     }
 
+    /// Takes a block from the guest's heap.
+    fn allocate(&mut self, size: u32) -> Result<u32, HostError> {
+        self.context.note(Effect::Allocate(size));
+        self.context.allocate(self.guest, size)
+    }
+
     /// Moves a result into the guest's heap, also when it is empty: the addresses that a runtime
     /// sees depend on every allocation.
     pub(super) fn give(&mut self, bytes: &[u8]) -> Result<u64, HostError> {
         let len = bytes.len() as u32;
-        let address = self.context.allocate(self.guest, len)?;
+        let address = self.allocate(len)?;
         self.write_memory(address.into(), bytes).map_err(HostError)?;
         Ok(u64::from(len) << 32 | u64::from(address))
     }
@@ -222,16 +239,17 @@ impl FunctionContext for Bridge<'_> {
 
     fn write_memory(&mut self, address: Pointer<u8>, data: &[u8]) -> Result<(), String> {
         self.bytes(address.into(), data.len() as u32)?.copy_from_slice(data);
-        self.context.writes(address.into(), data);
+        self.context.note(Effect::Write(address.into(), data));
         Ok(())
     }
 
     fn allocate_memory(&mut self, size: WordSize) -> Result<Pointer<u8>, String> {
-        let address = self.context.allocate(self.guest, size);
+        let address = self.allocate(size);
         address.map(Pointer::new).map_err(|error| error.0)
     }
 
     fn deallocate_memory(&mut self, ptr: Pointer<u8>) -> Result<(), String> {
+        self.context.note(Effect::Free(ptr.into()));
         self.context.free(self.guest, ptr.into()).map_err(|error| error.0)
     }
 

@@ -11,6 +11,7 @@ use crate::{
     Caller, Entry, ExternType, Func, FuncType, Guest, Image, ImageError, Imports, Instance,
     InstanceError, InstanceOptions, MemoryPlan, Metadata, Pool, Trap, Trust, ValType, Value,
 };
+use lithify_abi::heap::{FREE, Heap, MALLOC};
 use std::{path::Path, sync::OnceLock};
 
 /// Substrate's default heap: pages on top of the module's initial memory.
@@ -171,26 +172,26 @@ pub struct RunningRuntime<'e> {
 pub fn imports(trap_missing: bool) -> Imports {
     let mut imports = Imports::new();
     imports.trap_missing(trap_missing);
-    // Nine in ten host calls are these two.
-    imports.typed("env", "ext_allocator_malloc_version_1", |caller: &mut Caller<'_>, size: u32| {
+    // Compiled code does what it can of these two; the rest comes here.
+    imports.typed("env", MALLOC, |caller: &mut Caller<'_>, size: u32| {
         let (guest, context) = guest_and_context(caller);
         let allocate = |context: &mut CallContext, guest: &mut Caller<'_>| {
             context.allocate(guest, size).map(u64::from)
         };
-        context.host_call(guest, allocate).map(|address| address as u32)
+        context.heap_call(guest, allocate).map(|address| address as u32)
     });
     imports.typed(
         "env",
-        "ext_allocator_free_version_1",
+        FREE,
         |caller: &mut Caller<'_>, address: u32| {
             let (guest, context) = guest_and_context(caller);
             let free = |context: &mut CallContext, guest: &mut Caller<'_>| {
                 context.free(guest, address).map(|()| 0)
             };
-            context.host_call(guest, free).map(drop)
+            context.heap_call(guest, free).map(drop)
         },
     );
-    for function in functions().iter().filter(|f| !f.name().starts_with("ext_allocator_")) {
+    for function in functions().iter().filter(|f| ![MALLOC, FREE].contains(&f.name())) {
         let params = function.ty().params.len();
         let results = function.ty().results.len();
         imports.func("env", function.name(), function.ty().clone(), move |caller, slots| {
@@ -223,6 +224,10 @@ const MAX_PARAMS: usize = 8;
 impl Guest for RunningRuntime<'_> {
     fn memory(&mut self) -> &mut [u8] {
         self.instance.memory()
+    }
+
+    fn memory_and_heap(&mut self) -> (&mut [u8], Option<&mut Heap>) {
+        self.instance.memory_and_heap()
     }
 
     fn grow(&mut self, delta: u32) -> Option<u32> {

@@ -56,8 +56,9 @@ pub const HEAP_BASE: u32 = 8 << 16;
 impl Caller {
     pub fn new() -> Self {
         let mut context = CallContext::new();
-        context.begin(HEAP_BASE);
-        Self { memory: Memory { bytes: vec![0; 16 << 16], max_pages: Some(32) }, context, next: 64 }
+        let mut memory = Memory { bytes: vec![0; 16 << 16], max_pages: Some(32) };
+        context.begin(&mut memory, HEAP_BASE);
+        Self { memory, context, next: 64 }
     }
 
     /// Places bytes in memory; returns their address.

@@ -1,0 +1,237 @@
+//! The host's half of the guest's heap: Substrate's freeing-bump allocator.
+//!
+//! The addresses it hands out are part of consensus, so every step is that of `sc-allocator`, with
+//! which a test compares it. It is here, and not that crate, because compiled code shares its state
+//! (`lithify_abi::heap`); on other engines the state is the host's own.
+
+use crate::host::{Guest, HostError};
+use lithify_abi::WASM_PAGE;
+use lithify_abi::heap::{HEADER, Heap, MAX_BLOCK, MIN_BLOCK, NIL, OCCUPIED, ORDERS};
+use std::fmt;
+
+/// Most pages of a memory.
+const MAX_PAGES: u32 = 65_536;
+/// Compiled code may go as far as this: its arithmetic of addresses is that of 32 bits.
+const MAX_END: u64 = (1 << 32) - 16;
+
+/// The heap of one call.
+#[derive(Default)]
+pub(super) struct HostHeap {
+    place: Place,
+    own: Heap,
+}
+
+/// Where the state is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    /// There is no heap.
+    #[default]
+    None,
+    /// In [`HostHeap::own`].
+    Host,
+    /// In the guest's vmctx.
+    Guest,
+}
+
+/// Why the allocator fails. All later requests fail too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    Poisoned,
+    TooLarge,
+    OutOfSpace,
+    Corrupt(&'static str),
+    /// Not a failure yet: memory must have this many bytes first.
+    Full(u64),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Poisoned => f.write_str("the heap failed before in this call"),
+            Self::TooLarge => write!(f, "a block has at most {MAX_BLOCK} bytes"),
+            Self::OutOfSpace | Self::Full(_) => f.write_str("the heap is full"),
+            Self::Corrupt(what) => f.write_str(what),
+        }
+    }
+}
+
+impl HostHeap {
+    /// Starts an empty heap at `heap_base` of a fresh guest. With `shared`, compiled code does
+    /// what it can by itself.
+    pub(super) fn start<G: Guest + ?Sized>(
+        &mut self,
+        guest: &mut G,
+        heap_base: u32,
+        shared: bool,
+    ) {
+        let (memory, record) = guest.memory_and_heap();
+        let heap = Heap {
+            end: end(memory),
+            bumper: heap_base.next_multiple_of(MIN_BLOCK),
+            heads: [NIL; ORDERS],
+            ..Heap::default()
+        };
+        match record.filter(|_| shared) {
+            Some(record) => (*record, self.place) = (heap, Place::Guest),
+            None => (self.own, self.place) = (heap, Place::Host),
+        }
+    }
+
+    /// Takes a block of at least `size` bytes; its address.
+    pub(super) fn allocate<G: Guest + ?Sized>(
+        &mut self,
+        guest: &mut G,
+        size: u32,
+    ) -> Result<u32, HostError> {
+        let explain =
+            |failure: Failure| HostError(format!("cannot allocate {size} bytes: {failure}"));
+        let (heap, memory) = self.parts(guest)?;
+        let needed = match allocate(heap, memory, size) {
+            Ok(address) => return Ok(address),
+            Err(Failure::Full(needed)) => needed,
+            Err(failure) => return Err(explain(failure)),
+        };
+        let grown = grow(guest, needed);
+        let (heap, memory) = self.parts(guest)?;
+        match grown {
+            Some(()) => allocate(heap, memory, size).map_err(explain),
+            None => Err(explain(poison(heap, Failure::OutOfSpace))),
+        }
+    }
+
+    /// Takes the block at `address` back.
+    pub(super) fn free<G: Guest + ?Sized>(
+        &mut self,
+        guest: &mut G,
+        address: u32,
+    ) -> Result<(), HostError> {
+        let (heap, memory) = self.parts(guest)?;
+        free(heap, memory, address)
+            .map_err(|failure| HostError(format!("cannot free {address:#x}: {failure}")))
+    }
+
+    fn parts<'a, G: Guest + ?Sized>(
+        &'a mut self,
+        guest: &'a mut G,
+    ) -> Result<(&'a mut Heap, &'a mut [u8]), HostError> {
+        let (memory, record) = guest.memory_and_heap();
+        let heap = match self.place {
+            Place::None => None,
+            Place::Host => Some(&mut self.own),
+            Place::Guest => record,
+        };
+        let none = || HostError("no heap: a host function was called outside of a call".into());
+        Ok((heap.ok_or_else(none)?, memory))
+    }
+}
+
+fn end(memory: &[u8]) -> u64 {
+    (memory.len() as u64).min(MAX_END)
+}
+
+fn poison(heap: &mut Heap, failure: Failure) -> Failure {
+    heap.poisoned = 1;
+    heap.end = 0;
+    failure
+}
+
+/// Runs `step` on a healthy heap, which is none any more when it fails.
+fn guarded<T>(
+    heap: &mut Heap,
+    memory: &mut [u8],
+    step: impl FnOnce(&mut Heap, &mut [u8]) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    if heap.poisoned != 0 {
+        return Err(Failure::Poisoned);
+    }
+    heap.end = end(memory);
+    step(heap, memory).map_err(|failure| match failure {
+        Failure::Full(_) => failure,
+        failure => poison(heap, failure),
+    })
+}
+
+fn allocate(heap: &mut Heap, memory: &mut [u8], size: u32) -> Result<u32, Failure> {
+    guarded(heap, memory, |heap, memory| {
+        if size > MAX_BLOCK {
+            return Err(Failure::TooLarge);
+        }
+        let block = size.max(MIN_BLOCK).next_power_of_two();
+        let order = block.ilog2() - MIN_BLOCK.ilog2();
+        let taken = block + HEADER;
+        let head = &mut heap.heads[order as usize];
+        let after = |at: u32| u64::from(at) + u64::from(taken);
+        let at = if *head == NIL {
+            let at = heap.bumper;
+            if after(at) > memory.len() as u64 {
+                return Err(Failure::Full(after(at)));
+            }
+            // Memory ends at 4 GiB, and nothing can begin there.
+            heap.bumper = at.checked_add(taken).ok_or(Failure::OutOfSpace)?;
+            at
+        } else {
+            let at = *head;
+            if after(at) > memory.len() as u64 {
+                return Err(Failure::Corrupt("a free block lies outside memory"));
+            }
+            let header = read(memory, at)?;
+            if header & OCCUPIED != 0 {
+                return Err(Failure::Corrupt("a free block is marked as in use"));
+            }
+            *head = header as u32;
+            at
+        };
+        write(memory, at, OCCUPIED | u64::from(order))?;
+        heap.allocated = heap.allocated.wrapping_add(taken);
+        Ok(at + HEADER)
+    })
+}
+
+fn free(heap: &mut Heap, memory: &mut [u8], address: u32) -> Result<(), Failure> {
+    guarded(heap, memory, |heap, memory| {
+        let at = address.checked_sub(HEADER);
+        let at = at.ok_or(Failure::Corrupt("no block lies there"))?;
+        let header = read(memory, at)?;
+        if header & OCCUPIED == 0 {
+            return Err(Failure::Corrupt("the block is not in use"));
+        }
+        let order = header as u32;
+        let head = heap.heads.get_mut(order as usize);
+        let head = head.ok_or(Failure::Corrupt("the block has no valid size"))?;
+        let taken = (MIN_BLOCK << order) + HEADER;
+        let allocated = heap.allocated.checked_sub(taken);
+        heap.allocated = allocated.ok_or(Failure::Corrupt("more is freed than was allocated"))?;
+        write(memory, at, u64::from(*head))?;
+        *head = at;
+        Ok(())
+    })
+}
+
+fn header(memory: &mut [u8], at: u32) -> Result<&mut [u8; 8], Failure> {
+    let bytes = memory.get_mut(at as usize..).and_then(|bytes| bytes.first_chunk_mut());
+    bytes.ok_or(Failure::Corrupt("a block's header lies outside memory"))
+}
+
+fn read(memory: &mut [u8], at: u32) -> Result<u64, Failure> {
+    header(memory, at).map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+fn write(memory: &mut [u8], at: u32, value: u64) -> Result<(), Failure> {
+    header(memory, at).map(|bytes| *bytes = value.to_le_bytes())
+}
+
+/// Grows memory to at least `needed` bytes, and to twice its size where that is allowed.
+fn grow<G: Guest + ?Sized>(guest: &mut G, needed: u64) -> Option<()> {
+    let needed = u32::try_from(needed.div_ceil(WASM_PAGE)).ok()?;
+    let current = (guest.memory().len() as u64 / WASM_PAGE) as u32;
+    let max = guest.max_pages().unwrap_or(MAX_PAGES);
+    if current >= max || needed > max {
+        return None;
+    }
+    let next = (current * 2).min(max).max(needed);
+    guest.grow(next - current).map(drop)
+}
+
+#[cfg(test)]
+#[path = "heap_tests.rs"]
+mod tests;
