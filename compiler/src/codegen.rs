@@ -354,12 +354,14 @@ fn collect_relocs(compiled: &cranelift_codegen::CompiledCode, func: &Function) -
                 unreachable!("only our own symbols are referred to, not {:?}", reloc.target)
             };
             let name = &func.params.user_named_funcs()[*name];
-            Reloc {
-                offset: reloc.offset,
-                kind: reloc.kind,
-                symbol: Symbol::from_external_name(name),
-                addend: reloc.addend,
-            }
+            let symbol = Symbol::from_external_name(name);
+            let (kind, symbol) = match (reloc.kind, symbol) {
+                (RelocKind::X86PCRel4 | RelocKind::X86CallPCRel4, Symbol::Slot(import)) => {
+                    (RelocKind::X86GOTPCRel4, Symbol::Import(import))
+                }
+                other => other,
+            };
+            Reloc { offset: reloc.offset, kind, symbol, addend: reloc.addend }
         })
         .collect()
 }
@@ -389,7 +391,7 @@ fn lay_out(roles: Vec<Role>, mut pieces: Vec<Piece>, align: u32) -> Result<Text>
             helpers.iter().find(|(helper, _)| *helper == symbol).map(|(_, offset)| *offset)
         }
         Symbol::Text => Some(0),
-        Symbol::Table(_) | Symbol::Descriptor | Symbol::Import(_) | Symbol::Runtime(_) => None,
+        Symbol::Table(_) | Symbol::Descriptor | Symbol::Import(_) | Symbol::Slot(_) | Symbol::Runtime(_) => None,
     };
     for (piece, offset) in pieces.iter_mut().zip(&offsets) {
         let Piece { code, relocs, .. } = piece;

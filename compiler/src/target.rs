@@ -119,6 +119,8 @@ pub enum Symbol {
     Text,
     /// The host function of import `.0`, which someone else defines.
     Import(u32),
+    /// The place where the address of that function stands.
+    Slot(u32),
     /// A function of the runtime, likewise.
     Runtime(Libcall),
 }
@@ -135,6 +137,7 @@ impl Symbol {
             Self::Import(index) => (5, index),
             Self::Runtime(libcall) => (6, libcall as u32),
             Self::Heap(call) => (7, call as u32),
+            Self::Slot(index) => (8, index),
         };
         UserExternalName::new(namespace, index)
     }
@@ -156,6 +159,7 @@ impl Symbol {
             5 => Self::Import(name.index),
             6 => Self::Runtime(libcall()),
             7 => Self::Heap(HeapCall::ALL[name.index as usize]),
+            8 => Self::Slot(name.index),
             other => unreachable!("namespace {other} is not ours"),
         }
     }

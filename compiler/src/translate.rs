@@ -32,6 +32,7 @@ use cranelift_codegen::{
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use lithify_abi::types::{FuncType, ValType};
 use std::{borrow::Cow, collections::HashMap};
+use target_lexicon::Architecture;
 use wasmparser::{FuncToValidate, FuncValidatorAllocations, Operator};
 
 type Result<T> = std::result::Result<T, CompileError>;
@@ -68,6 +69,7 @@ pub fn translate(
         index,
         offset: body.range.start,
         builder,
+        x86_64: isa.triple().architecture == Architecture::X86_64,
         base: Value::from_u32(0),
         locals: vec![],
         stack: vec![],
@@ -92,6 +94,8 @@ pub(crate) struct Translator<'m, 'f> {
     /// Offset of the current operator in the file.
     offset: usize,
     builder: FunctionBuilder<'f>,
+    /// Whether the target is x86-64.
+    x86_64: bool,
     /// The hidden argument.
     base: Value,
     locals: Vec<Variable>,

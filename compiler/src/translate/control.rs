@@ -58,6 +58,11 @@ impl Translator<'_, '_> {
         });
     }
 
+    /// Whether the current operator is in a loop of its function.
+    pub(super) fn in_loop(&self) -> bool {
+        self.control.iter().any(|frame| matches!(frame.kind, Kind::Loop))
+    }
+
     /// Follows the nesting through code that cannot run.
     pub(super) fn unreachable_operator(&mut self, operator: &Operator<'_>) {
         match operator {
