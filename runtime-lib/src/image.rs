@@ -303,6 +303,7 @@ impl Loaded {
     /// # Safety
     ///
     /// The guest of `slot` called it, with as many value slots as the import's type needs.
+    #[inline]
     pub unsafe fn call_host(&self, slot: &Slot, index: u32, slots: *mut u128) -> Result<(), Stop> {
         match self.bound.get(index as usize) {
             Some(Bound::Host { function, slots: count, gives_funcs, ty }) => {

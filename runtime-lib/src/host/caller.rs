@@ -37,6 +37,7 @@ impl<'a> Caller<'a> {
         unsafe { libcalls::edge(base, |slot| body(&mut Caller::new(slot)).map_err(Into::into)) }
     }
 
+    #[inline]
     fn activation(&self) -> &Activation {
         // SAFETY: a host function runs inside an activation of its slot.
         unsafe { &*self.slot.activation() }
@@ -56,6 +57,7 @@ impl<'a> Caller<'a> {
     }
 
     /// The guest, and what the embedder passed to this call.
+    #[inline]
     pub fn guest_and_data(&mut self) -> (&mut Self, &mut dyn Any) {
         // SAFETY: as for `data`; it is the embedder's, no part of the `Caller`.
         let data = unsafe { &mut *self.activation().data() };
@@ -104,11 +106,13 @@ pub(crate) fn touch(slot: &Slot, range: Range<usize>) {
 }
 
 impl Guest for Caller<'_> {
+    #[inline]
     fn memory(&mut self) -> &mut [u8] {
         // SAFETY: the guest waits for this host function, and the slice borrows the `Caller`.
         unsafe { self.slot.bytes() }
     }
 
+    #[inline]
     fn memory_and_heap(&mut self) -> (&mut [u8], Option<&mut Heap>) {
         // SAFETY: as for `memory`; the heap is no part of memory.
         unsafe { (self.slot.bytes(), self.slot.heap()) }

@@ -78,6 +78,7 @@ impl HostHeap {
     }
 
     /// Takes a block of at least `size` bytes; its address.
+    #[inline]
     pub(super) fn allocate<G: Guest + ?Sized>(
         &mut self,
         guest: &mut G,
@@ -100,6 +101,7 @@ impl HostHeap {
     }
 
     /// Takes the block at `address` back.
+    #[inline]
     pub(super) fn free<G: Guest + ?Sized>(
         &mut self,
         guest: &mut G,
@@ -110,6 +112,7 @@ impl HostHeap {
             .map_err(|failure| HostError(format!("cannot free {address:#x}: {failure}")))
     }
 
+    #[inline]
     fn parts<'a, G: Guest + ?Sized>(
         &'a mut self,
         guest: &'a mut G,
@@ -136,6 +139,7 @@ fn poison(heap: &mut Heap, failure: Failure) -> Failure {
 }
 
 /// Runs `step` on a healthy heap, which is none any more when it fails.
+#[inline]
 fn guarded<T>(
     heap: &mut Heap,
     memory: &mut [u8],
@@ -151,6 +155,7 @@ fn guarded<T>(
     })
 }
 
+#[inline]
 fn allocate(heap: &mut Heap, memory: &mut [u8], size: u32) -> Result<u32, Failure> {
     guarded(heap, memory, |heap, memory| {
         if size > MAX_BLOCK {
@@ -187,6 +192,7 @@ fn allocate(heap: &mut Heap, memory: &mut [u8], size: u32) -> Result<u32, Failur
     })
 }
 
+#[inline]
 fn free(heap: &mut Heap, memory: &mut [u8], address: u32) -> Result<(), Failure> {
     guarded(heap, memory, |heap, memory| {
         let at = address.checked_sub(HEADER);

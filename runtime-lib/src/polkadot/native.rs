@@ -211,6 +211,7 @@ pub fn imports(trap_missing: bool) -> Imports {
 }
 
 /// What a host function works on.
+#[inline]
 fn guest_and_context<'a, 'c>(
     caller: &'a mut Caller<'c>,
 ) -> (&'a mut Caller<'c>, &'a mut CallContext) {
