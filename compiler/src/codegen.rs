@@ -391,7 +391,11 @@ fn lay_out(roles: Vec<Role>, mut pieces: Vec<Piece>, align: u32) -> Result<Text>
             helpers.iter().find(|(helper, _)| *helper == symbol).map(|(_, offset)| *offset)
         }
         Symbol::Text => Some(0),
-        Symbol::Table(_) | Symbol::Descriptor | Symbol::Import(_) | Symbol::Slot(_) | Symbol::Runtime(_) => None,
+        Symbol::Table(_)
+        | Symbol::Descriptor
+        | Symbol::Import(_)
+        | Symbol::Slot(_)
+        | Symbol::Runtime(_) => None,
     };
     for (piece, offset) in pieces.iter_mut().zip(&offsets) {
         let Piece { code, relocs, .. } = piece;

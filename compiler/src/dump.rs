@@ -169,6 +169,8 @@ fn symbol_name(module: &Module<'_>, symbol: Symbol) -> String {
         Symbol::Table(index) => format!("table {index}"),
         Symbol::Descriptor => "function records".into(),
         Symbol::Text => "start of the text".into(),
-        Symbol::Import(position) | Symbol::Slot(position) => module.imports[position as usize].field.into(),
+        Symbol::Import(position) | Symbol::Slot(position) => {
+            module.imports[position as usize].field.into()
+        }
     }
 }

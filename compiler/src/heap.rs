@@ -177,8 +177,7 @@ impl Code<'_> {
         self.host_if(free);
         let order = self.builder.ins().ireduce(I32, header);
         let bound = ORDERS as i64;
-        let wrong =
-            self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, order, bound);
+        let wrong = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, order, bound);
         self.host_if(wrong);
         let least = self.builder.ins().iconst(I32, i64::from(MIN_BLOCK));
         let block = self.builder.ins().ishl(least, order);
@@ -251,6 +250,5 @@ impl Code<'_> {
 const FLAGS: MemFlagsData = MemFlagsData::trusted();
 
 /// Guest memory below the heap's end: there, but a guest may have led us to any address.
-const GUEST: MemFlagsData = MemFlagsData::new()
-    .with_notrap()
-    .with_endianness(cranelift_codegen::ir::Endianness::Little);
+const GUEST: MemFlagsData =
+    MemFlagsData::new().with_notrap().with_endianness(cranelift_codegen::ir::Endianness::Little);

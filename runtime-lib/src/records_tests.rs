@@ -77,6 +77,9 @@ fn contradictions_are_refused() {
     refused("vmctx_size", |d, _| d.vmctx_size = 120);
     refused("vmctx_size", |d, _| d.vmctx_size = 64);
     refused("vmctx_size", |d, _| d.vmctx_size = 0xffff_fff0);
+    refused("heap", |d, _| d.heap = 112);
+    refused("heap", |d, _| (d.vmctx_size, d.heap) = (256, 241));
+    refused("heap", |d, _| (d.vmctx_size, d.heap) = (256, u32::MAX));
     refused("memory", |d, _| d.memory = 3);
     refused("memory_min", |d, _| d.memory_min = 65537);
     refused("memory_max", |d, _| d.memory_max = 0);
@@ -99,8 +102,8 @@ fn contradictions_are_refused() {
     });
     refused("func_records", |d, tail| {
         d.func_records = append(tail, &[FuncRecord::default()]);
-        d.func_records.offset += 4;
-        tail.extend([0; 4]);
+        d.func_records.offset = d.func_records.offset.next_multiple_of(8) + 4;
+        tail.extend([0; 12]);
     });
 }
 

@@ -58,12 +58,7 @@ impl fmt::Display for Failure {
 impl HostHeap {
     /// Starts an empty heap at `heap_base` of a fresh guest. With `shared`, compiled code does
     /// what it can by itself.
-    pub(super) fn start<G: Guest + ?Sized>(
-        &mut self,
-        guest: &mut G,
-        heap_base: u32,
-        shared: bool,
-    ) {
+    pub(super) fn start<G: Guest + ?Sized>(&mut self, guest: &mut G, heap_base: u32, shared: bool) {
         let (memory, record) = guest.memory_and_heap();
         let heap = Heap {
             end: end(memory),

@@ -82,7 +82,8 @@ fn check(seed: u64, steps: usize, wild: bool) {
         }
         if random.below(5) < 3 || live.is_empty() {
             let sizes = [40, 40, 3000, 100_000, if wild { 40 << 20 } else { 900 }];
-            let size = random.below(sizes[random.below(sizes.len())]) as u32;
+            let bound = sizes[random.below(sizes.len())];
+            let size = random.below(bound) as u32;
             let address = heap.allocate(&mut ours, size);
             let expected = reference.allocate(&mut theirs, size).map(u32::from);
             assert_eq!(address.as_ref().ok(), expected.as_ref().ok(), "{address:?} {expected:?}");

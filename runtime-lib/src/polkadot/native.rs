@@ -180,17 +180,13 @@ pub fn imports(trap_missing: bool) -> Imports {
         };
         context.heap_call(guest, allocate).map(|address| address as u32)
     });
-    imports.typed(
-        "env",
-        FREE,
-        |caller: &mut Caller<'_>, address: u32| {
-            let (guest, context) = guest_and_context(caller);
-            let free = |context: &mut CallContext, guest: &mut Caller<'_>| {
-                context.free(guest, address).map(|()| 0)
-            };
-            context.heap_call(guest, free).map(drop)
-        },
-    );
+    imports.typed("env", FREE, |caller: &mut Caller<'_>, address: u32| {
+        let (guest, context) = guest_and_context(caller);
+        let free = |context: &mut CallContext, guest: &mut Caller<'_>| {
+            context.free(guest, address).map(|()| 0)
+        };
+        context.heap_call(guest, free).map(drop)
+    });
     for function in functions().iter().filter(|f| ![MALLOC, FREE].contains(&f.name())) {
         let params = function.ty().params.len();
         let results = function.ty().results.len();
