@@ -5,15 +5,11 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lithify_bench::{Observer, Options, Record, Workload, report, run, sample, table, worker};
-use lithify_runtime::polkadot::Input;
 use std::{
     fs::File,
     io::{BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
 };
-
-/// The runtime of `workloads/solochain` with its state and a block of transfers.
-const BUNDLED: &[u8] = include_bytes!("../workloads/solochain/block-transfers.json");
 
 /// Measures runtimes on Lithify, wasmtime and wasmi, with outputs compared.
 #[derive(Args)]
@@ -73,7 +69,7 @@ impl Bench {
         let mut workloads = vec![Workload::host_calls()];
         if self.runtimes.is_empty() {
             let name = "solochain";
-            workloads.push(Workload::new(name, Input::read(BUNDLED.to_vec(), name)?)?);
+            workloads.push(Workload::new(name, Source::bundled()?.input)?);
         }
         for path in &self.runtimes {
             let Source { name, input } = Source::read(path)?;

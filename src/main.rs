@@ -10,6 +10,7 @@ mod logger;
 mod output;
 mod progress;
 mod run;
+mod soak;
 mod source;
 mod verify;
 mod wast;
@@ -50,6 +51,7 @@ enum Command {
     Run(run::Run),
     Bench(bench::Bench),
     Verify(verify::Verify),
+    Soak(soak::Soak),
     Wast(wast::WastCommand),
     #[command(hide = true)]
     BenchWorker(bench::Worker),
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Run(command) => command.execute(),
         Command::Bench(command) => command.execute(),
         Command::Verify(command) => command.execute(),
+        Command::Soak(command) => command.execute(),
         Command::Wast(command) => command.execute(),
         Command::BenchWorker(command) => command.execute(),
     };

@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+const BUNDLED: &[u8] = include_bytes!("../workloads/solochain/block-transfers.json");
+
 /// A named input.
 pub struct Source {
     /// What to call it in messages.
@@ -30,6 +32,12 @@ impl Source {
         };
         let input = Input::read(bytes, &name)?;
         Ok(Self { name, input })
+    }
+
+    /// The runtime that comes with Lithify, with a block and the state before it.
+    pub fn bundled() -> Result<Self> {
+        let name = "the bundled runtime";
+        Ok(Self { name: name.into(), input: Input::read(BUNDLED.to_vec(), name)? })
     }
 
     /// The runtime, where an image will not do.

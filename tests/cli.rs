@@ -324,3 +324,11 @@ fn help_has_examples() {
     }
     succeeds(&["--help"], &["Exit status"]);
 }
+
+#[test]
+fn soak_finds_nothing_that_grows() {
+    let outcome = succeeds(&["soak", "--rounds", "40000", "--json"], &["\"traps\":400"]);
+    assert_eq!(outcome.stdout.lines().count(), 10);
+    fails(&["soak", "--rounds", "10"], 1, &["too few"]);
+    fails(&["soak", "/dev/null"], 1, &["/dev/null"]);
+}

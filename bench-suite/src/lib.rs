@@ -16,6 +16,7 @@ pub mod phase;
 pub mod report;
 pub mod runner;
 pub mod sample;
+pub mod soak;
 pub mod stats;
 pub mod worker;
 pub mod workload;
