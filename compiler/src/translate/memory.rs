@@ -84,6 +84,9 @@ impl Translator<'_, '_> {
         let last = (4 << 30) - size as i64;
         let outside = self.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, effective, last);
         self.trap_if(outside, TrapCode::MemoryOutOfBounds);
+        // Where the processor speculates past the check, the access goes to the start of memory.
+        let zero = self.builder.ins().iconst(I64, 0);
+        let effective = self.builder.ins().select_spectre_guard(outside, zero, effective);
         (self.builder.ins().iadd(self.base, effective), 0)
     }
 

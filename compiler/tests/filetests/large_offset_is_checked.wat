@@ -15,9 +15,11 @@
 ;;! @0020                               v6 = iconst.i64 0xffff_fff8
 ;;! @0020                               v7 = icmp ugt v5, v6  ; v6 = 0xffff_fff8
 ;;! @0020                               trapnz v7, heap_oob
-;;! @0020                               v8 = iadd v0, v5
-;;! @0020                               v9 = load.i64 little region0 v8
-;;! @0027                               jump block1(v9)
+;;! @0020                               v8 = iconst.i64 0
+;;! @0020                               v9 = select_spectre_guard v7, v8, v5  ; v8 = 0
+;;! @0020                               v10 = iadd v0, v9
+;;! @0020                               v11 = load.i64 little region0 v10
+;;! @0027                               jump block1(v11)
 ;;!
 ;;!                                 block1(v2: i64):
 ;;! @0027                               return v2
