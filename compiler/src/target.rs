@@ -11,7 +11,7 @@ use cranelift_codegen::{
     settings::{self, Configurable},
 };
 use lithify_abi::{
-    cpu::CpuFeature,
+    cpu::{self, CpuFeature},
     libcall::Libcall,
     trap::TrapCode,
     types::{FuncType, ValType},
@@ -45,6 +45,11 @@ pub fn isa(target: Target) -> Result<OwnedTargetIsa, CompileError> {
         target.triple().parse().map_err(|e: target_lexicon::ParseError| error(&e))?;
     let mut builder = isa::lookup(triple).map_err(|e| error(&e))?;
     if target.arch == Arch::X86_64 {
+        // Vectors take SSSE3 and SSE4.1; without them Cranelift calls functions that nobody has.
+        if target.features & cpu::X86_64_V2 != cpu::X86_64_V2 {
+            let message = "CPU features below x86-64-v2, which is the least";
+            return Err(CompileError::Options(message.into()));
+        }
         for feature in CpuFeature::ALL.iter().filter(|f| target.features & f.bit() != 0) {
             builder.enable(&format!("has_{}", feature.name())).map_err(|e| error(&e))?;
         }

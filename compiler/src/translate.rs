@@ -13,6 +13,7 @@ mod control;
 mod global;
 mod memory;
 mod numeric;
+mod simd;
 mod table;
 
 use crate::{
@@ -193,10 +194,7 @@ impl Translator<'_, '_> {
             }
             ValType::F32 => self.builder.ins().f32const(0.0),
             ValType::F64 => self.builder.ins().f64const(0.0),
-            ValType::V128 => {
-                let zero = self.builder.func.dfg.constants.insert(vec![0; 16].into());
-                self.builder.ins().vconst(ir::types::I8X16, zero)
-            }
+            ValType::V128 => self.vector_constant([0; 16]),
         }
     }
 
@@ -267,7 +265,9 @@ impl Translator<'_, '_> {
             Operator::RefFunc { function_index } => self.ref_func(function_index),
 
             _ => {
-                let known = self.memory_operator(operator) || self.numeric_operator(operator);
+                let known = self.memory_operator(operator)
+                    || self.numeric_operator(operator)
+                    || self.simd_operator(operator);
                 if !known {
                     return Err(self.unsupported(operator));
                 }

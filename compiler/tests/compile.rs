@@ -1,5 +1,6 @@
 //! What goes in and what comes out: determinism, refusals, ELF.
 
+use lithify_abi::cpu::{CpuFeature, X86_64_V2, X86_64_V3};
 use lithify_compiler::{
     CompileError, Emit, Options, Profile, Target, compile, compile_image, compile_object, inspect,
 };
@@ -56,6 +57,9 @@ fn profiles() {
     check(sign_extension, None, Err("--profile general"));
     check(sign_extension, None, Err("(function 1)"));
     check(sign_extension, Some(Profile::General), Ok(Profile::General));
+    let vector = r#"(module (import "env" "f" (func)) (func (param v128)))"#;
+    check(vector, None, Err("SIMD support is not enabled"));
+    check(vector, Some(Profile::General), Ok(Profile::General));
     check(r#"(module (import "env" "memory" (memory 1)))"#, None, Ok(Profile::Runtime));
     check(r#"(module (import "wasi" "f" (func)))"#, None, Ok(Profile::General));
     check(
@@ -65,6 +69,17 @@ fn profiles() {
     );
     check("(module (func $f) (start $f))", Some(Profile::Runtime), Err("a start function"));
     check("(module (func $f) (start $f))", None, Ok(Profile::General));
+}
+
+#[test]
+fn cpu_features_below_the_least_level_are_refused() {
+    for features in [0, X86_64_V2 & !CpuFeature::Sse41.bit(), X86_64_V3 & !CpuFeature::Ssse3.bit()]
+    {
+        let options =
+            Options { target: Target { features, ..Target::default() }, ..Options::default() };
+        let error = compile_image(&functions(4), &options).unwrap_err().to_string();
+        assert!(error.contains("x86-64-v2"), "{features:#x}: {error}");
+    }
 }
 
 #[test]

@@ -43,11 +43,7 @@ impl Translator<'_, '_> {
             }
             ValType::F32 => ins.f32const(f32::from_bits(bits as u32)),
             ValType::F64 => ins.f64const(f64::from_bits(bits as u64)),
-            ValType::V128 => {
-                let bytes = bits.to_le_bytes().to_vec();
-                let handle = self.builder.func.dfg.constants.insert(bytes.into());
-                self.builder.ins().vconst(types::I8X16, handle)
-            }
+            ValType::V128 => self.vector_constant(bits.to_le_bytes()),
         }
     }
 }

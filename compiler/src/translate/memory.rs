@@ -74,7 +74,7 @@ impl Translator<'_, '_> {
 
     /// The address of an access of `size` bytes at `index`, and the rest of the offset that the
     /// access itself adds.
-    fn address(&mut self, memarg: MemArg, index: Value, size: u64) -> (Value, i32) {
+    pub(super) fn address(&mut self, memarg: MemArg, index: Value, size: u64) -> (Value, i32) {
         let index = self.builder.ins().uextend(I64, index);
         if memarg.offset + size <= vmctx::GUARD {
             let address = self.builder.ins().iadd(self.base, index);
@@ -91,7 +91,7 @@ impl Translator<'_, '_> {
     }
 
     /// Flags of an access that faults when it is out of bounds.
-    fn heap_flags(&mut self) -> MemFlagsData {
+    pub(super) fn heap_flags(&mut self) -> MemFlagsData {
         let region = self.region(region::HEAP, "memory");
         MemFlagsData::new()
             .with_endianness(cranelift_codegen::ir::Endianness::Little)
@@ -99,11 +99,25 @@ impl Translator<'_, '_> {
             .with_trap_code(Some(target::trap_code(TrapCode::MemoryOutOfBounds)))
     }
 
-    fn load(&mut self, memarg: MemArg, memory: Type, result: Type, signed: bool) {
+    /// Pops the index and loads a `ty` from there.
+    pub(super) fn load_value(&mut self, memarg: MemArg, ty: Type) -> Value {
         let index = self.pop();
-        let (address, offset) = self.address(memarg, index, u64::from(memory.bytes()));
+        let (address, offset) = self.address(memarg, index, u64::from(ty.bytes()));
         let flags = self.heap_flags();
-        let value = self.builder.ins().load(memory, flags, address, offset);
+        self.builder.ins().load(ty, flags, address, offset)
+    }
+
+    /// Pops the index and stores all of `value` there.
+    pub(super) fn store_value(&mut self, memarg: MemArg, value: Value) {
+        let index = self.pop();
+        let ty = self.builder.func.dfg.value_type(value);
+        let (address, offset) = self.address(memarg, index, u64::from(ty.bytes()));
+        let flags = self.heap_flags();
+        self.builder.ins().store(flags, value, address, offset);
+    }
+
+    fn load(&mut self, memarg: MemArg, memory: Type, result: Type, signed: bool) {
+        let value = self.load_value(memarg, memory);
         let value = match (memory == result, signed) {
             (true, _) => value,
             (false, true) => self.builder.ins().sextend(result, value),
@@ -113,12 +127,10 @@ impl Translator<'_, '_> {
     }
 
     fn store(&mut self, memarg: MemArg, memory: Type) {
-        let [index, value] = self.pop_n();
-        let (address, offset) = self.address(memarg, index, u64::from(memory.bytes()));
-        let flags = self.heap_flags();
+        let value = self.pop();
         let narrower = self.builder.func.dfg.value_type(value) != memory;
         let value = if narrower { self.builder.ins().ireduce(memory, value) } else { value };
-        self.builder.ins().store(flags, value, address, offset);
+        self.store_value(memarg, value);
     }
 
     fn memory_size(&mut self) {
