@@ -134,7 +134,10 @@ impl<'a> Reader<'a> {
     }
 
     fn read(mut self, wasm: &'a [u8]) -> Result<Module<'a>> {
-        for payload in Parser::new(0).parse_all(wasm) {
+        // Encodings of later versions are malformed in this one.
+        let mut parser = Parser::new(0);
+        parser.set_features(features(self.module.profile));
+        for payload in parser.parse_all(wasm) {
             let payload = payload?;
             if let ValidPayload::Func(validator, body) = self.validator.payload(&payload)? {
                 let range = body.range();
