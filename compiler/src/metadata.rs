@@ -236,14 +236,12 @@ fn import_record(module: &Module<'_>, layout: &Layout, import: ImportKind) -> Im
             ..Import::default()
         },
         ImportKind::Table(index) => {
-            let table = &module.tables[index as usize];
-            let max = table.max.unwrap_or(NONE);
-            Import { kind: kind::TABLE, ty: table.min, code: max, ..Import::default() }
+            let (ty, code) = table_size(module, index);
+            Import { kind: kind::TABLE, ty, code, ..Import::default() }
         }
         ImportKind::Memory => {
-            let memory = module.memory.expect("it is imported");
-            let max = memory.max.unwrap_or(NONE);
-            Import { kind: kind::MEMORY, ty: memory.min, code: max, ..Import::default() }
+            let (ty, code) = memory_size(module);
+            Import { kind: kind::MEMORY, ty, code, ..Import::default() }
         }
         ImportKind::Global(index) => {
             let global = &module.globals[index as usize];
@@ -284,8 +282,14 @@ fn export_record(
                 ..Export::default()
             }
         }
-        ExportKind::Table(index) => Export { kind: kind::TABLE, index, ..Export::default() },
-        ExportKind::Memory => Export { kind: kind::MEMORY, ..Export::default() },
+        ExportKind::Table(index) => {
+            let (ty, code) = table_size(module, index);
+            Export { kind: kind::TABLE, index, ty, code, ..Export::default() }
+        }
+        ExportKind::Memory => {
+            let (ty, code) = memory_size(module);
+            Export { kind: kind::MEMORY, ty, code, ..Export::default() }
+        }
         ExportKind::Global(index) => {
             let global = &module.globals[index as usize];
             let place = layout.globals[index as usize];
@@ -305,6 +309,18 @@ fn export_record(
             }
         }
     }
+}
+
+/// Initial and largest size of table `index`.
+fn table_size(module: &Module<'_>, index: u32) -> (u32, u32) {
+    let table = &module.tables[index as usize];
+    (table.min, table.max.unwrap_or(NONE))
+}
+
+/// Initial and largest size of the memory.
+fn memory_size(module: &Module<'_>) -> (u32, u32) {
+    let memory = module.memory.expect("an import or export names it");
+    (memory.min, memory.max.unwrap_or(NONE))
 }
 
 /// An initial value as the runtime reads it.

@@ -12,6 +12,8 @@
  *
  *     int32_t ext_logging_max_level_version_1(uint8_t *base) { return 0; }
  *
+ * A vector is an `__m128i` or a `uint8x16_t` there.
+ *
  * `base` is the guest's linear memory: guest address `a` is at `base + a`. Writing beyond its
  * length is the program's own fault. Parts of memory may be write-protected until they are first
  * written; ordinary writes do not notice, but a system call that writes there needs

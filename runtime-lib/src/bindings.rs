@@ -6,6 +6,7 @@
 use crate::error::ImageError;
 use crate::host::{Function, HostFunc, Imports, UnresolvedImport};
 use crate::libcalls;
+use crate::metadata::{ExternType, Limits};
 use crate::records::{self, Records};
 use lithify_abi::descriptor::{Import, kind};
 use lithify_abi::libcall::Libcall;
@@ -31,11 +32,15 @@ pub(crate) enum Bound {
 }
 
 /// All imports, resolved.
+#[derive(Default)]
 pub(crate) struct Bindings {
     /// One for each import.
     pub functions: Vec<Bound>,
     /// The initial value of each import that is a global, 0 for others.
     pub globals: Vec<u128>,
+    /// The sizes of the imported memory and of imported tables, by index, that were provided.
+    pub memory: Option<Limits>,
+    pub tables: Vec<(u32, Limits)>,
     /// What goes into a place that is to hold the address of a symbol.
     pub symbols: HashMap<String, Target>,
 }
@@ -56,14 +61,15 @@ impl Bindings {
         records: &Records,
         imports: &Imports,
     ) -> Result<Self, ImageError> {
-        let mut bindings =
-            Self { functions: Vec::new(), globals: Vec::new(), symbols: HashMap::new() };
+        let mut bindings = Self::default();
+        let mut tables = 0;
         let mut unresolved = Vec::new();
         let mut names: HashMap<String, (&str, &str, u32)> = HashMap::new();
         for import in &records.imports {
             let name = |span| records::name(metadata, &records.descriptor, span);
             let (module, field) = (name(import.module), name(import.field));
-            let resolved = bindings.import(import, module, field, records, imports);
+            let resolved = bindings.import(import, module, field, tables, records, imports);
+            tables += u32::from(import.kind == kind::TABLE);
             unresolved.extend(resolved.err());
             if import.kind == kind::FUNCTION {
                 let symbol = symbols::import(module, field);
@@ -90,6 +96,7 @@ impl Bindings {
         import: &Import,
         module: &str,
         field: &str,
+        table: u32,
         records: &Records,
         imports: &Imports,
     ) -> Result<(), UnresolvedImport> {
@@ -119,8 +126,15 @@ impl Bindings {
                     value = imports.find_global(module, field, ty, import.code == 1)?;
                 }
             }
-            // Memories and tables are the instance's own.
-            _ => {}
+            kind::MEMORY => {
+                let wanted = ExternType::Memory(Limits::new(import.ty, import.code));
+                self.memory = imports.find_size(module, field, &wanted)?;
+            }
+            _ => {
+                let wanted = ExternType::Table(Limits::new(import.ty, import.code));
+                let limits = imports.find_size(module, field, &wanted)?;
+                self.tables.extend(limits.map(|limits| (table, limits)));
+            }
         }
         self.functions.push(bound);
         self.globals.push(value);
@@ -153,7 +167,7 @@ impl Bindings {
         Ok(Self {
             functions: records.imports.iter().map(|_| Bound::Direct).collect(),
             globals: vec![0; records.imports.len()],
-            symbols: HashMap::new(),
+            ..Self::default()
         })
     }
 }

@@ -178,13 +178,14 @@ impl Loaded {
     pub fn new(
         text: *const u8,
         metadata: &'static [u8],
-        records: Records,
+        mut records: Records,
         memory: MemoryImage,
         bindings: Bindings,
         mapping: Option<Mapping>,
     ) -> Result<Self, ImageError> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         signals::install()?;
+        records.resize(bindings.memory, &bindings.tables);
         Ok(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             text,

@@ -228,6 +228,16 @@ impl Instance {
         true
     }
 
+    /// Size of the table exported as `name`, in elements.
+    pub fn table_len(&self, name: &str) -> Option<u32> {
+        let image = self.image();
+        let mut exports = image.records.exports.iter();
+        let export = exports.find(|e| e.kind == kind::TABLE && image.name(e.name) == name)?;
+        // Those that nothing can change have the size they were exported with.
+        let table = self.slot.table(export.index);
+        Some(table.map_or(export.ty, |table| table.borrow().elements().len() as u32))
+    }
+
     /// Size of memory, in bytes.
     pub fn memory_len(&self) -> usize {
         self.slot.memory_len()

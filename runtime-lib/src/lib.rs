@@ -66,7 +66,9 @@ pub use instance::{CallError, Instance};
 pub use lithify_abi as abi;
 pub use lithify_abi::trap::TrapCode;
 pub use lithify_abi::types::{FuncType, ValType};
-pub use metadata::{ExportType, ExternType, FunctionInfo, ImportType, MemoryType, Metadata};
+pub use metadata::{
+    ExportType, ExternType, FunctionInfo, ImportType, Limits, MemoryType, Metadata,
+};
 pub use pool::{Entry, InstanceOptions, MemoryPlan, Pool};
 pub use trap::{Frame, Trap};
 pub use value::Value;

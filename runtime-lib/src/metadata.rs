@@ -55,15 +55,39 @@ pub struct MemoryType {
     pub imported: bool,
 }
 
+/// Sizes that a memory may have, in pages, or a table, in elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Initial size.
+    pub min: u32,
+    /// Largest size.
+    pub max: Option<u32>,
+}
+
+impl Limits {
+    /// From a record, where the largest size is [`NONE`] when there is none.
+    pub(crate) fn new(min: u32, max: u32) -> Self {
+        Self { min, max: Some(max).filter(|max| *max != NONE) }
+    }
+}
+
+impl fmt::Display for Limits {
+    /// `1 2`, or `1` without a largest size, as in the text format.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.min)?;
+        self.max.map_or(Ok(()), |max| write!(f, " {max}"))
+    }
+}
+
 /// The type of an import or export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExternType {
     /// A function.
     Func(FuncType),
     /// A table.
-    Table,
+    Table(Limits),
     /// A memory.
-    Memory,
+    Memory(Limits),
     /// A global.
     Global {
         /// Its type.
@@ -77,8 +101,8 @@ impl fmt::Display for ExternType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Func(ty) => write!(f, "func {ty}"),
-            Self::Table => f.write_str("table"),
-            Self::Memory => f.write_str("memory"),
+            Self::Table(limits) => write!(f, "table {limits}"),
+            Self::Memory(limits) => write!(f, "memory {limits}"),
             Self::Global { ty, mutable: true } => write!(f, "global (mut {ty})"),
             Self::Global { ty, .. } => write!(f, "global {ty}"),
         }
@@ -139,24 +163,24 @@ impl Metadata {
         let d = &records.descriptor;
         let text = |span| String::from_utf8_lossy(records::bytes(metadata, span)).into_owned();
         let name = |span: Span| records::name(metadata, d, span).to_owned();
-        let ty = |kind, ty: u32, mutable| match kind {
+        let ty = |kind, ty: u32, code| match kind {
             kind::FUNCTION => ExternType::Func(records.types[ty as usize].clone()),
-            kind::TABLE => ExternType::Table,
-            kind::MEMORY => ExternType::Memory,
+            kind::TABLE => ExternType::Table(Limits::new(ty, code)),
+            kind::MEMORY => ExternType::Memory(Limits::new(ty, code)),
             _ => ExternType::Global {
                 ty: u8::try_from(ty).ok().and_then(ValType::from_u8).unwrap_or(ValType::I32),
-                mutable,
+                mutable: code == 1,
             },
         };
         let section = |span: Span| (span.len > 0).then(|| records::bytes(metadata, span).to_vec());
         let imports = records.imports.iter().map(|import| ImportType {
             module: name(import.module),
             name: name(import.field),
-            ty: ty(import.kind, import.ty, import.code == 1),
+            ty: ty(import.kind, import.ty, import.code),
         });
         let exports = records.exports.iter().map(|export| ExportType {
             name: name(export.name),
-            ty: ty(export.kind, export.ty, export.code == 1),
+            ty: ty(export.kind, export.ty, export.code),
         });
         Self {
             abi_version: d.abi_version,

@@ -3,6 +3,7 @@
 //! The rest of the library indexes with what it reads here and does not look again. What is
 //! large and rarely wanted (functions, sites, function records) is checked and left as bytes.
 
+use crate::metadata::Limits;
 use lithify_abi::cpu::CpuFeature;
 use lithify_abi::descriptor::{
     DataSegment, Descriptor, Element, ElementSegment, Export, Extent, FuncRecord, Function, Global,
@@ -64,6 +65,21 @@ pub struct Records {
 }
 
 impl Records {
+    /// Gives imported memory and tables the sizes that were provided for them, which are within
+    /// the limits of the module.
+    pub fn resize(&mut self, memory: Option<Limits>, tables: &[(u32, Limits)]) {
+        if let Some(Limits { min, max }) = memory {
+            self.descriptor.memory_min = min;
+            self.descriptor.memory_max = max.unwrap_or(NONE);
+        }
+        for (index, Limits { min, max }) in tables {
+            for table in self.tables.iter_mut().filter(|table| table.index == *index) {
+                table.min = *min;
+                table.max = max.unwrap_or(NONE);
+            }
+        }
+    }
+
     /// Reads the descriptor, and only that.
     pub fn descriptor(metadata: &[u8]) -> Result<Descriptor, Malformed> {
         let mut bytes = metadata;

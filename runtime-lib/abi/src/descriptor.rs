@@ -155,8 +155,10 @@ record! {
         /// Function, table, memory or global index.
         pub index: u32,
         /// Function: index in [`Descriptor::types`]. Global: its value type.
+        /// Memory and table: initial size.
         pub ty: u32,
-        /// Function: its code. Global: 1 when mutable.
+        /// Function: its code. Global: 1 when mutable. Memory and table: largest size, or
+        /// [`NONE`].
         pub code: u32,
         /// Function: code of the entry trampoline `fn(base, callee, slots)`, which moves the
         /// value slots into the platform's C convention, calls `callee` and stores the results

@@ -1,6 +1,8 @@
 //! What an embedder provides to guests, under the names they import.
 
 use super::{Caller, HostError};
+use crate::metadata::{ExternType, Limits};
+use crate::records::{MAX_PAGES, MAX_TABLE};
 use lithify_abi::types::{FuncType, ValType};
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -36,7 +38,7 @@ struct Global {
 
 type Name = (String, String);
 
-/// Functions and globals by module name, field name and type.
+/// Functions and globals by module name, field name and type; sizes of memories and tables.
 ///
 /// A name can be there with several types: Polkadot's host changed the types of a few functions
 /// and runtimes of both kinds exist.
@@ -44,6 +46,8 @@ type Name = (String, String);
 pub struct Imports {
     functions: HashMap<Name, Vec<(FuncType, Function)>>,
     globals: HashMap<Name, Global>,
+    /// Memories and tables.
+    sizes: HashMap<Name, ExternType>,
     trap_missing: bool,
 }
 
@@ -70,8 +74,8 @@ impl Imports {
     /// # Safety
     ///
     /// `function` is an `extern "C"` function that takes `base: *mut u8` and then parameters of
-    /// `ty` (`i32`, `i64`, `f32`, `f64`; references as `i64`), and returns its result; `ty` has
-    /// at most one. It must be sound for any arguments, must not unwind, and may be called on
+    /// `ty` (`i32`, `i64`, `f32`, `f64`; references as `i64`, vectors as `__m128i` or
+    /// `uint8x16_t`), and returns its result; `ty` has at most one. It must be sound for any arguments, must not unwind, and may be called on
     /// any thread. To fail it uses [`Caller::enter`].
     pub unsafe fn native(
         &mut self,
@@ -111,6 +115,30 @@ impl Imports {
         self
     }
 
+    /// Gives a size to the memory that is imported under this name, in pages, which has to be
+    /// within the module's limits. Each instance has its own memory, of the size that the module
+    /// says where nothing is provided.
+    ///
+    /// # Panics
+    ///
+    /// When there are more than 65536 pages or fewer than at the start.
+    pub fn memory(&mut self, module: &str, name: &str, limits: Limits) -> &mut Self {
+        check_limits(limits, MAX_PAGES);
+        self.sizes.insert((module.into(), name.into()), ExternType::Memory(limits));
+        self
+    }
+
+    /// The same for a table, in elements.
+    ///
+    /// # Panics
+    ///
+    /// When the initial size is larger than a table can be, or than the largest.
+    pub fn table(&mut self, module: &str, name: &str, limits: Limits) -> &mut Self {
+        check_limits(limits, MAX_TABLE);
+        self.sizes.insert((module.into(), name.into()), ExternType::Table(limits));
+        self
+    }
+
     /// Whether a function that nobody provides becomes one that traps when it is called, rather
     /// than an error at load time. One that is provided with another type is an error always.
     pub fn trap_missing(&mut self, yes: bool) -> &mut Self {
@@ -125,17 +153,12 @@ impl Imports {
         name: &str,
         ty: &FuncType,
     ) -> Result<Option<Function>, UnresolvedImport> {
-        let provided = self.functions.get(&(module.to_owned(), name.to_owned()));
+        let provided = self.functions.get(&key(module, name));
         let types = provided.map_or(&[][..], Vec::as_slice);
         match types.iter().find(|(known, _)| known == ty) {
             Some((_, function)) => Ok(Some(function.clone())),
             None if types.is_empty() && self.trap_missing => Ok(None),
-            None => Err(UnresolvedImport {
-                module: module.into(),
-                name: name.into(),
-                wanted: ty.to_string(),
-                provided: types.iter().map(|(known, _)| known.to_string()).collect(),
-            }),
+            None => Err(self.unresolved(module, name, ty.to_string())),
         }
     }
 
@@ -147,24 +170,66 @@ impl Imports {
         ty: ValType,
         mutable: bool,
     ) -> Result<u128, UnresolvedImport> {
-        let describe = |ty: ValType, mutable: bool| match mutable {
-            true => format!("(mut {ty})"),
-            false => ty.to_string(),
-        };
-        let provided = self.globals.get(&(module.to_owned(), name.to_owned()));
-        match provided {
+        match self.globals.get(&key(module, name)) {
             Some(global) if global.ty == ty && global.mutable == mutable => Ok(global.bits),
-            _ => Err(UnresolvedImport {
-                module: module.into(),
-                name: name.into(),
-                wanted: format!("global {}", describe(ty, mutable)),
-                provided: provided
-                    .map(|global| format!("global {}", describe(global.ty, global.mutable)))
-                    .into_iter()
-                    .collect(),
-            }),
+            _ => {
+                let wanted = ExternType::Global { ty, mutable };
+                Err(self.unresolved(module, name, wanted.to_string()))
+            }
         }
     }
+
+    /// The size of the memory or table under this name; `Ok(None)` when it is left to the module.
+    pub(crate) fn find_size(
+        &self,
+        module: &str,
+        name: &str,
+        wanted: &ExternType,
+    ) -> Result<Option<Limits>, UnresolvedImport> {
+        use ExternType::{Memory, Table};
+        match (self.sizes.get(&key(module, name)), wanted) {
+            (Some(Memory(limits)), Memory(wanted)) | (Some(Table(limits)), Table(wanted))
+                if fits(*limits, *wanted) =>
+            {
+                Ok(Some(*limits))
+            }
+            (None, _) if self.provided(module, name).is_empty() => Ok(None),
+            _ => Err(self.unresolved(module, name, wanted.to_string())),
+        }
+    }
+
+    fn unresolved(&self, module: &str, name: &str, wanted: String) -> UnresolvedImport {
+        let provided = self.provided(module, name);
+        UnresolvedImport { module: module.into(), name: name.into(), wanted, provided }
+    }
+
+    /// The types under which there is something of this name.
+    fn provided(&self, module: &str, name: &str) -> Vec<String> {
+        let key = key(module, name);
+        let functions = self.functions.get(&key).into_iter().flatten();
+        let global = self.globals.get(&key);
+        let global = global.map(|&Global { ty, mutable, .. }| ExternType::Global { ty, mutable });
+        functions
+            .map(|(ty, _)| ty.to_string())
+            .chain(global.map(|global| global.to_string()))
+            .chain(self.sizes.get(&key).map(|size| size.to_string()))
+            .collect()
+    }
+}
+
+fn key(module: &str, name: &str) -> Name {
+    (module.to_owned(), name.to_owned())
+}
+
+/// Whether something of these limits can be imported as `wanted`.
+fn fits(provided: Limits, wanted: Limits) -> bool {
+    let below = |wanted| provided.max.is_some_and(|max| max <= wanted);
+    provided.min >= wanted.min && wanted.max.is_none_or(below)
+}
+
+fn check_limits(limits: Limits, largest: u32) {
+    let ordered = limits.max.is_none_or(|max| limits.min <= max);
+    assert!(limits.min <= largest && ordered, "limits of {limits}; at most {largest}");
 }
 
 impl fmt::Debug for Imports {
@@ -172,6 +237,7 @@ impl fmt::Debug for Imports {
         f.debug_struct("Imports")
             .field("functions", &self.functions.keys())
             .field("globals", &self.globals.keys())
+            .field("sizes", &self.sizes)
             .field("trap_missing", &self.trap_missing)
             .finish()
     }
