@@ -3,12 +3,15 @@
 //!
 //! ```text
 //! module --prepare, compile--> artifact --load--> Loaded --entry--> Entry --call--> output, times
+//!                                                   |
+//!                                                   +--instance--> Instance --call--> values
 //! ```
 //!
-//! One virtual call wraps instantiate, call and drop; the clock is read inside, by code that is
-//! compiled for each engine.
+//! An entry point is measured: one virtual call wraps instantiate, call and drop; the clock is
+//! read inside, by code that is compiled for each engine. An instance is compared: any module,
+//! any export, and afterwards what the calls left behind.
 //!
-//! Not here: which calls are made and in which order (`worker.rs`, `runner.rs`).
+//! Not here: which calls are made and in which order (`worker.rs`, `runner.rs`, the fuzzer).
 
 mod aot;
 mod own_memory;
@@ -18,7 +21,9 @@ mod wasmi;
 mod wasmtime;
 
 use anyhow::{Result, anyhow, bail};
+use lithify_runtime::host::HostError;
 use lithify_runtime::polkadot::{self, CallContext, RuntimeInstance};
+use lithify_runtime::{TrapCode, ValType, Value};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
@@ -26,6 +31,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::measure::wall::ns;
+pub use own_memory::{Heap, own_memory};
 
 /// A host function `(i32) -> i32` that does next to nothing, which every engine provides in its
 /// fastest way beside the Polkadot host.
@@ -58,9 +64,68 @@ pub enum Check {
 
 /// A module on an engine.
 pub trait Loaded {
-    /// The entry point `name`, looked up once.
+    /// The entry point `name` of a runtime, looked up once.
     fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn Entry + 'l>>;
+
+    /// A fresh instance of any module.
+    fn instance(&self) -> Result<Box<dyn Instance>, Stopped>;
 }
+
+/// An instance, export by export. References to functions are opaque: only null can be passed,
+/// and what comes out is 0 for null and 1 for any other.
+pub trait Instance {
+    /// Calls the function exported as `name`.
+    fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Vec<Value>, Stopped>;
+
+    /// The value of the global exported as `name`.
+    fn global(&mut self, name: &str) -> Option<Value>;
+
+    /// Sets the mutable global exported as `name`; an error when there is none of that type.
+    fn set_global(&mut self, name: &str, value: Value) -> Result<()>;
+
+    /// The memory exported as `name`.
+    fn memory(&mut self, name: &str) -> Option<&[u8]>;
+}
+
+/// Why a guest did not go on.
+#[derive(Debug)]
+pub enum Stopped {
+    /// It trapped. A call and an access beyond a table are one, since engines do not tell them
+    /// apart.
+    Trap(TrapCode),
+    /// The engine failed, as no guest should be able to make it.
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// The code under which an engine reports both traps of tables.
+fn one_table_trap(code: TrapCode) -> TrapCode {
+    match code {
+        TrapCode::UndefinedElement => TrapCode::TableOutOfBounds,
+        code => code,
+    }
+}
+
+/// What a module's imports are bound to.
+#[derive(Clone, Copy, Debug)]
+pub enum Host {
+    /// Polkadot's host functions and the probe beside them. The heap of a node is put on top of
+    /// a module's memory.
+    Polkadot,
+    /// One function that answers every import of a function. Modules stay as they are.
+    Stub(Stub),
+}
+
+/// Answers a call of import `name` with `arguments` by values of the types asked for.
+pub type Stub = fn(name: &str, arguments: &[Value], results: &[ValType]) -> HostResult;
+
+/// What a host function gives, or how it fails.
+pub type HostResult = Result<Vec<Value>, HostError>;
 
 /// An entry point.
 pub trait Entry {
@@ -226,13 +291,19 @@ impl Kind {
             .ok_or_else(|| anyhow!("there is no engine {id}"))
     }
 
-    /// Opens the engine: an error is why it cannot run here.
+    /// Opens the engine with the Polkadot host: an error is why it cannot run here.
     pub fn open(&self) -> Result<Box<dyn Engine>> {
-        Ok(match (self.engine, self.setting) {
-            ("lithify", "aot") => Box::new(aot::Aot::new()?),
-            ("wasmtime", setting) => Box::new(wasmtime::Wasmtime::new(setting)?),
-            ("wasmi", "interpreter") => Box::new(wasmi::Wasmi::new()?),
-            _ => bail!("there is no engine {} {}", self.engine, self.setting),
-        })
+        open(self.engine, self.setting, Host::Polkadot)
     }
+}
+
+/// Opens an engine; an error is why it cannot run here. Beside the settings of [`KINDS`],
+/// wasmtime has `on-demand`, which takes modules of any shape.
+pub fn open(engine: &str, setting: &str, host: Host) -> Result<Box<dyn Engine>> {
+    Ok(match (engine, setting) {
+        ("lithify", "aot") => Box::new(aot::Aot::new(host)?),
+        ("wasmtime", setting) => Box::new(wasmtime::Wasmtime::new(setting, host)?),
+        ("wasmi", "interpreter") => Box::new(wasmi::Wasmi::new(host)?),
+        _ => bail!("there is no engine {engine} {setting}"),
+    })
 }

@@ -1,25 +1,34 @@
 //! Lithify: an image, its pool of slots, and the Polkadot host.
 
-use super::{Check, Clock, Engine, Entry, Fresh, Loaded, fresh};
+use super::{
+    Check, Clock, Engine, Entry, Fresh, Host, Instance, Loaded, Stopped, Stub, fresh,
+    one_table_trap,
+};
 use crate::measure::trusted;
-use anyhow::{Result, bail};
-use lithify_compiler::{Options, Target, compile_image};
+use anyhow::{Context, Result, bail, ensure};
+use lithify_compiler::{Options, Profile, Target, compile_image};
 use lithify_runtime::abi::cpu::CpuFeature;
+use lithify_runtime::host::{Guest, HostError};
 use lithify_runtime::polkadot::CallContext;
 use lithify_runtime::polkadot::native::{EntryPoint, Runtime, RuntimeOptions, imports};
-use lithify_runtime::{Image, Imports, Trust, host_cpu_features};
+use lithify_runtime::{
+    CallError, ExternType, FuncType, Image, Imports, InstanceError, InstanceOptions, Metadata,
+    Pool, Trap, Trust, Value, host_cpu_features,
+};
 use std::borrow::Cow;
 use std::path::Path;
 
 /// Lithify for this machine.
 pub struct Aot {
+    /// The Polkadot host, unless a stub answers all calls.
     imports: Imports,
     target: Target,
+    host: Host,
 }
 
 impl Aot {
     /// Opens it; an error where it cannot run what it compiles.
-    pub fn new() -> Result<Self> {
+    pub fn new(host: Host) -> Result<Self> {
         let mut target = Target::host();
         if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
             bail!("no code is generated for {}", std::env::consts::ARCH);
@@ -28,7 +37,15 @@ impl Aot {
         target.features &= host_cpu_features() & known;
         let mut imports = imports(true);
         trusted::native_probe(&mut imports);
-        Ok(Self { imports, target })
+        Ok(Self { imports, target, host })
+    }
+
+    /// What the module of an image imports.
+    fn imports(&self, image: &[u8]) -> Result<Cow<'_, Imports>> {
+        Ok(match self.host {
+            Host::Polkadot => Cow::Borrowed(&self.imports),
+            Host::Stub(stub) => Cow::Owned(stubs(&Metadata::parse(image, Trust::SkipHash)?, stub)),
+        })
     }
 
     fn ready(&self, image: &Image) -> Result<Box<dyn Loaded>> {
@@ -42,7 +59,12 @@ impl Engine for Aot {
     }
 
     fn compile(&self, prepared: &[u8]) -> Result<Vec<u8>> {
-        let options = Options { target: self.target, ..Options::default() };
+        // A stub answers the calls of modules of any kind.
+        let profile = match self.host {
+            Host::Polkadot => None,
+            Host::Stub(_) => Some(Profile::General),
+        };
+        let options = Options { target: self.target, profile, ..Options::default() };
         Ok(compile_image(prepared, &options)?)
     }
 
@@ -51,18 +73,31 @@ impl Engine for Aot {
             Check::Whole => Trust::Verify,
             Check::Trusted => Trust::SkipHash,
         };
-        self.ready(&Image::open(artifact, &self.imports, trust)?)
+        let imports = match self.host {
+            Host::Polkadot => Cow::Borrowed(&self.imports),
+            Host::Stub(_) => self.imports(&std::fs::read(artifact)?)?,
+        };
+        self.ready(&Image::open(artifact, &imports, trust)?)
     }
 
     fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn Loaded>> {
         let image = self.compile(prepared)?;
-        self.ready(&Image::from_bytes(&image, &self.imports, Trust::SkipHash)?)
+        let imports = self.imports(&image)?;
+        self.ready(&Image::from_bytes(&image, &imports, Trust::SkipHash)?)
     }
 }
 
 impl Loaded for Runtime {
     fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn Entry + 'l>> {
         Ok(Box::new(Runtime::entry(self, name)?))
+    }
+
+    fn instance(&self) -> Result<Box<dyn Instance>, Stopped> {
+        match Pool::new(&self.image(), &InstanceOptions::default())?.instance() {
+            Ok(instance) => Ok(Box::new(instance)),
+            Err(InstanceError::Trap(trap)) => Err(stopped(&trap)),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -71,4 +106,66 @@ impl Entry for EntryPoint<'_> {
         let this = &*self;
         fresh(this.name(), input, context, clock, || Ok(this.instance()?))
     }
+}
+
+/// Every function that the module imports, answered by `stub`.
+fn stubs(metadata: &Metadata, stub: Stub) -> Imports {
+    let mut imports = Imports::new();
+    for import in &metadata.imports {
+        let ExternType::Func(ty) = &import.ty else { continue };
+        let (name, FuncType { params, results }) = (import.name.clone(), ty.clone());
+        imports.func(&import.module, &import.name, ty.clone(), move |_, slots| {
+            let arguments: Vec<Value> = (params.iter().zip(&*slots))
+                .map(|(ty, bits)| opaque(Value::from_bits(*ty, *bits)))
+                .collect();
+            let values = stub(&name, &arguments, &results)?;
+            if !values.iter().map(Value::ty).eq(results.iter().copied()) {
+                return Err(HostError(format!("{name} gave values of other types")));
+            }
+            for (slot, value) in slots.iter_mut().zip(values) {
+                *slot = value.to_bits();
+            }
+            Ok(())
+        });
+    }
+    imports
+}
+
+impl Instance for lithify_runtime::Instance {
+    fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Vec<Value>, Stopped> {
+        let func = self.func(name).with_context(|| format!("no function {name}"))?;
+        match self.call_values(&func, arguments, &mut ()) {
+            Ok(values) => Ok(values.into_iter().map(opaque).collect()),
+            Err(CallError::Trap(trap)) => Err(stopped(&trap)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn global(&mut self, name: &str) -> Option<Value> {
+        self.global_get(name).map(opaque)
+    }
+
+    fn set_global(&mut self, name: &str, value: Value) -> Result<()> {
+        let set = lithify_runtime::Instance::global_set(self, name, value);
+        ensure!(set, "no mutable global {name} of type {}", value.ty());
+        Ok(())
+    }
+
+    fn memory(&mut self, name: &str) -> Option<&[u8]> {
+        let exports = self.metadata().exports;
+        let exported = exports.iter().any(|e| e.name == name && e.ty == ExternType::Memory);
+        exported.then(|| &*Guest::memory(self))
+    }
+}
+
+/// A reference to a function is an address here, which is nobody's business.
+fn opaque(value: Value) -> Value {
+    match value {
+        Value::FuncRef(bits) => Value::FuncRef((bits != 0).into()),
+        value => value,
+    }
+}
+
+fn stopped(trap: &Trap) -> Stopped {
+    Stopped::Trap(one_table_trap(trap.code))
 }

@@ -1,8 +1,10 @@
 //! wasmi, the interpreter that Substrate nodes used before they compiled.
 
+mod instance;
+
 use super::own_memory::{Heap, MEMORY, own_memory};
 use super::shapes::Word;
-use super::{Check, Clock, Engine, Entry, Fresh, Loaded, PROBE, fresh};
+use super::{Check, Clock, Engine, Entry, Fresh, Host, Instance, Loaded, PROBE, Stopped, fresh};
 use crate::measure::trusted;
 use ::wasmi::{
     Caller, ExternType, FuncType, Linker, Memory, Module, Store, TypedFunc, Val, ValType,
@@ -15,10 +17,12 @@ use lithify_runtime::polkadot::{CallContext, HostFunction, RuntimeInstance, func
 use std::borrow::Cow;
 use std::path::Path;
 
-/// wasmi with the Polkadot host.
+/// wasmi with a host.
 pub struct Wasmi {
     engine: ::wasmi::Engine,
+    /// With the Polkadot host, unless a stub answers all calls.
     linker: Linker<Data>,
+    host: Host,
 }
 
 /// What host functions find in the store.
@@ -31,15 +35,17 @@ struct Data {
 
 impl Wasmi {
     /// Opens it.
-    pub fn new() -> Result<Self> {
+    pub fn new(host: Host) -> Result<Self> {
         let engine = ::wasmi::Engine::default();
         let mut linker = Linker::new(&engine);
         linker.allow_shadowing(true);
-        for function in functions() {
-            define(&mut linker, function)?;
+        if let Host::Polkadot = host {
+            for function in functions() {
+                define(&mut linker, function)?;
+            }
+            linker.func_wrap("env", PROBE, trusted::successor)?;
         }
-        linker.func_wrap("env", PROBE, trusted::successor)?;
-        Ok(Self { engine, linker })
+        Ok(Self { engine, linker, host })
     }
 
     /// A linker with each import as this module wants it; what is missing traps when called.
@@ -47,6 +53,10 @@ impl Wasmi {
         let mut linker = self.linker.clone();
         for import in module.imports() {
             let ExternType::Func(ty) = import.ty() else { continue };
+            if let Host::Stub(stub) = self.host {
+                instance::define(&mut linker, &import, ty, stub)?;
+                continue;
+            }
             if import.name() == PROBE {
                 continue;
             }
@@ -67,7 +77,10 @@ impl Wasmi {
 
 impl Engine for Wasmi {
     fn prepare<'w>(&self, wasm: &'w [u8]) -> Result<Cow<'w, [u8]>> {
-        own_memory(wasm, Heap::Growing).map(Cow::Owned)
+        match self.host {
+            Host::Polkadot => own_memory(wasm, Heap::Growing).map(Cow::Owned),
+            Host::Stub(_) => Ok(Cow::Borrowed(wasm)),
+        }
     }
 
     fn compile(&self, prepared: &[u8]) -> Result<Vec<u8>> {
@@ -94,6 +107,10 @@ struct Ready {
 impl Loaded for Ready {
     fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn Entry + 'l>> {
         Ok(Box::new(ReadyEntry { ready: self, name: name.to_owned() }))
+    }
+
+    fn instance(&self) -> Result<Box<dyn Instance>, Stopped> {
+        instance::instance(self)
     }
 }
 

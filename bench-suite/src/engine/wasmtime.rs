@@ -1,14 +1,16 @@
 //! wasmtime, as a node sets it up and at its best: memory owned by the module, copy-on-write,
 //! pooled, everything resolved ahead of a call.
 
+mod instance;
+
 use super::own_memory::{Heap, MEMORY, own_memory};
 use super::shapes::Word;
-use super::{Check, Clock, Engine, Entry, Fresh, Loaded, PROBE, fresh};
+use super::{Check, Clock, Engine, Entry, Fresh, Host, Instance, Loaded, PROBE, Stopped, fresh};
 use crate::measure::trusted;
 use ::wasmtime::{
-    Caller, Config, Enabled, Extern, ExternType, FuncType, Instance, InstanceAllocationStrategy,
-    InstancePre, Linker, Memory, Module, ModuleExport, OptLevel, PoolingAllocationConfig, Store,
-    TypedFunc, Val, ValType,
+    Caller, Config, Enabled, Extern, ExternType, FuncType, InstanceAllocationStrategy, InstancePre,
+    Linker, Memory, Module, ModuleExport, OptLevel, PoolingAllocationConfig, Store, TypedFunc, Val,
+    ValType,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use lithify_abi::types as abi;
@@ -22,10 +24,12 @@ use std::path::Path;
 /// More slots than elements of any table: a runtime has a few thousand.
 const TABLE_ELEMENTS: usize = 1 << 16;
 
-/// wasmtime with one configuration and the Polkadot host.
+/// wasmtime with one configuration and a host.
 pub struct Wasmtime {
     engine: ::wasmtime::Engine,
+    /// With the Polkadot host, unless a stub answers all calls.
     linker: Linker<Data>,
+    host: Host,
 }
 
 /// What host functions find in the store.
@@ -38,7 +42,7 @@ struct Data {
 
 impl Wasmtime {
     /// Opens the setting; an error when this machine has not enough address space for it.
-    pub fn new(setting: &str) -> Result<Self> {
+    pub fn new(setting: &str, host: Host) -> Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
         pool.max_memory_size(4 << 30).table_elements(TABLE_ELEMENTS).total_memories(1);
         pool.total_tables(1).total_core_instances(1).table_keep_resident(1 << 20);
@@ -59,10 +63,15 @@ impl Wasmtime {
                 }
                 pool.linear_memory_keep_resident(2 << 20).pagemap_scan(Enabled::Yes);
             }
+            "on-demand" => {}
             other => bail!("wasmtime has no setting {other}"),
         }
+        let strategy = match setting {
+            "on-demand" => InstanceAllocationStrategy::OnDemand,
+            _ => InstanceAllocationStrategy::Pooling(pool),
+        };
         config
-            .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+            .allocation_strategy(strategy)
             .memory_init_cow(true)
             .memory_reservation(4 << 30)
             .memory_guard_size(2 << 30)
@@ -72,11 +81,13 @@ impl Wasmtime {
         let engine = ::wasmtime::Engine::new(&config).map_err(error)?;
         let mut linker = Linker::new(&engine);
         linker.allow_shadowing(true);
-        for function in functions() {
-            define(&mut linker, function)?;
+        if let Host::Polkadot = host {
+            for function in functions() {
+                define(&mut linker, function)?;
+            }
+            linker.func_wrap("env", PROBE, trusted::successor).map_err(error)?;
         }
-        linker.func_wrap("env", PROBE, trusted::successor).map_err(error)?;
-        Ok(Self { engine, linker })
+        Ok(Self { engine, linker, host })
     }
 
     fn ready(&self, module: Module) -> Result<Box<dyn Loaded>> {
@@ -85,13 +96,9 @@ impl Wasmtime {
             // An import that is missing, or that has the less usual of two types.
             Err(_) => self.linker_for(&module)?.instantiate_pre(&module).map_err(error)?,
         };
-        let export = |name| {
-            let export = module.get_export_index(name);
-            export.with_context(|| format!("the module exports no {name}"))
-        };
         Ok(Box::new(Ready {
-            memory: export(MEMORY)?,
-            heap_base: export("__heap_base")?,
+            memory: module.get_export_index(MEMORY),
+            heap_base: module.get_export_index("__heap_base"),
             known_heap_base: OnceCell::new(),
             spare: Cell::default(),
             engine: self.engine.clone(),
@@ -105,6 +112,10 @@ impl Wasmtime {
         let mut linker = self.linker.clone();
         for import in module.imports() {
             let ExternType::Func(ty) = import.ty() else { continue };
+            if let Host::Stub(stub) = self.host {
+                instance::define(&mut linker, &import, &ty, stub)?;
+                continue;
+            }
             if import.name() == PROBE {
                 continue;
             }
@@ -125,7 +136,10 @@ impl Wasmtime {
 
 impl Engine for Wasmtime {
     fn prepare<'w>(&self, wasm: &'w [u8]) -> Result<Cow<'w, [u8]>> {
-        own_memory(wasm, Heap::Static).map(Cow::Owned)
+        match self.host {
+            Host::Polkadot => own_memory(wasm, Heap::Static).map(Cow::Owned),
+            Host::Stub(_) => Ok(Cow::Borrowed(wasm)),
+        }
     }
 
     fn compile(&self, prepared: &[u8]) -> Result<Vec<u8>> {
@@ -146,8 +160,9 @@ struct Ready {
     engine: ::wasmtime::Engine,
     module: Module,
     pre: InstancePre<Data>,
-    memory: ModuleExport,
-    heap_base: ModuleExport,
+    /// What a runtime has to have, and other modules need not.
+    memory: Option<ModuleExport>,
+    heap_base: Option<ModuleExport>,
     /// Its value, where it is a constant of the module.
     known_heap_base: OnceCell<u32>,
     /// The box of the last call, for the next.
@@ -158,6 +173,10 @@ impl Loaded for Ready {
     fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn Entry + 'l>> {
         let export = self.module.get_export_index(name);
         Ok(Box::new(ReadyEntry { ready: self, export, name: name.to_owned() }))
+    }
+
+    fn instance(&self) -> Result<Box<dyn Instance>, Stopped> {
+        instance::instance(self)
     }
 }
 
@@ -179,7 +198,8 @@ impl ReadyEntry<'_> {
     fn instantiate(&self) -> Result<Running<'_>> {
         let mut store = Store::new(&self.ready.engine, Data::default());
         let instance = self.ready.pre.instantiate(&mut store).map_err(error)?;
-        let memory = instance.get_module_export(&mut store, &self.ready.memory);
+        let memory = self.ready.memory.as_ref().context("the module exports no memory")?;
+        let memory = instance.get_module_export(&mut store, memory);
         let memory = memory.and_then(Extern::into_memory).context("no memory")?;
         store.data_mut().memory = Some(memory);
         Ok(Running { entry: self, store, instance, memory })
@@ -190,7 +210,7 @@ impl ReadyEntry<'_> {
 struct Running<'r> {
     entry: &'r ReadyEntry<'r>,
     store: Store<Data>,
-    instance: Instance,
+    instance: ::wasmtime::Instance,
     memory: Memory,
 }
 
@@ -217,7 +237,7 @@ impl RuntimeInstance for Running<'_> {
         if let Some(base) = ready.known_heap_base.get() {
             return Some(*base);
         }
-        let export = self.instance.get_module_export(&mut self.store, &ready.heap_base)?;
+        let export = self.instance.get_module_export(&mut self.store, ready.heap_base.as_ref()?)?;
         let global = export.into_global()?;
         let base = global.get(&mut self.store).i32()? as u32;
         if global.ty(&self.store).mutability() == ::wasmtime::Mutability::Const {
