@@ -1,220 +1,186 @@
-//! Does anyone disagree? Random modules on Lithify and on wasmtime: results, traps, globals and
-//! memory must be the same.
-//!
-//! A module is a function of the seed and its number, so a disagreement is found again by
-//! `--seed S --first N --count 1`. `--keep DIR` writes its bytes there.
-
-mod lithify;
-mod wasmtime;
+//! The command line of the fuzzer.
 
 use anyhow::{Context, Result, bail};
-use arbitrary::Unstructured;
-use clap::Parser;
-use rand::{RngCore, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use clap::{Args, Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lithify_fuzz::{
+    supervise::{self, Plan},
+    work::{self, Done, Job, Kind},
+};
+use serde_json::json;
 use std::{
+    io::{IsTerminal, Read, Write},
     path::PathBuf,
+    process::ExitCode,
     time::{Duration, Instant},
 };
-use wasm_smith::{Config, Module};
 
-/// Runs random modules on Lithify and on wasmtime, and compares.
+/// Runs random modules, and pieces of runtimes with a few changes, on Lithify, wasmtime and
+/// wasmi, and compares results, traps, globals and memory.
+///
+/// An input is a function of the seed, its number and the runtimes given, so that what was found
+/// is found again. A module on which engines disagree is made small and kept.
 #[derive(Parser)]
-#[command(after_help = "\
+#[command(
+    name = "lithify-fuzz",
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Exit status: 0 nothing was found, 1 something was, 2 wrong usage.
+
 Examples:
   lithify-fuzz --time 60
-  lithify-fuzz --seed 1 --count 500")]
+  lithify-fuzz --seed 1 --count 500 --runtime westend.json
+  lithify-fuzz parsers --time 60
+  lithify-fuzz replay bench-suite/fuzz/cases/*"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    options: Options,
+    /// A runtime to carve modules from, in any of its forms, beside the bundled one.
+    #[arg(long = "runtime", value_name = "FILE")]
+    runtimes: Vec<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Has damaged modules, images, chain specs, block files, compressed code and samples read.
+    Parsers(Options),
+    /// Runs cases that were kept.
+    Replay {
+        /// Modules (.wat, .wasm) and files for parsers (.bin).
+        #[arg(required = true)]
+        cases: Vec<PathBuf>,
+    },
+    #[command(hide = true)]
+    Worker,
+}
+
+#[derive(Args)]
 struct Options {
     /// Stop after so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     time: u64,
-    /// Stop after so many modules.
+    /// Stop after so many inputs.
     #[arg(long, value_name = "N", default_value_t = u64::MAX)]
     count: u64,
-    /// Number of the first module.
+    /// Number of the first input.
     #[arg(long, value_name = "N", default_value_t = 0)]
     first: u64,
-    /// Decides which modules.
+    /// Decides which inputs.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Where to write a module on which the engines disagree.
-    #[arg(long, value_name = "DIR")]
-    keep: Option<PathBuf>,
+    /// Worker processes; 0 for one a CPU.
+    #[arg(short, long, value_name = "N", default_value_t = 0)]
+    jobs: u64,
+    /// Where inputs that failed are kept.
+    #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/cases"))]
+    keep: PathBuf,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
 }
 
-/// A value by its bits; a reference only by whether it is null.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bits {
-    /// A number or a vector.
-    Plain(u128),
-    /// A reference, and whether it is null.
-    Null(bool),
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        None => fuzz(Kind::Modules, &cli.options, cli.runtimes),
+        Some(Command::Parsers(options)) => fuzz(Kind::Parsers, &options, vec![]),
+        Some(Command::Replay { cases }) => replay(&cases),
+        Some(Command::Worker) => worker(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-/// What a call came to: values, or the message of the trap.
-pub type Called = std::result::Result<Vec<Bits>, String>;
-
-/// What a module did on an engine.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Why there is no instance.
-    pub refused: Option<String>,
-    /// Each exported function, called once in order.
-    pub calls: Vec<(String, Called)>,
-    /// Exported globals afterwards.
-    pub globals: Vec<(String, Bits)>,
-    /// Exported memory afterwards.
-    pub memory: Vec<u8>,
+fn fuzz(kind: Kind, options: &Options, runtimes: Vec<PathBuf>) -> Result<()> {
+    let cpus = || std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let plan = Plan {
+        program: std::env::current_exe().context("cannot find this program")?,
+        job: Job {
+            kind,
+            seed: options.seed,
+            first: options.first,
+            step: 1,
+            end: options.first.saturating_add(options.count),
+            runtimes,
+        },
+        time: Duration::from_secs(options.time),
+        jobs: if options.jobs == 0 { cpus() } else { options.jobs },
+        keep: options.keep.clone(),
+    };
+    let bar = bar(options.time)?;
+    let started = Instant::now();
+    let (done, finding) = supervise::run(&plan, |done| {
+        bar.set_position(started.elapsed().as_secs().min(options.time));
+        bar.set_message(format!("{} inputs", done.inputs));
+    })?;
+    bar.finish_and_clear();
+    let seconds = started.elapsed().as_secs_f64();
+    let Some(finding) = finding else {
+        return print(kind, options, done, seconds);
+    };
+    let kept = supervise::keep(&plan, &finding);
+    let place = match &kept {
+        Ok(path) => format!("kept as {}", path.display()),
+        Err(error) => format!("not kept: {error:#}"),
+    };
+    if options.json {
+        let path = kept.ok();
+        let found = json!({ "number": finding.number, "what": finding.what, "case": path });
+        println!("{}", json!({ "seed": options.seed, "inputs": done.inputs, "found": found }));
+    }
+    bail!("seed {} input {}: {}; {place}", options.seed, finding.number, finding.what)
 }
 
-/// Guest stacks differ in size between engines; from such a trap on nothing can be compared.
-const EXHAUSTED: &str = "call stack exhausted";
+fn print(kind: Kind, options: &Options, done: Done, seconds: f64) -> Result<()> {
+    let Done { inputs, calls, traps, runs } = done;
+    if options.json {
+        let report = json!({
+            "seed": options.seed,
+            "inputs": inputs,
+            "runs": runs,
+            "calls": calls,
+            "traps": traps,
+            "seconds": seconds,
+            "found": null,
+        });
+        return Ok(writeln!(std::io::stdout(), "{report}")?);
+    }
+    let text = match kind {
+        Kind::Modules => format!(
+            "{inputs} modules, {runs} runs on engines, {calls} calls, {traps} of them trapped, \
+             no disagreement in {seconds:.0} s"
+        ),
+        Kind::Parsers => format!("{inputs} files, nothing found in {seconds:.0} s"),
+    };
+    Ok(writeln!(std::io::stdout(), "{text}")?)
+}
 
-fn main() -> Result<()> {
-    let tally = fuzz(&Options::parse())?;
-    println!(
-        "{} modules, {} calls, {} of them trapped, no disagreement",
-        tally.modules, tally.calls, tally.traps
-    );
+fn bar(seconds: u64) -> Result<ProgressBar> {
+    let bar = ProgressBar::new(seconds);
+    if !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    bar.set_style(ProgressStyle::with_template("[{bar:40}] {pos}/{len} s {msg}")?);
+    Ok(bar)
+}
+
+fn replay(cases: &[PathBuf]) -> Result<()> {
+    for case in cases {
+        work::replay(case).with_context(|| case.display().to_string())?;
+    }
     Ok(())
 }
 
-/// What a run without disagreement covered.
-struct Tally {
-    modules: u64,
-    calls: usize,
-    traps: usize,
-}
-
-/// Runs modules until time or count are up; an error at the first disagreement.
-fn fuzz(options: &Options) -> Result<Tally> {
-    let started = Instant::now();
-    let mut tally = Tally { modules: 0, calls: 0, traps: 0 };
-    let last = options.first.saturating_add(options.count);
-    for number in options.first..last {
-        if started.elapsed() > Duration::from_secs(options.time) {
-            break;
-        }
-        let Some(wasm) = module(options.seed, number)? else { continue };
-        let mut ours = lithify::run(&wasm, number)
-            .with_context(|| format!("seed {} module {number}", options.seed))?;
-        let mut theirs = wasmtime::run(&wasm, number)?;
-        cut_at_exhaustion(&mut ours, &mut theirs);
-        tally.modules += 1;
-        tally.calls += ours.calls.len();
-        tally.traps += ours.calls.iter().filter(|(_, called)| called.is_err()).count();
-        if ours != theirs {
-            if let Some(folder) = &options.keep {
-                std::fs::write(folder.join(format!("{}-{number}.wasm", options.seed)), &wasm)?;
-            }
-            bail!(
-                "seed {} module {number}: {}",
-                options.seed,
-                difference(&ours, &theirs).unwrap_or_default()
-            );
-        }
-    }
-    Ok(tally)
-}
-
-/// Module `number` of `seed`; none where the random bytes do not make one.
-fn module(seed: u64, number: u64) -> Result<Option<Vec<u8>>> {
-    let mut random = ChaCha8Rng::seed_from_u64(seed.rotate_left(32) ^ number);
-    let mut bytes = vec![0; 16 << 10];
-    random.fill_bytes(&mut bytes);
-    let config = Config {
-        max_imports: 0,
-        min_funcs: 3,
-        min_memories: 1,
-        max_data_segments: 2,
-        max_element_segments: 3,
-        max_instructions: 300,
-        allow_start_export: false,
-        max_memories: 1,
-        max_tables: 4,
-        max_memory32_bytes: 4 << 16,
-        memory_max_size_required: true,
-        max_table_elements: 1000,
-        table_max_size_required: true,
-        export_everything: true,
-        simd_enabled: false,
-        relaxed_simd_enabled: false,
-        threads_enabled: false,
-        shared_everything_threads_enabled: false,
-        exceptions_enabled: false,
-        tail_call_enabled: false,
-        gc_enabled: false,
-        memory64_enabled: false,
-        multi_value_enabled: true,
-        bulk_memory_enabled: true,
-        // wasmtime has them only with its garbage collector, which is not built here.
-        reference_types_enabled: false,
-        sign_extension_ops_enabled: true,
-        saturating_float_to_int_enabled: true,
-        extended_const_enabled: false,
-        custom_page_sizes_enabled: false,
-        wide_arithmetic_enabled: false,
-        ..Config::default()
-    };
-    let Ok(mut module) = Module::new(config, &mut Unstructured::new(&bytes)) else {
-        return Ok(None);
-    };
-    module.ensure_termination(10_000).context("wasm-smith")?;
-    Ok(Some(module.to_bytes()))
-}
-
-/// Argument `index` of the calls in module `number`, as bits.
-pub fn argument(number: u64, index: usize) -> u64 {
-    const ODD: [u64; 8] =
-        [0, 1, u64::MAX, 0x8000_0000, 0x7fff_ffff, 1 << 63, 0x7ff8_0000_0000_0001, 65_535];
-    ODD[(number as usize + index) % ODD.len()]
-}
-
-/// Drops what comes after a stack overflow on either side.
-fn cut_at_exhaustion(ours: &mut Outcome, theirs: &mut Outcome) {
-    let exhausted = |outcome: &Outcome| {
-        outcome.calls.iter().position(|(_, c)| c.as_ref().is_err_and(|m| m == EXHAUSTED))
-    };
-    let Some(at) = [exhausted(ours), exhausted(theirs)].into_iter().flatten().min() else {
-        return;
-    };
-    for outcome in [ours, theirs] {
-        outcome.calls.truncate(at);
-        outcome.globals.clear();
-        outcome.memory.clear();
-    }
-}
-
-/// The first thing in which two outcomes differ.
-fn difference(ours: &Outcome, theirs: &Outcome) -> Option<String> {
-    if ours.refused != theirs.refused {
-        return Some(format!("refused: {:?} against {:?}", ours.refused, theirs.refused));
-    }
-    for (ours, theirs) in ours.calls.iter().zip(&theirs.calls) {
-        if ours != theirs {
-            return Some(format!("{}: {:?} against {:?}", ours.0, ours.1, theirs.1));
-        }
-    }
-    for (ours, theirs) in ours.globals.iter().zip(&theirs.globals) {
-        if ours != theirs {
-            return Some(format!("global {}: {:?} against {:?}", ours.0, ours.1, theirs.1));
-        }
-    }
-    let at = ours.memory.iter().zip(&theirs.memory).position(|(a, b)| a != b);
-    Some(match at {
-        Some(at) => format!("memory differs at {at:#x}"),
-        None => format!("memory of {} bytes against {}", ours.memory.len(), theirs.memory.len()),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bounded_run_finds_nothing() {
-        let options = Options { time: 300, count: 300, first: 0, seed: 7, keep: None };
-        let tally = fuzz(&options).expect("no disagreement");
-        assert!(tally.modules == 300 && tally.calls > 300, "the modules do something");
-    }
+fn worker() -> Result<()> {
+    let mut job = String::new();
+    std::io::stdin().read_to_string(&mut job).context("cannot read the job")?;
+    work::work(&serde_json::from_str(&job).context("not a job")?, &mut std::io::stdout().lock())
 }

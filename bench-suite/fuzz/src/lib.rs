@@ -1,0 +1,19 @@
+//! Does anyone disagree, and does any file bring a parser down?
+//!
+//! ```text
+//! seed, number --generate--> module --rewrite, compare--> agreement | finding --shrink--> case
+//! seed, number --parsers--> damaged file --read--> an answer | finding           --> case
+//! ```
+//!
+//! Workers are processes: a crash is a finding like any other. The one who starts them
+//! (`supervise`) only makes inputs again, by their number, shrinks and keeps them.
+
+#![warn(clippy::unwrap_used)]
+
+pub mod compare;
+pub mod generate;
+pub mod parsers;
+mod rewrite;
+pub mod shrink;
+pub mod supervise;
+pub mod work;

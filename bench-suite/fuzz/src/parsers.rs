@@ -1,0 +1,234 @@
+//! Damaged files for everything that reads files: no panic, no hang, no unbounded memory.
+//!
+//! An input is a function of the seed and its number. What a parser answers does not matter
+//! here, only that it does.
+
+use anyhow::{Context, Result};
+use lithify_bench::Run;
+use lithify_bench::phase::Phase;
+use lithify_bench::sample::{self, Key, Record, Series};
+use lithify_compiler::{Options, Profile, Target, compile_image, inspect};
+use lithify_runtime::{Image, Imports, Metadata, Trust, polkadot::Input};
+use rand::{Rng, RngCore, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Memory that reading one input may take, in bytes: code decompresses to 50 MiB at most, and
+/// the compiler works on that.
+pub const MAX_MEMORY: u64 = 1 << 30;
+
+/// A module with a section of each kind.
+const MODULE: &str = r#"(module $name
+    (type $t (func (param i32 i64) (result i32)))
+    (import "env" "f" (func $f (type $t)))
+    (import "env" "g" (global $g i32))
+    (table $table 4 8 funcref)
+    (memory (export "memory") 1 2)
+    (global $sp (mut i32) (i32.const 1024))
+    (export "run" (func $run))
+    (elem $table (i32.const 1) func $run $f)
+    (elem $passive funcref (ref.func $run) (ref.null func))
+    (func $run (type $t) (local f32 f64 i64)
+        (block $a (block $b (block $c
+            (br_table $a $b $c (local.get 0)))
+            (i32.store offset=8 (local.get 0) (i32.const -1)))
+            (loop $l (br_if $l (i32.eqz (local.get 0)))))
+        (if (result i32) (local.get 0)
+            (then (call_indirect $table (type $t) (i32.const 1) (i64.const 2) (local.get 0)))
+            (else (call $f (global.get $sp) (i64.const 0x123456789abcdef)))))
+    (data (i32.const 16) "some bytes")
+    (data $d "passive bytes"))"#;
+
+/// A chain spec; the code is put in.
+const SPEC: &str = r#"{"name": "n", "id": "i", "bootNodes": [], "properties": {"a": [1, 2.5, null]},
+    "genesis": {"raw": {"top": {"0x3a636f6465": "CODE", "0x01": "0x0203", "0x3a6865617070616765":
+    "0x0800000000000000"}, "childrenDefault": {"0x6368696c64": {"0x01": "0x02"}}}}}"#;
+
+/// A block file; the code is put in.
+const BLOCK: &str = r#"{"block": {"header": "HEADER", "body": ["0x0401", "0x1000010203"]},
+    "parentStorage": {"mainTrie": {"0x3a636f6465": "CODE", "0x01": "0x02"},
+    "childTries": {"0x6368696c64": {"0x01": "0x02"}}}}"#;
+
+/// Words that have a meaning to some parser.
+const WORDS: &[&[u8]] = &[
+    b"\0asm\x01\0\0\0",
+    b"\x52\xbc\x53\x76\x46\xdb\x8e\x05",
+    b"\x28\xb5\x2f\xfd",
+    b"\x7fELF\x02\x01\x01",
+    b"Lithify\0",
+    b"0x",
+    b"{\"",
+    b"\":{\"",
+    b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+    b"\"genesis\":",
+    b"\"raw\":",
+    b"\\u0000",
+    b"\xff\xff\xff\xff\x0f",
+    b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01",
+    b"runtime_version",
+    b"name",
+];
+
+/// Every parser, with files that it accepts.
+pub struct Parsers {
+    seed: u64,
+    parsers: Vec<Parser>,
+}
+
+struct Parser {
+    name: &'static str,
+    files: Vec<Vec<u8>>,
+    read: fn(&[u8]),
+}
+
+impl Parsers {
+    /// Makes the undamaged files.
+    pub fn new(seed: u64) -> Result<Self> {
+        let module = wat::parse_str(MODULE)?;
+        let solochain = include_bytes!("../../../workloads/solochain/chain-spec.json");
+        let blob = include_bytes!("../../../workloads/solochain/solochain.compact.compressed.wasm");
+        let hex = |bytes: &[u8]| format!("0x{}", lithify_bench::workload::hex(bytes));
+        let header = [&[7; 32][..], &[4], &[8; 64], &[0]].concat();
+        let spec = SPEC.replace("CODE", &hex(&module));
+        let block = BLOCK.replace("CODE", &hex(&module)).replace("HEADER", &hex(&header));
+        let image = compile_image(&module, &options())?;
+        // The whole runtime is too long to be damaged in interesting places by chance; its first
+        // blocks are not.
+        let zstd = vec![blob[..blob.len().min(64 << 10)].to_vec(), zstd_raw(&module)];
+        let spec_head = solochain[..solochain.len().min(4 << 10)].to_vec();
+        Ok(Self {
+            seed,
+            parsers: vec![
+                Parser { name: "compile", files: vec![module.clone()], read: compile },
+                Parser { name: "inspect", files: vec![module.clone()], read: inspect_module },
+                Parser { name: "image", files: vec![image], read: image_file },
+                Parser { name: "spec", files: vec![spec.into(), spec_head], read: input },
+                Parser { name: "block", files: vec![block.into()], read: input },
+                Parser { name: "hex", files: vec![hex(&module).into()], read: input },
+                Parser { name: "zstd", files: zstd, read: input },
+                Parser { name: "samples", files: vec![samples()?], read: samples_file },
+            ],
+        })
+    }
+
+    /// The parser of input `number`, and the input.
+    pub fn input(&self, number: u64) -> (&'static str, Vec<u8>) {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed.rotate_left(32) ^ number);
+        let parser = self.parser(number);
+        let mut bytes = parser.files[random.random_range(0..parser.files.len())].clone();
+        for _ in 0..1 << random.random_range(0..6) {
+            damage(&mut bytes, &mut random);
+        }
+        (parser.name, bytes)
+    }
+
+    /// Has `bytes` read by the parser of that name.
+    pub fn read(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let parser = self.parsers.iter().find(|parser| parser.name == name);
+        (parser.with_context(|| format!("there is no parser {name}"))?.read)(bytes);
+        Ok(())
+    }
+
+    fn parser(&self, number: u64) -> &Parser {
+        &self.parsers[(number % self.parsers.len() as u64) as usize]
+    }
+}
+
+fn options() -> Options {
+    let profile = Some(Profile::General);
+    Options { target: Target::host(), profile, jobs: 1, ..Options::default() }
+}
+
+fn compile(bytes: &[u8]) {
+    let _ = compile_image(bytes, &options());
+}
+
+fn inspect_module(bytes: &[u8]) {
+    let _ = inspect(bytes, &Options::default());
+}
+
+/// Without the hash, which would refuse nearly all.
+fn image_file(bytes: &[u8]) {
+    let mut imports = Imports::new();
+    imports.trap_missing(true).global("env", "g", lithify_runtime::ValType::I32, false, 1);
+    let _ = Metadata::parse(bytes, Trust::SkipHash);
+    let _ = Image::from_bytes(bytes, &imports, Trust::SkipHash);
+}
+
+fn input(bytes: &[u8]) {
+    let _ = Input::read(bytes.to_vec(), "input");
+}
+
+fn samples_file(bytes: &[u8]) {
+    if let Ok(run) = Run::read(bytes) {
+        let _ = lithify_bench::table(&lithify_bench::report(&run));
+    }
+}
+
+/// Samples of a process, as `lithify bench --samples` writes them.
+fn samples() -> Result<Vec<u8>> {
+    let key = Key {
+        workload: "w".into(),
+        code_hash: "00".into(),
+        engine: "lithify".into(),
+        setting: "aot".into(),
+        phase: Phase::Total,
+        call: Some("Core_version".into()),
+        process: 1,
+        output_hash: None,
+    };
+    let mut lines = Vec::new();
+    for sample in (Series { key, values: vec![10, 5, 6] }).samples() {
+        sample::write(&mut lines, &Record::Sample(sample))?;
+    }
+    Ok(lines)
+}
+
+/// The form of a chain, with a frame of raw blocks: bytes that a change can reach.
+fn zstd_raw(bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0x52, 0xbc, 0x53, 0x76, 0x46, 0xdb, 0x8e, 0x05, 0x28, 0xb5, 0x2f, 0xfd];
+    // Four bytes of content size, one segment, no checksum.
+    out.push(0b1010_0000);
+    out.extend((bytes.len() as u32).to_le_bytes());
+    let header = (bytes.len() as u32) << 3 | 1;
+    out.extend(&header.to_le_bytes()[..3]);
+    out.extend(bytes);
+    out
+}
+
+/// Changes one thing.
+fn damage(bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) {
+    if bytes.is_empty() {
+        return bytes.push(random.random());
+    }
+    let at = random.random_range(0..bytes.len());
+    let len = random.random_range(1..=32.min(bytes.len() - at));
+    match random.random_range(0..9) {
+        0 => bytes[at] ^= 1 << random.random_range(0..8),
+        1 => bytes[at] = random.random(),
+        2 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff][random.random_range(0..5)],
+        3 => drop(bytes.drain(at..at + len)),
+        4 => {
+            let piece = bytes[at..at + len].to_vec();
+            let to = random.random_range(0..=bytes.len());
+            let piece = piece.repeat(1 << random.random_range(0..8));
+            drop(bytes.splice(to..to, piece));
+        }
+        5 => {
+            let word = WORDS[random.random_range(0..WORDS.len())];
+            drop(bytes.splice(at..at, word.iter().copied()));
+        }
+        6 => {
+            let word = WORDS[random.random_range(0..WORDS.len())];
+            let end = (at + word.len()).min(bytes.len());
+            bytes[at..end].copy_from_slice(&word[..end - at]);
+        }
+        7 => {
+            let value = [0, 1, u32::MAX, 1 << 31, random.next_u32(), 0xffff, 1 << 16];
+            let value = value[random.random_range(0..value.len())].to_le_bytes();
+            let end = (at + 4).min(bytes.len());
+            bytes[at..end].copy_from_slice(&value[..end - at]);
+        }
+        _ if random.random_bool(0.2) => bytes.truncate(at),
+        _ => bytes[at] = bytes[at].wrapping_add(1),
+    }
+}

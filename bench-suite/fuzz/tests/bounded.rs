@@ -1,0 +1,51 @@
+//! The fuzzer as the gate runs it: few inputs, always the same ones, and every case that was kept.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+fn fuzz(arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_lithify-fuzz");
+    let output = Command::new(program).args(arguments).output().expect("the program starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// Runs inputs of one kind, and returns what was covered.
+fn check(arguments: &[&str]) -> serde_json::Value {
+    let folder = std::env::temp_dir().join(format!("lithify-fuzz-{}", std::process::id()));
+    let folder = folder.to_str().expect("a folder with a name of characters");
+    let output = fuzz(&[arguments, &["--time", "600", "--json", "--keep", folder]].concat());
+    serde_json::from_slice(&output.stdout).expect("one object")
+}
+
+#[test]
+fn engines_agree_on_modules() {
+    let report = check(&["--seed", "7", "--count", "400"]);
+    println!("{report}");
+    let of = |field: &str| report[field].as_u64().expect("a number");
+    assert!(of("inputs") > 300 && of("runs") > 2 * of("inputs"), "on more than two engines");
+    let (calls, traps) = (of("calls"), of("traps"));
+    assert!(calls > 1000 && traps > 100 && traps < calls * 9 / 10, "the modules do something");
+}
+
+#[test]
+fn parsers_answer_whatever_they_read() {
+    let report = check(&["parsers", "--seed", "7", "--count", "40000"]);
+    println!("{report}");
+    assert_eq!(report["inputs"], 40_000);
+}
+
+#[test]
+fn kept_cases_stay_fixed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let entries = std::fs::read_dir(folder).expect("the folder of cases");
+    let mut cases: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    cases.sort();
+    assert!(!cases.is_empty(), "cases are kept");
+    // A process each: one that limits its memory is of no use to a module.
+    for case in cases {
+        fuzz(&["replay", case.to_str().expect("a name of characters")]);
+    }
+}
