@@ -4,7 +4,9 @@ use crate::{output, source::Source};
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lithify_bench::{Observer, Options, Record, Workload, report, run, sample, table, worker};
+use lithify_bench::{
+    Manifest, Observer, Options, Record, Workload, report, run, sample, table, worker,
+};
 use std::{
     fs::File,
     io::{BufWriter, IsTerminal, Write},
@@ -20,11 +22,13 @@ interval. Quiet machines and many processes give narrow intervals.
 
 Examples:
   lithify bench
+  lithify bench workloads/ledger
   lithify bench westend.json block.json --processes 100 --samples samples.jsonl
   lithify bench --json > samples.jsonl
   lithify bench --report samples.jsonl")]
 pub struct Bench {
-    /// Runtimes in any of their forms; by default the bundled one with its block.
+    /// Runtimes in any of their forms, or folders with a workload.toml; by default the bundled
+    /// runtime with its block.
     runtimes: Vec<PathBuf>,
     /// Processes per row and engine.
     #[arg(long, value_name = "N", default_value_t = 40)]
@@ -72,6 +76,10 @@ impl Bench {
             workloads.push(Workload::new(name, Source::bundled()?.input)?);
         }
         for path in &self.runtimes {
+            if path.is_dir() {
+                workloads.extend(Manifest::read(path)?.workloads()?);
+                continue;
+            }
             let Source { name, input } = Source::read(path)?;
             let stem = Path::new(&name).file_stem().map(|stem| stem.to_string_lossy());
             workloads.push(Workload::new(stem.as_deref().unwrap_or(&name), input)?);

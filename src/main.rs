@@ -14,6 +14,7 @@ mod soak;
 mod source;
 mod verify;
 mod wast;
+mod workloads;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ enum Command {
     Bench(bench::Bench),
     Verify(verify::Verify),
     Soak(soak::Soak),
+    Workloads(workloads::Workloads),
     Wast(wast::WastCommand),
     #[command(hide = true)]
     BenchWorker(bench::Worker),
@@ -66,6 +68,7 @@ fn main() -> ExitCode {
         Command::Bench(command) => command.execute(),
         Command::Verify(command) => command.execute(),
         Command::Soak(command) => command.execute(),
+        Command::Workloads(command) => command.execute(),
         Command::Wast(command) => command.execute(),
         Command::BenchWorker(command) => command.execute(),
     };

@@ -14,7 +14,7 @@ use lithify_runtime::{
     polkadot::{
         Block, CallContext, CallError, Input, Session, State, VersionHook, execute_block,
         native::{DEFAULT_HEAP_PAGES, Runtime, RuntimeError, RuntimeOptions},
-        version,
+        parse_hex, version,
     },
 };
 use serde_json::json;
@@ -138,8 +138,8 @@ impl Run {
     fn argument(&self) -> Result<Vec<u8>> {
         match self.input_bytes.strip_prefix('@') {
             Some(path) => std::fs::read(path).with_context(|| format!("cannot read {path}")),
-            None => parse_hex(&self.input_bytes).with_context(|| {
-                format!("--input {}: give 0x and hex digits, or @FILE", self.input_bytes)
+            None => parse_hex(&self.input_bytes).map_err(|why| {
+                anyhow!("--input: the text {why}; give 0x and hex digits, or @FILE")
             }),
         }
     }
@@ -270,18 +270,4 @@ fn trapped(error: RuntimeError) -> anyhow::Error {
         RuntimeError::Call(error @ CallError::Trap { .. }) => Trapped(error.to_string()).into(),
         error => error.into(),
     }
-}
-
-fn parse_hex(text: &str) -> Result<Vec<u8>> {
-    let digits = text.strip_prefix("0x").context("no 0x")?;
-    if !digits.len().is_multiple_of(2) {
-        bail!("an odd number of digits");
-    }
-    (0..digits.len())
-        .step_by(2)
-        .map(|at| {
-            let pair = digits.get(at..at + 2).context("not ASCII")?;
-            u8::from_str_radix(pair, 16).with_context(|| format!("{pair:?} is no hex"))
-        })
-        .collect()
 }

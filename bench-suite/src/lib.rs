@@ -11,6 +11,7 @@
 
 pub mod engine;
 pub mod machine;
+pub mod manifest;
 pub mod measure;
 pub mod phase;
 pub mod report;
@@ -21,6 +22,7 @@ pub mod stats;
 pub mod worker;
 pub mod workload;
 
+pub use manifest::Manifest;
 pub use report::{Report, report, table};
 pub use runner::{Observer, Options, run};
 pub use sample::{Record, Run};

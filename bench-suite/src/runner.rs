@@ -237,7 +237,7 @@ impl Runner<'_> {
                 };
                 let what = format!(
                     "{} {}",
-                    workloads[workload].name, workloads[workload].calls[call].entry
+                    workloads[workload].name, workloads[workload].calls[call].label
                 );
                 if self.pilot(&mut row, &what)? {
                     rows.push(row);
@@ -295,7 +295,7 @@ impl Runner<'_> {
             }
             let records = self.work(kind, self.call(row, kind))?;
             let workload = &workloads[row.workload];
-            let what = format!("{} {}", workload.name, workload.calls[row.call].entry);
+            let what = format!("{} {}", workload.name, workload.calls[row.call].label);
             let first = Id { engine: "all engines".into(), setting: "before".into() };
             same(&what, (&first, &row.outcome), (&kind.id(), &outcome(&records)))?;
             self.keep(records)?;

@@ -11,6 +11,7 @@ use crate::workload::{Workload, hex};
 use anyhow::{Context, Result, bail};
 use lithify_runtime::polkadot::{CallContext, Observe};
 use serde::{Deserialize, Serialize};
+use sp_crypto_hashing::blake2_256;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -80,7 +81,7 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
         }
         Task::Call { workload, call, artifact, samples } => {
             let workload = Workload::load(workload)?;
-            let entry = workload.calls.get(*call).context("no such call")?.entry.clone();
+            let entry = workload.calls.get(*call).context("no such call")?.label.clone();
             let mut worker = Worker::new(job, kind, &workload, Some(entry));
             worker.calls(&workload, *call, artifact, *samples)?;
             worker.finish(out)
@@ -184,9 +185,25 @@ impl Worker {
         let first = session.execute(|| entry.call(&call.input, &mut context, Clock::Ends))?;
         let cold = start.elapsed();
         let output = first.output;
+        if let Some(expected) = call.output {
+            let found = blake2_256(&output);
+            if found != expected {
+                let (found, expected) = (hex(&found), hex(&expected));
+                bail!("the output has the hash {found}, but should have {expected}");
+            }
+        }
         context.observe(Observe::Record);
         session.execute(|| entry.call(&call.input, &mut context, Clock::Ends))?;
         context.observe(Observe::Off);
+        // Now, since a call that is replayed leaves the state as it is.
+        let root = session.root(workload.state.version());
+        if let Some(expected) = call.state_root
+            && root != expected
+        {
+            let (root, expected) = (hex(&root), hex(&expected));
+            bail!("the state root after {} is {root}, but should be {expected}", call.entry);
+        }
+        self.ran.state_root = Some(hex(&root));
 
         let mut total = Vec::new();
         let (mut instantiate, mut calls, mut drops) = (Vec::new(), Vec::new(), Vec::new());
@@ -213,14 +230,6 @@ impl Worker {
             guest.push(sample(&mut context, Clock::Ends)?.total_ns);
             context.observe(Observe::Off);
         }
-        let root = session.root(workload.state.version());
-        if let Some(expected) = call.state_root
-            && root != expected
-        {
-            let (root, expected) = (hex(&root), hex(&expected));
-            bail!("the state root after {} is {root}, but should be {expected}", call.entry);
-        }
-        self.ran.state_root = Some(hex(&root));
         self.key.output_hash = Some(blake3::hash(&output).to_hex().to_string());
         self.add(Phase::Total, total);
         self.add(Phase::Instantiate, instantiate);

@@ -6,7 +6,7 @@
 use crate::engine::{Clock, Engine, Id, Kind, PROBE};
 use anyhow::{Context, Result, anyhow, bail};
 use lithify_runtime::polkadot::state::Pairs;
-use lithify_runtime::polkadot::{CallContext, Input, State, StateVersion, version};
+use lithify_runtime::polkadot::{CallContext, Input, RuntimeInput, State, StateVersion, version};
 use parity_scale_codec::{Decode, Encode};
 use std::collections::BTreeMap;
 use std::fs;
@@ -37,8 +37,13 @@ pub struct Workload {
 pub struct Call {
     /// Name of the entry point.
     pub entry: String,
+    /// Its name in samples and reports: the entry point, and which call of it where there are
+    /// several.
+    pub label: String,
     /// Its input.
     pub input: Vec<u8>,
+    /// BLAKE2b-256 of the output, where something else than an engine says so.
+    pub output: Option<[u8; 32]>,
     /// The state root afterwards, where something else than an engine says so.
     pub state_root: Option<[u8; 32]>,
 }
@@ -46,7 +51,12 @@ pub struct Call {
 impl Call {
     /// A call without input.
     pub fn plain(entry: &str) -> Self {
-        Self { entry: entry.into(), input: Vec::new(), state_root: None }
+        Self::new(entry, Vec::new())
+    }
+
+    /// A call of which nothing is known.
+    pub fn new(entry: &str, input: Vec<u8>) -> Self {
+        Self { entry: entry.into(), label: entry.into(), input, output: None, state_root: None }
     }
 }
 
@@ -61,16 +71,29 @@ impl Workload {
         };
         let mut calls = vec![Call::plain("Core_version"), Call::plain("Metadata_metadata")];
         calls.extend(runtime.block.as_ref().map(|block| Call {
-            entry: "Core_execute_block".into(),
-            input: block.argument(),
             state_root: Some(block.header.state_root),
+            ..Call::new("Core_execute_block", block.argument())
         }));
-        let has_version = runtime.version.is_some();
+        let state = runtime.state.clone().unwrap_or_else(State::empty);
+        Self::with_calls(name, &runtime, state, calls)
+    }
+
+    /// A runtime with these calls on that state, whose version becomes the runtime's.
+    pub fn with_calls(
+        name: &str,
+        runtime: &RuntimeInput,
+        mut state: State,
+        calls: Vec<Call>,
+    ) -> Result<Self> {
         let wasm = runtime.wasm().to_vec();
-        let mut state = runtime.state.unwrap_or_else(State::empty);
-        if !has_version {
-            let version = state_version(&wasm, &state).with_context(|| name.to_owned())?;
-            state.set_version(version);
+        match &runtime.version {
+            Some(version) => state.set_version(version.state_version()),
+            // Without any key there is nothing that a version could encode.
+            None if state.is_empty() => {}
+            None => {
+                let version = state_version(&wasm, &state).with_context(|| name.to_owned())?;
+                state.set_version(version);
+            }
         }
         Ok(Self { name: name.to_owned(), code_hash: runtime.code_hash, wasm, state, calls })
     }

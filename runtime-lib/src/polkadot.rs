@@ -29,6 +29,7 @@ pub use call::{CallError, RuntimeInstance, call};
 pub use context::{CallContext, Observe};
 pub use functions::{HostFunction, ImportError, functions, resolve};
 pub use input::{Form, Input, InputError, RuntimeInput};
+pub use json::parse_hex;
 pub use sp_core::storage::StateVersion;
 pub use state::{Change, Session, State, VersionHook};
 pub use version::RuntimeVersion;

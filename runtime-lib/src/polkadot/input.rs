@@ -236,7 +236,7 @@ fn from_hex(text: &[u8], name: &str) -> Result<RuntimeInput, InputError> {
     let content = |message| content(name, message);
     let text =
         str::from_utf8(text).map_err(|_| content("hex text with other characters".into()))?;
-    let code = json::hex(text).map_err(|why| content(format!("the text {why}")))?;
+    let code = json::parse_hex(text).map_err(|why| content(format!("the text {why}")))?;
     RuntimeInput::new(Form::Hex, code, name, "")
 }
 

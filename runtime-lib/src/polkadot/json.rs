@@ -241,7 +241,8 @@ impl<'de, V: MapValue> Visitor<'de> for Map<'_, V> {
         let mut entries = BTreeMap::new();
         while let Some(key) = map.next_key::<String>()? {
             let path = format!("{}[{:?}]", self.0, shorten(&key));
-            let bytes = hex(&key).map_err(|why| A::Error::custom(format!("{path}: key {why}")))?;
+            let bytes =
+                parse_hex(&key).map_err(|why| A::Error::custom(format!("{path}: key {why}")))?;
             let value = self.1.read(&path, &mut map)?;
             if entries.insert(bytes, value).is_some() {
                 return Err(A::Error::custom(format!("{path} is there twice")));
@@ -299,7 +300,7 @@ impl Visitor<'_> for Hex<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Vec<u8>, E> {
-        hex(text).map_err(|why| E::custom(format!("{}: {why}", self.0)))
+        parse_hex(text).map_err(|why| E::custom(format!("{}: {why}", self.0)))
     }
 }
 
@@ -316,7 +317,7 @@ fn shorten(key: &str) -> &str {
 }
 
 /// Decodes `0x`, then an even number of hex digits. The error completes "the text ...".
-pub(super) fn hex(text: &str) -> Result<Vec<u8>, String> {
+pub fn parse_hex(text: &str) -> Result<Vec<u8>, String> {
     let digits = text.strip_prefix("0x").ok_or("does not begin with 0x")?;
     if !digits.len().is_multiple_of(2) {
         return Err("has an odd number of hex digits".into());

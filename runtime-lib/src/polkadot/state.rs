@@ -66,6 +66,11 @@ impl State {
         self.backend.root().0
     }
 
+    /// Whether it has no key.
+    pub fn is_empty(&self) -> bool {
+        self.backend.pairs(IterArgs::default()).expect(IN_MEMORY).next().is_none()
+    }
+
     /// The version whose rules encode the trie.
     pub fn version(&self) -> StateVersion {
         self.version
