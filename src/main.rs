@@ -3,6 +3,7 @@
 #![warn(clippy::unwrap_used)]
 
 mod bench;
+mod build_block;
 mod check;
 mod compile;
 mod inspect;
@@ -50,6 +51,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Check(check::Check),
     Run(run::Run),
+    BuildBlock(build_block::BuildBlock),
     Bench(bench::Bench),
     Verify(verify::Verify),
     Soak(soak::Soak),
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Inspect(command) => command.execute(),
         Command::Check(command) => command.execute(),
         Command::Run(command) => command.execute(),
+        Command::BuildBlock(command) => command.execute(),
         Command::Bench(command) => command.execute(),
         Command::Verify(command) => command.execute(),
         Command::Soak(command) => command.execute(),

@@ -11,7 +11,9 @@
 //! [`HostFunction`] of its name and type, and passes the [`CallContext`] of the running call
 //! through. Storage goes through the externalities that [`Session::execute`] sets for the thread.
 
+pub mod author;
 pub mod block;
+pub mod block_file;
 pub mod call;
 pub mod context;
 pub mod functions;
@@ -24,7 +26,9 @@ pub mod state;
 mod trace;
 pub mod version;
 
+pub use author::{BlockRequest, BuildError, BuiltBlock, build_block};
 pub use block::{Block, BlockReport, execute_block};
+pub use block_file::block_file;
 pub use call::{CallError, RuntimeInstance, call};
 pub use context::{CallContext, Observe};
 pub use functions::{HostFunction, ImportError, functions, resolve};

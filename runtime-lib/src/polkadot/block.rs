@@ -6,6 +6,7 @@ use super::call::{CallError, RuntimeInstance, call};
 use super::context::CallContext;
 use super::state::Session;
 use sp_core::storage::StateVersion;
+use sp_core::{Blake2Hasher, Hasher};
 
 /// The digest item that a block's author signs it with.
 const SEAL: u8 = 5;
@@ -77,6 +78,11 @@ impl Header {
         out.extend(self.digest.concat());
         out
     }
+
+    /// The hash by which others name the block.
+    pub fn hash(&self) -> [u8; 32] {
+        Blake2Hasher::hash(&self.encode()).0
+    }
 }
 
 impl Block {
@@ -104,6 +110,12 @@ pub fn execute_block<I: RuntimeInstance>(
     let argument = block.argument();
     session.execute(|| call(instance, context, "Core_execute_block", &argument))?;
     Ok(BlockReport { expected_root: block.header.state_root, computed_root: session.root(version) })
+}
+
+/// Whether `extrinsic` begins with its own length, as it does in a block.
+pub fn is_length_prefixed(mut extrinsic: &[u8]) -> bool {
+    let len = Compact::<u32>::decode(&mut extrinsic);
+    len.is_ok_and(|len| len.0 as usize == extrinsic.len())
 }
 
 /// The digest items, each cut out whole. Only their lengths matter here.

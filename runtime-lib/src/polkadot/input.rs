@@ -6,13 +6,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use parity_scale_codec::{Compact, Decode};
 use sp_core::storage::StateVersion;
 use sp_core::storage::well_known_keys::CODE;
 use sp_core::{Blake2Hasher, Hasher};
 use sp_maybe_compressed_blob::CODE_BLOB_BOMB_LIMIT;
 
-use super::block::{Block, Header};
+use super::block::{Block, Header, is_length_prefixed};
 use super::json::{self, Document, Genesis, RawBlock, Tries};
 use super::state::State;
 use super::version::{self, RuntimeVersion, VersionError};
@@ -305,11 +304,6 @@ fn with_state(
     let version = runtime.state_version();
     runtime.state = Some(State::new(tries.top, tries.children, version));
     Ok(runtime)
-}
-
-fn is_length_prefixed(mut extrinsic: &[u8]) -> bool {
-    let len = Compact::<u32>::decode(&mut extrinsic);
-    len.is_ok_and(|len| len.0 as usize == extrinsic.len())
 }
 
 fn content(name: &str, message: String) -> InputError {

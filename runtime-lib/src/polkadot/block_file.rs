@@ -1,0 +1,64 @@
+//! Writes a block with the state of its parent as the JSON that [`Input::read`](super::Input::read)
+//! takes.
+
+use std::fmt::Write;
+
+use super::block::Block;
+use super::state::{Pairs, State};
+
+/// The text of a block file: `block` and the `state` that it is executed on.
+pub fn block_file(block: &Block, state: &State) -> String {
+    let (top, children) = state.pairs();
+    let mut text = String::from("{\n  \"block\": {\n    \"header\": ");
+    hex(&mut text, &block.header.encode());
+    text.push_str(",\n    \"body\": [");
+    list(&mut text, &block.extrinsics, 6, |text, extrinsic| hex(text, extrinsic));
+    text.push_str("]\n  },\n  \"parentStorage\": {\n    \"mainTrie\": {");
+    pairs(&mut text, &top, 6);
+    text.push_str("},\n    \"childTries\": {");
+    list(&mut text, &children, 6, |text, (name, child)| {
+        hex(text, name);
+        text.push_str(": {");
+        pairs(text, child, 8);
+        text.push('}');
+    });
+    text.push_str("}\n  }\n}\n");
+    text
+}
+
+fn pairs(text: &mut String, pairs: &Pairs, indent: usize) {
+    list(text, pairs, indent, |text, (key, value)| {
+        hex(text, key);
+        text.push_str(": ");
+        hex(text, value);
+    });
+}
+
+/// The items, each on a line of its own, and the end of the line before the closing bracket.
+fn list<I: IntoIterator>(
+    text: &mut String,
+    items: I,
+    indent: usize,
+    mut item: impl FnMut(&mut String, I::Item),
+) {
+    let mut separator = "";
+    let mut any = false;
+    for value in items {
+        text.push_str(separator);
+        let _ = write!(text, "\n{:indent$}", "");
+        item(text, value);
+        separator = ",";
+        any = true;
+    }
+    if any {
+        let _ = write!(text, "\n{:1$}", "", indent - 2);
+    }
+}
+
+fn hex(text: &mut String, bytes: &[u8]) {
+    text.push_str("\"0x");
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.push('"');
+}

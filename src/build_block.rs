@@ -1,0 +1,178 @@
+//! `lithify build-block`: makes a block on a state and writes it with that state.
+
+use crate::{
+    output,
+    source::{self, Source},
+};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::Args;
+use lithify_compiler::{Emit, compile};
+use lithify_runtime::polkadot::{
+    Block, BlockRequest, BuiltBlock, CallContext, RuntimeInput, State,
+    author::InherentId,
+    block_file, build_block, execute_block,
+    native::{Runtime, RuntimeOptions},
+    parse_hex,
+};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Makes a block on a state, from extrinsics, and writes it with the state for `run`.
+#[derive(Args)]
+#[command(after_help = "\
+The state is that of a chain spec, on which the first block is made, or of a block file, on which
+a block is made in place of the one in the file. The runtime in the state makes the inherents; the
+block has no seal. It is executed once before it is written. The same request gives the same block.
+
+A runtime that needs inherent data which only its node can make (a parachain's parachn0) gets it
+by --inherent.
+
+Examples:
+  lithify build-block --state spec.json -o block.json
+  lithify build-block --state spec.json --extrinsic 0x4502… --timestamp 1750000002000 -o block.json
+  lithify run block.json")]
+pub struct BuildBlock {
+    /// A chain spec in raw form, or a block file.
+    #[arg(long, value_name = "FILE")]
+    state: PathBuf,
+    /// An extrinsic with its length before it, in hex; they are applied in order.
+    #[arg(long = "extrinsic", value_name = "0x…")]
+    extrinsics: Vec<String>,
+    /// The time of the block, in ms since 1970; by default that of the next slot.
+    #[arg(long, value_name = "MS")]
+    timestamp: Option<u64>,
+    /// More inherent data: an identifier of eight characters, and SCALE bytes.
+    #[arg(long = "inherent", value_name = "ID=0x…")]
+    inherents: Vec<String>,
+    /// Hash of the parent's header, for a state that is not the chain's first.
+    #[arg(long, value_name = "0x…", requires = "parent_number")]
+    parent_hash: Option<String>,
+    /// Number of the parent.
+    #[arg(long, value_name = "N", requires = "parent_hash")]
+    parent_number: Option<u64>,
+    /// Where the block goes; `-` is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Say what became of it as one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl BuildBlock {
+    /// Runs the command.
+    pub fn execute(self) -> Result<()> {
+        crate::logger::start(log::LevelFilter::Warn);
+        let (name, input) = Source::read(&self.state)?.runtime()?;
+        let mut state = input.state.clone().with_context(|| {
+            format!("{name} has no state; give a raw chain spec or a block file")
+        })?;
+        let request = self.request(&input)?;
+        let runtime = load(&name, &input)?;
+        let version = runtime.version().with_context(|| name.clone())?;
+        state.set_version(version.state_version());
+        let mut context = CallContext::new();
+        let built = state.session().execute(|| {
+            build_block(&state, &version, &request, |entry, input| {
+                runtime.call(entry, input, &mut context)
+            })
+        })?;
+        check(&runtime, &state, &built.block)?;
+        let text = block_file(&built.block, &state);
+        output::write(&self.output, text.as_bytes())?;
+        self.report(&built)
+    }
+
+    fn request(&self, input: &RuntimeInput) -> Result<BlockRequest> {
+        let of_file = input.block.as_ref().map(|block| &block.header);
+        let of_file = of_file.map(|header| (header.number.saturating_sub(1), header.parent_hash));
+        let parent = match (&self.parent_hash, self.parent_number) {
+            (Some(hash), Some(number)) => {
+                let bytes = parse_hex(hash).map_err(|why| anyhow!("--parent-hash: it {why}"))?;
+                let hash = bytes.try_into().map_err(|_| anyhow!("--parent-hash: not 32 bytes"))?;
+                Some((number, hash))
+            }
+            _ => of_file,
+        };
+        let extrinsic = |(index, text): (usize, &String)| {
+            parse_hex(text).map_err(|why| anyhow!("extrinsic {index}: the text {why}"))
+        };
+        Ok(BlockRequest {
+            parent,
+            timestamp: self.timestamp,
+            inherents: self.inherents.iter().map(|text| inherent(text)).collect::<Result<_>>()?,
+            extrinsics: self.extrinsics.iter().enumerate().map(extrinsic).collect::<Result<_>>()?,
+        })
+    }
+
+    fn report(&self, built: &BuiltBlock) -> Result<()> {
+        let BuiltBlock { block, inherents, failed } = built;
+        let (number, root) = (block.header.number, source::hex(&block.header.state_root));
+        // Standard output may hold the block itself.
+        let quiet = self.output == std::path::Path::new("-");
+        if quiet {
+            return Ok(());
+        }
+        if self.json {
+            return output::line(json!({
+                "block": number,
+                "hash": source::hex(&block.header.hash()),
+                "state_root": root,
+                "inherents": inherents,
+                "extrinsics": block.extrinsics.len() - inherents,
+                "failed": failed.iter().map(|(index, error)| json!({
+                    "extrinsic": index,
+                    "error": format!("{error:?}"),
+                })).collect::<Vec<_>>(),
+            }));
+        }
+        output::line(format_args!(
+            "block {number}: {inherents} inherents, {} extrinsics, state root {root}",
+            block.extrinsics.len() - inherents
+        ))?;
+        failed.iter().try_for_each(|(index, error)| {
+            output::line(format_args!("  extrinsic {index} is in the block, but failed: {error:?}"))
+        })
+    }
+}
+
+fn inherent(text: &str) -> Result<(InherentId, Vec<u8>)> {
+    let (id, data) = text
+        .split_once('=')
+        .with_context(|| format!("--inherent {text}: give ID=0x…, such as parachn0=0x00"))?;
+    let id: InherentId = id
+        .as_bytes()
+        .try_into()
+        .map_err(|_| anyhow!("--inherent {id}: an identifier has eight characters"))?;
+    let data = parse_hex(data).map_err(|why| anyhow!("--inherent: the data {why}"))?;
+    Ok((id, data))
+}
+
+/// The runtime of a state, compiled for this machine. What an author never calls may be missing.
+fn load(name: &str, input: &RuntimeInput) -> Result<Runtime> {
+    let image = compile(input.wasm(), Emit::Image, &source::host_options(input), &())
+        .map_err(|error| anyhow!("{name}: {error}"))?;
+    let options = RuntimeOptions { trap_missing: true, ..RuntimeOptions::default() };
+    Runtime::from_bytes(&image, &options).map_err(|error| anyhow!("{name}: {error}"))
+}
+
+/// The block as any other node would take it.
+fn check(runtime: &Runtime, state: &State, block: &Block) -> Result<()> {
+    let entry = runtime.entry("Core_execute_block")?;
+    let report = execute_block(
+        &mut state.session(),
+        &mut entry.instance()?,
+        &mut CallContext::new(),
+        block,
+        state.version(),
+    );
+    match report {
+        Ok(report) => ensure!(
+            report.matches(),
+            "the block says that the state root is {}, but after it the root is {}",
+            source::hex(&report.expected_root),
+            source::hex(&report.computed_root)
+        ),
+        Err(error) => bail!("the block was made, but cannot be executed: {error}"),
+    }
+    Ok(())
+}
