@@ -54,8 +54,8 @@ pub struct CodeOptions {
     cpu: Option<String>,
     /// What the module may use: runtime (as Substrate; the default when it imports from env) or
     /// general (WebAssembly 2.0).
-    #[arg(long)]
-    profile: Option<Profile>,
+    #[arg(long, value_name = "PROFILE")]
+    accept: Option<Profile>,
     /// Worker threads; 0 for one a CPU.
     #[arg(short, long, default_value_t = 0)]
     jobs: usize,
@@ -68,7 +68,7 @@ impl CodeOptions {
         if let Some(level) = &self.cpu {
             target = target.with_cpu(level).map_err(anyhow::Error::msg)?;
         }
-        let (profile, jobs, code_hash) = (self.profile, self.jobs, runtime.code_hash);
+        let (profile, jobs, code_hash) = (self.accept, self.jobs, runtime.code_hash);
         Ok(Options { target, profile, jobs, code_hash })
     }
 }

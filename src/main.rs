@@ -9,6 +9,7 @@ mod compile;
 mod inspect;
 mod logger;
 mod output;
+mod profile;
 mod progress;
 mod run;
 mod soak;

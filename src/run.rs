@@ -3,6 +3,7 @@
 use crate::{
     compile::CodeOptions,
     output,
+    profile::CallProfile,
     progress::Watch,
     source::{self, Source},
 };
@@ -32,7 +33,8 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 134 the guest trapped.
 Examples:
   lithify run westend.so Core_version
   lithify run runtime.wasm AccountNonceApi_account_nonce --state spec.json --input 0xd435…
-  lithify run block-transfers.json")]
+  lithify run block-transfers.json
+  lithify run block-transfers.json --profile")]
 pub struct Run {
     /// An image, or a runtime in any of its forms, which is compiled first; `-` is standard input.
     input: PathBuf,
@@ -60,6 +62,13 @@ pub struct Run {
     /// Load although host functions are missing: calling one of them traps.
     #[arg(long)]
     trap_missing: bool,
+    /// Print where the time and the memory of the call went instead of its output: host functions,
+    /// heap, pages, collections. The call is made several times.
+    #[arg(long)]
+    profile: bool,
+    /// Print the profile as one JSON object.
+    #[arg(long, requires = "profile")]
+    json: bool,
     /// Say where the time went.
     #[arg(long)]
     time: bool,
@@ -115,6 +124,12 @@ impl Run {
         let mut session = state.session_with(Some(hook));
         let started = Instant::now();
         match (&self.entry, block) {
+            (entry, Some(block)) if self.profile && entry.is_none() => {
+                self.show_profile(&runtime, &mut session, "Core_execute_block", &block.argument())?;
+            }
+            (Some(entry), _) if self.profile => {
+                self.show_profile(&runtime, &mut session, entry, &argument)?;
+            }
             (Some(entry), _) => {
                 let mut context = CallContext::new();
                 let output = session
@@ -133,6 +148,17 @@ impl Run {
             print_time("call", started);
         }
         Ok(())
+    }
+
+    fn show_profile(
+        &self,
+        runtime: &Runtime,
+        session: &mut Session<'_>,
+        entry: &str,
+        input: &[u8],
+    ) -> Result<()> {
+        let profile = CallProfile::measure(runtime, session, entry, input).map_err(trapped)?;
+        if self.json { profile.json() } else { profile.table() }
     }
 
     fn argument(&self) -> Result<Vec<u8>> {

@@ -110,6 +110,55 @@ fn compile_inspect_run() {
     succeeds(&["check", SPEC], &["runs on a Polkadot host"]);
 }
 
+/// A guest whose every number is known: two blocks, one given back, a hash of 5 bytes, three
+/// pages.
+#[test]
+fn a_profile_counts() {
+    let module = wat(
+        "profile.wasm",
+        r#"(module
+            (import "env" "ext_allocator_malloc_version_1" (func $malloc (param i32) (result i32)))
+            (import "env" "ext_allocator_free_version_1" (func $free (param i32)))
+            (import "env" "ext_hashing_twox_64_version_1" (func $hash (param i64) (result i32)))
+            (memory (export "memory") 2)
+            (global (export "__heap_base") i32 (i32.const 65536))
+            (func (export "lithify_gc_cycles") (result i32) (i32.const 7))
+            (func (export "e") (param i32 i32) (result i64)
+              (call $free (call $malloc (i32.const 100)))
+              (drop (call $malloc (i32.const 20)))
+              (drop (call $hash (i64.const 0x5_0000_0000)))
+              (i32.store (i32.const 4096) (i32.const 1))
+              (i32.store (i32.const 20480) (i32.const 1))
+              (i64.const 0)))"#,
+    );
+    let module = module.to_str().unwrap();
+    let said = succeeds(&["run", module, "e", "--profile", "--json"], &[]).stdout;
+    let profile: serde_json::Value = serde_json::from_str(&said).unwrap();
+    // The empty input takes the first block, and the hash one for its result.
+    let heap = serde_json::json!({
+        "allocations": 4, "frees": 1, "requested_bytes": 128,
+        "peak_bytes": 16 + 136, "live_bytes": 16 + 40 + 16,
+    });
+    assert_eq!(profile["heap"], heap);
+    assert_eq!(profile["collections"], 7);
+    if !profile["written_host_pages"].is_null() {
+        assert_eq!(profile["written_host_pages"], 3);
+    }
+    let functions = profile["host_functions"].as_array().unwrap();
+    let hash = functions.iter().find(|f| f["name"] == "ext_hashing_twox_64_version_1").unwrap();
+    assert_eq!([&hash["calls"], &hash["bytes_in"], &hash["bytes_out"]], [1, 5, 8]);
+    let malloc = functions.iter().find(|f| f["name"] == "ext_allocator_malloc_version_1").unwrap();
+    assert_eq!((functions.len(), &malloc["calls"]), (3, &serde_json::json!(2)));
+    assert!(profile["guest_ns"].as_u64().unwrap() > 0);
+
+    let parts = [
+        "ext_crypto_sr25519_verify_version_2                       24",
+        "collections: unknown, as the module has no export lithify_gc_cycles",
+    ];
+    succeeds(&["run", BLOCK, "--profile"], &parts);
+    fails(&["run", module, "e", "--json"], 2, &["--profile"]);
+}
+
 #[test]
 fn every_form_gives_the_same_code() {
     let stored = fs::read(RUNTIME).unwrap();

@@ -243,6 +243,16 @@ impl Instance {
         self.slot.memory_len()
     }
 
+    /// How many host pages of memory were written since the slot was made; those that earlier
+    /// calls on it wrote are among them.
+    ///
+    /// # Errors
+    ///
+    /// Where the kernel cannot tell (`PAGEMAP_SCAN`).
+    pub fn written_pages(&self) -> std::io::Result<usize> {
+        self.slot.memory().written_pages(self.slot.memory_len())
+    }
+
     /// Makes `range` of memory writable ahead of a system call that writes there; see
     /// [`Caller::touch`](crate::Caller::touch).
     pub fn touch(&mut self, range: Range<usize>) {

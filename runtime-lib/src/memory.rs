@@ -241,6 +241,15 @@ impl Memory {
         done.or_else(|_| self.open_all())
     }
 
+    /// How many host pages of the first `len` bytes were written since they were mapped.
+    pub fn written_pages(&self, len: usize) -> io::Result<usize> {
+        let base = self.base() as usize;
+        let mut pages = 0;
+        Pagemap::open()?
+            .written(base..base + len, |range| pages += range.len() / page_size())
+            .map(|()| pages)
+    }
+
     /// Makes memory `new_len` bytes long instead of `old_len`.
     pub fn grow(&self, old_len: usize, new_len: usize) -> io::Result<()> {
         debug_assert!(self.layout.memory_len <= old_len && old_len <= new_len);

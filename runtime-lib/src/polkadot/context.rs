@@ -1,6 +1,7 @@
 //! What one call of a runtime needs besides the guest: its heap, its panic message, its time.
 
 use super::heap::HostHeap;
+use super::profile::Profile;
 use super::trace::{Effect, Trace};
 use crate::host::{Guest, HostError};
 
@@ -14,6 +15,7 @@ pub struct CallContext {
     host_ns: u64,
     host_calls: u64,
     trace: Trace,
+    profile: Profile,
 }
 
 /// What is done about host calls besides making them.
@@ -24,6 +26,8 @@ pub enum Observe {
     Off,
     /// They are counted and timed. Requests to the heap are host calls then, all of them.
     Time,
+    /// The same for each by name, with the bytes that pass and what becomes of the heap.
+    Profile,
     /// What they return and write is kept for [`Observe::Replay`].
     Record,
     /// They are not made: each does to the guest what it did in the call that was recorded, and
@@ -40,7 +44,11 @@ impl CallContext {
     /// Starts a call on a fresh instance: an empty heap from `heap_base` on, no panic message. What
     /// [`observe`](Self::observe) counts goes on.
     pub fn begin<G: Guest + ?Sized>(&mut self, guest: &mut G, heap_base: u32) {
-        self.heap.start(guest, heap_base, self.observe != Observe::Time);
+        self.heap.start(
+            guest,
+            heap_base,
+            !matches!(self.observe, Observe::Time | Observe::Profile),
+        );
         self.panic_message = None;
         self.trace.rewind();
     }
@@ -52,7 +60,11 @@ impl CallContext {
         guest: &mut G,
         size: u32,
     ) -> Result<u32, HostError> {
-        self.heap.allocate(guest, size)
+        let address = self.heap.allocate(guest, size)?;
+        if self.observe == Observe::Profile {
+            self.profile.allocated(size, self.heap.in_use());
+        }
+        Ok(address)
     }
 
     /// Gives the block at `address` back to the guest's heap.
@@ -61,7 +73,11 @@ impl CallContext {
         guest: &mut G,
         address: u32,
     ) -> Result<(), HostError> {
-        self.heap.free(guest, address)
+        self.heap.free(guest, address)?;
+        if self.observe == Observe::Profile {
+            self.profile.freed(self.heap.in_use());
+        }
+        Ok(())
     }
 
     /// The message that the guest registered before it trapped, if any.
@@ -83,8 +99,10 @@ impl CallContext {
         self.observe = observe;
         self.host_ns = 0;
         self.host_calls = 0;
-        if observe == Observe::Record {
-            self.trace.clear();
+        match observe {
+            Observe::Record => self.trace.clear(),
+            Observe::Profile => self.profile = Profile::default(),
+            _ => {}
         }
     }
 
@@ -98,16 +116,22 @@ impl CallContext {
         self.host_calls
     }
 
+    /// What was seen since [`Observe::Profile`] was chosen.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
     /// Makes a host call: does `work`, and what [`observe`](Self::observe) asked for.
     #[inline]
     pub(super) fn host_call<G: Guest + ?Sized>(
         &mut self,
+        name: &'static str,
         guest: &mut G,
         work: impl FnOnce(&mut Self, &mut G) -> Result<u64, HostError>,
     ) -> Result<u64, HostError> {
         match self.observe {
             Observe::Off => work(self, guest),
-            Observe::Time => self.timed(guest, work),
+            Observe::Time | Observe::Profile => self.timed(name, guest, work),
             Observe::Replay => self.trace.replay(guest, &mut self.heap),
             Observe::Record => {
                 let result = work(self, guest)?;
@@ -122,31 +146,48 @@ impl CallContext {
     #[inline]
     pub(super) fn heap_call<G: Guest + ?Sized>(
         &mut self,
+        name: &'static str,
         guest: &mut G,
         work: impl FnOnce(&mut Self, &mut G) -> Result<u64, HostError>,
     ) -> Result<u64, HostError> {
         match self.observe {
-            Observe::Time => self.timed(guest, work),
+            Observe::Time | Observe::Profile => self.timed(name, guest, work),
             _ => work(self, guest),
         }
     }
 
     fn timed<G: Guest + ?Sized>(
         &mut self,
+        name: &'static str,
         guest: &mut G,
         work: impl FnOnce(&mut Self, &mut G) -> Result<u64, HostError>,
     ) -> Result<u64, HostError> {
         let start = std::time::Instant::now();
         let result = work(self, guest);
-        self.host_ns += start.elapsed().as_nanos() as u64;
+        let ns = start.elapsed().as_nanos() as u64;
+        self.host_ns += ns;
         self.host_calls += 1;
+        if self.observe == Observe::Profile {
+            self.profile.called(name, ns);
+        }
         result
     }
 
     /// Notes what the running host function does to the guest.
     pub(super) fn note(&mut self, effect: Effect<'_>) {
-        if self.observe == Observe::Record {
-            self.trace.note(effect);
+        match (self.observe, effect) {
+            (Observe::Record, effect) => self.trace.note(effect),
+            (Observe::Profile, Effect::Write(_, bytes)) => {
+                self.profile.running.1 += bytes.len() as u64;
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes that the running host function reads so many bytes of the guest.
+    pub(super) fn reads(&mut self, len: usize) {
+        if self.observe == Observe::Profile {
+            self.profile.running.0 += len as u64;
         }
     }
 }

@@ -83,8 +83,8 @@ impl HostFunction {
             self.dispatch(context, guest, args)
         };
         match self.of_heap {
-            true => context.heap_call(guest, work),
-            false => context.host_call(guest, work),
+            true => context.heap_call(self.name, guest, work),
+            false => context.host_call(self.name, guest, work),
         }
     }
 
@@ -187,6 +187,7 @@ pub(super) struct Bridge<'a> {
 impl Bridge<'_> {
     /// The bytes that a fat pointer names: address in the low half, length in the high half.
     pub(super) fn slice(&mut self, fat: u64) -> Result<&[u8], HostError> {
+        self.context.reads((fat >> 32) as usize);
         let bytes = self.bytes(fat as u32, (fat >> 32) as u32);
         bytes.map(|bytes| &*bytes).map_err(HostError)
     }
@@ -229,11 +230,14 @@ impl Bridge<'_> {
 impl FunctionContext for Bridge<'_> {
     // Checked before it is allocated: a guest may claim a length of 4 GiB.
     fn read_memory(&mut self, address: Pointer<u8>, size: WordSize) -> Result<Vec<u8>, String> {
-        self.bytes(address.into(), size).map(|bytes| bytes.to_vec())
+        let bytes = self.bytes(address.into(), size)?.to_vec();
+        self.context.reads(bytes.len());
+        Ok(bytes)
     }
 
     fn read_memory_into(&mut self, address: Pointer<u8>, dest: &mut [u8]) -> Result<(), String> {
         dest.copy_from_slice(self.bytes(address.into(), dest.len() as u32)?);
+        self.context.reads(dest.len());
         Ok(())
     }
 

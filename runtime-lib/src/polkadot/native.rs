@@ -168,6 +168,30 @@ pub struct RunningRuntime<'e> {
     instance: Instance,
 }
 
+impl RunningRuntime<'_> {
+    /// How many host pages the guest and its host functions have written, when nothing ran on this
+    /// instance's memory before: on the first instance of an entry point of a runtime. `None`
+    /// where the kernel cannot tell (`PAGEMAP_SCAN`, Linux 6.7 and later).
+    pub fn written_pages(&self) -> Option<usize> {
+        self.instance.written_pages().ok()
+    }
+
+    /// How often the guest has collected its garbage, when it tells: what its export
+    /// [`GC_CYCLES`] returns.
+    pub fn collections(&mut self, context: &mut CallContext) -> Option<u32> {
+        let func = self.instance.func(GC_CYCLES)?;
+        if *self.instance.func_type(&func) != FuncType::new(&[], &[ValType::I32]) {
+            return None;
+        }
+        let mut slots = [0];
+        self.instance.call(&func, &mut slots, context).ok()?;
+        Some(slots[0] as u32)
+    }
+}
+
+/// What a guest with a collector exports: `() -> i32`, the number of collections so far.
+pub const GC_CYCLES: &str = "lithify_gc_cycles";
+
 /// The Polkadot host as imports of an image.
 pub fn imports(trap_missing: bool) -> Imports {
     let mut imports = Imports::new();
@@ -178,14 +202,14 @@ pub fn imports(trap_missing: bool) -> Imports {
         let allocate = |context: &mut CallContext, guest: &mut Caller<'_>| {
             context.allocate(guest, size).map(u64::from)
         };
-        context.heap_call(guest, allocate).map(|address| address as u32)
+        context.heap_call(MALLOC, guest, allocate).map(|address| address as u32)
     });
     imports.typed("env", FREE, |caller: &mut Caller<'_>, address: u32| {
         let (guest, context) = guest_and_context(caller);
         let free = |context: &mut CallContext, guest: &mut Caller<'_>| {
             context.free(guest, address).map(|()| 0)
         };
-        context.heap_call(guest, free).map(drop)
+        context.heap_call(FREE, guest, free).map(drop)
     });
     for function in functions().iter().filter(|f| ![MALLOC, FREE].contains(&f.name())) {
         let params = function.ty().params.len();
