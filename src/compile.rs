@@ -52,8 +52,8 @@ pub struct CodeOptions {
     /// Level of the CPU: x86-64-v3 (default) or x86-64-v2.
     #[arg(long, value_name = "LEVEL")]
     cpu: Option<String>,
-    /// What the module may use: runtime (as Substrate; the default when it imports from env) or
-    /// general (WebAssembly 2.0).
+    /// What the module may use: runtime (as Substrate; the default when it imports from env and not
+    /// from WASI) or general (WebAssembly 2.0).
     #[arg(long, value_name = "PROFILE")]
     accept: Option<Profile>,
     /// Worker threads; 0 for one a CPU.

@@ -1,12 +1,14 @@
 //! `lithify inspect`: what a module, a runtime or an image is.
 
+mod origin;
+
 use crate::{
     output,
     source::{self, Source},
 };
 use anyhow::{Result, anyhow};
 use clap::Args;
-use lithify_compiler::{ModuleInfo, Options, Profile, inspect};
+use lithify_compiler::{ModuleInfo, Options, Profile, Survey, inspect, survey};
 use lithify_runtime::{
     Metadata, Trust,
     polkadot::{Input, RuntimeInput, RuntimeVersion, native::Runtime, version},
@@ -14,7 +16,7 @@ use lithify_runtime::{
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// Says what a runtime or an image is: version, hash, memory, imports, exports.
+/// Says what a module or an image is: version, hash, tools, memory, features, imports, exports.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -51,12 +53,6 @@ impl Inspect {
     }
 
     fn module(&self, name: &str, runtime: &RuntimeInput) -> Result<Facts> {
-        let options = Options::default();
-        let info = inspect(runtime.wasm(), &options).or_else(|_| {
-            let profile = Some(Profile::General);
-            inspect(runtime.wasm(), &Options { profile, ..options })
-        });
-        let info = info.map_err(|e| anyhow!("{name}: {e}"))?;
         let mut facts = Facts::default();
         facts.add("form", json!(runtime.form.to_string()));
         facts.runtime(source::version(runtime).as_ref(), &runtime.code_hash);
@@ -69,7 +65,16 @@ impl Inspect {
             facts.add("block", json!(block.header.number));
             facts.add("extrinsics", json!(block.extrinsics.len()));
         }
-        facts.wasm(&info);
+        facts.survey(&survey(runtime.wasm()).map_err(|e| anyhow!("{name}: {e}"))?);
+        let options = Options::default();
+        let info = inspect(runtime.wasm(), &options).or_else(|_| {
+            let profile = Some(Profile::General);
+            inspect(runtime.wasm(), &Options { profile, ..options })
+        });
+        match info {
+            Ok(info) => facts.wasm(&info),
+            Err(error) => facts.add("not_compiled", json!(error.to_string())),
+        }
         if self.functions {
             facts.add("functions_by_size", json!(functions_of_wasm(runtime.wasm())?));
         }
@@ -138,6 +143,35 @@ impl Facts {
         self.add("code_hash", json!(source::hex(code_hash)));
     }
 
+    /// What the module shows of itself, also one that the compiler refuses.
+    fn survey(&mut self, survey: &Survey) {
+        let layout = &survey.layout;
+        self.add("made_by", json!(origin::made_by(survey)));
+        if let Some(collector) = origin::collector(survey) {
+            self.add("collector", json!(collector));
+        }
+        let from = |start: u32, end: u32| format!("{start:#x}..{end:#x}");
+        let unknown = |why: &str| format!("unknown: {why}");
+        self.add("stack", json!(stack(survey)));
+        let data = layout.data.as_ref().map(|data| match layout.data_end {
+            Some(end) if end > data.end => {
+                format!("{}, zeros up to {end:#x}", from(data.start, data.end))
+            }
+            _ => from(data.start, data.end),
+        });
+        self.add("data", json!(data.unwrap_or_else(|| unknown("no active data segment"))));
+        let heap = layout.heap_base.map(|base| format!("from {base:#x}, where __heap_base is"));
+        self.add("heap", json!(heap.unwrap_or_else(|| unknown("no export __heap_base"))));
+        let feature = |(name, first): (&&str, &lithify_compiler::FeatureUse)| {
+            let place = first.function.map_or_else(String::new, |index| {
+                let name = survey.names.get(&index).map_or("without a name", String::as_str);
+                format!(" in function {index}, {name},")
+            });
+            json!(format!("{name}: {} times, first{place} at {:#x}", first.count, first.offset))
+        };
+        self.add("features_beyond_mvp", survey.features.iter().map(feature).collect());
+    }
+
     fn memory(&mut self, min: u32, max: Option<u32>, imported: bool) {
         self.add("memory_pages", json!(min));
         self.add("memory_max_pages", json!(max));
@@ -165,6 +199,35 @@ impl Facts {
     }
 }
 
+/// Where the stack is, as far as the conventions of LLVM's linker tell.
+fn stack(survey: &Survey) -> String {
+    let layout = &survey.layout;
+    let Some((global, top)) = layout.stack_pointer else {
+        return "unknown: no mutable global of type i32 with a constant value".into();
+    };
+    let which = match layout.stack_pointer_is_named {
+        true => format!("global {global}, __stack_pointer"),
+        false => format!("global {global}, by its place"),
+    };
+    if top == 0 {
+        return format!("unknown: {which}, is set at run time");
+    }
+    let Some(stack) = layout.stack() else {
+        return format!("unknown: {which}, begins as {top:#x}, which is no end of the data");
+    };
+    let place = match layout.is_stack_first() {
+        Some(true) => "below the data",
+        _ => "above the data",
+    };
+    let (lower, raise) = layout.moves;
+    let way = match (lower, raise) {
+        (0, 0) => "no function moves it at its start".into(),
+        _ if lower >= raise => format!("grows down, as {lower} functions lower it at their start"),
+        _ => format!("grows up, as {raise} functions raise it at their start"),
+    };
+    format!("{:#x}..{:#x}, {place}; {way} ({which})", stack.start, stack.end)
+}
+
 /// The functions of a module by the size of their bodies.
 fn functions_of_wasm(wasm: &[u8]) -> Result<Vec<String>> {
     let mut functions = lithify_compiler::functions(wasm)?;
@@ -179,6 +242,7 @@ fn functions_of_wasm(wasm: &[u8]) -> Result<Vec<String>> {
 fn print(key: &str, value: &Value) -> Result<()> {
     let key = key.replace('_', " ");
     match value {
+        Value::Array(items) if items.is_empty() => output::line(format_args!("  {key}: none")),
         Value::Array(items) if items.iter().any(|i| i.to_string().len() > 16) => {
             output::line(format_args!("  {key}: {}", items.len()))?;
             items.iter().try_for_each(|item| output::line(format_args!("    {}", text(item))))

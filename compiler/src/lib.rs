@@ -22,6 +22,7 @@ mod options;
 mod parse;
 mod progress;
 mod stub;
+mod survey;
 mod target;
 mod trampoline;
 mod translate;
@@ -33,6 +34,7 @@ pub use inspect::{
 };
 pub use options::{Arch, Options, Profile, Target};
 pub use progress::{Phase, Progress};
+pub use survey::{FeatureUse, MemoryLayout, Survey, survey};
 
 /// What to compile a module into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

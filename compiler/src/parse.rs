@@ -38,6 +38,9 @@ pub fn parse<'a>(wasm: &'a [u8], options: &Options) -> Result<Module<'a>> {
     Ok(module)
 }
 
+/// The module that programs import the system from.
+const WASI: &str = "wasi_snapshot_preview1";
+
 /// The features that a profile validates against.
 fn features(profile: Profile) -> WasmFeatures {
     match profile {
@@ -46,18 +49,22 @@ fn features(profile: Profile) -> WasmFeatures {
     }
 }
 
-/// `Runtime` when anything is imported from `env`, else `General`. Malformed bytes are left to
-/// the real parser.
+/// `Runtime` when something is imported from `env`, but not when WASI is too: then `env` holds the
+/// host of a chain, and the module is still no runtime that a chain would take. Else `General`.
+/// Malformed bytes are left to the real parser.
 fn default_profile(wasm: &[u8]) -> Profile {
-    let from_env = Parser::new(0).parse_all(wasm).map_while(|payload| payload.ok()).any(
-        |payload| match payload {
-            Payload::ImportSection(section) => section
-                .into_imports()
-                .any(|import| import.is_ok_and(|import| import.module == "env")),
-            _ => false,
-        },
-    );
-    if from_env { Profile::Runtime } else { Profile::General }
+    let mut profile = Profile::General;
+    for payload in Parser::new(0).parse_all(wasm).map_while(|payload| payload.ok()) {
+        let Payload::ImportSection(section) = payload else { continue };
+        for import in section.into_imports().map_while(|import| import.ok()) {
+            match import.module {
+                WASI => return Profile::General,
+                "env" => profile = Profile::Runtime,
+                _ => {}
+            }
+        }
+    }
+    profile
 }
 
 /// Says of a module that the runtime profile refused whether only the profile is to blame.

@@ -1,0 +1,115 @@
+//! What `lithify inspect` says of modules whose every fact is known, and what it leaves open.
+
+use std::{io::Write, process::Command, process::Stdio};
+
+#[track_caller]
+fn check(source: &str, expected: &[&str]) -> serde_json::Value {
+    let wasm = wat::parse_str(source).unwrap();
+    let inspect = |args: &[&str]| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lithify"))
+            .args(["inspect", "-"])
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(&wasm).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = inspect(&[]);
+    for part in expected {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    serde_json::from_str(&inspect(&["--json"])).unwrap()
+}
+
+const LOWERS: &str = "(global.set 0 (i32.sub (global.get 0) (i32.const 16)))";
+
+#[test]
+fn stack_data_and_heap() {
+    // As LLVM's linker lays it out with --stack-first.
+    let first = format!(
+        r#"(module (memory 3)
+            (global $__stack_pointer (mut i32) (i32.const 0x10000))
+            (global (export "__data_end") i32 (i32.const 0x10100))
+            (global (export "__heap_base") i32 (i32.const 0x10110))
+            (data (i32.const 0x10000) "hello") (data (i32.const 0x10020) "x")
+            (func {LOWERS}) (func {LOWERS}) (func))"#
+    );
+    let parts = [
+        "stack: 0x0..0x10000, below the data; grows down, as 2 functions lower it",
+        "(global 0, __stack_pointer)",
+        "data: 0x10000..0x10021, zeros up to 0x10100",
+        "heap: from 0x10110, where __heap_base is",
+        "features beyond mvp: none",
+    ];
+    check(&first, &parts);
+    // And without: data first, then the stack.
+    let above = r#"(module (memory 3) (global (mut i32) (i32.const 0x12000))
+        (data (i32.const 0x400) "hello") (func))"#;
+    let parts = [
+        "stack: 0x405..0x12000, above the data; no function moves it at its start (global 0, by its place)",
+        "heap: unknown: no export __heap_base",
+    ];
+    check(above, &parts);
+    let nothing = "(module (memory 1) (global i32 (i32.const 5)))";
+    let parts = ["stack: unknown: no mutable global", "data: unknown: no active data segment"];
+    check(nothing, &parts);
+    let amid = r#"(module (memory 1) (global (mut i32) (i32.const 0x402))
+        (data (i32.const 0x400) "hello"))"#;
+    check(amid, &["stack: unknown: global 0, by its place, begins as 0x402"]);
+    let late = "(module (memory 1) (global (mut i32) (i32.const 0)))";
+    check(late, &["stack: unknown: global 0, by its place, is set at run time"]);
+}
+
+#[test]
+fn tools_and_collectors() {
+    let tinygo = r#"(@producers (processed-by "TinyGo" "0.41.1"))"#;
+    let with = |more: &str, parts: &[&str]| check(&format!("(module {more})"), parts);
+    with("", &["made by: 1", "unknown: no producers section, and no function name that tells"]);
+    let json = with(
+        r#"(@producers (language "Rust" "") (processed-by "rustc" "1.96.0"))"#,
+        &["language: Rust\n", "processed-by: rustc 1.96.0"],
+    );
+    assert!(json.get("collector").is_none(), "{json}");
+    with(
+        "(func $rust_begin_unwind)",
+        &["Rust, as it has a function rust_begin_unwind; no producers"],
+    );
+    with(r#"(@producers (processed-by "Go cmd/compile" "go1.26.8"))"#, &["collector: Go's own"]);
+    let collector = |functions: &str, expected: &str| {
+        with(&format!("{tinygo} {functions}"), &[&format!("collector: {expected}")]);
+    };
+    collector("(func)", "unknown: functions have no names");
+    collector("(func $runtime.alloc)", "unknown: leaking, none or custom");
+    collector("(func $runtime.alloc) (func $lithify_gc_cycles)", "custom");
+    collector("(func $runtime.runGC)", "conservative");
+    collector("(func $runtime.runGC) (func $runtime.scanWithMask)", "precise");
+    collector("(func $GC_malloc)", "boehm");
+    with("(func $runtime.markRoots)", &["TinyGo, as it has a function runtime.markRoots"]);
+}
+
+#[test]
+fn features_and_where_they_are_first_used() {
+    let parts = [
+        "features beyond mvp: 3",
+        "bulk-memory: 2 times, first in function 1, named, at 0x",
+        "multi-value: 1 times, first at 0x",
+        "sign-extension: 1 times, first in function 2, without a name, at 0x",
+    ];
+    check(
+        r#"(module (memory 1) (func (result i32 i32) (i32.const 0) (i32.const 0))
+            (func $named (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))
+                         (memory.copy (i32.const 0) (i32.const 0) (i32.const 0)))
+            (func (param i32) (result i32) (i32.extend8_s (local.get 0))))"#,
+        &parts,
+    );
+    // Also of a module that the compiler refuses, with the reason.
+    check("(module (func (return_call 0)))", &["tail-call: 1 times, first", "not compiled: "]);
+    check(
+        r#"(module (import "a" "g" (global (mut i32))))"#,
+        &["mutable-global: 1 times, first at 0x", "a.g: global (mut i32)"],
+    );
+}
