@@ -1,0 +1,226 @@
+//! Machines that run the ledger, side by side on one chain.
+
+use lithify_bench::engine::{Clock, Engine, KINDS, Loaded};
+use lithify_ledger::generator;
+use lithify_ledger::host::blake2_256;
+use lithify_runtime::polkadot::{
+    CallContext, Change, State, StateVersion, block::Header, input::decompress,
+};
+use parity_scale_codec::{Compact, Encode};
+use std::path::{Path, PathBuf};
+
+/// Where the modules are, each in a folder of its language.
+const LEDGER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../workloads/ledger");
+/// The engines on which every module runs.
+const ENGINES: [&str; 2] = ["lithify", "wasmi"];
+
+type Call = dyn Fn(&str, &[u8]) -> Result<Vec<u8>, String>;
+
+/// A ledger that can be called.
+pub struct Machine {
+    /// What it is and runs on.
+    pub name: String,
+    call: Box<Call>,
+}
+
+/// What came of a call.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The output; `None` after a trap.
+    pub output: Option<Vec<u8>>,
+    /// The keys that have another value than before, and that value.
+    pub changes: Vec<Change>,
+    /// The state root; `None` after a trap.
+    pub root: Option<[u8; 32]>,
+}
+
+impl Machine {
+    /// The native build.
+    pub fn native() -> Self {
+        let call = |entry: &str, input: &[u8]| {
+            let call = || lithify_ledger::api::call(entry, input).expect("the entry point exists");
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).map_err(|panic| {
+                let text = panic.downcast_ref::<String>().cloned();
+                text.unwrap_or_else(|| "a panic".into())
+            })
+        };
+        Self { name: "native".into(), call: Box::new(call) }
+    }
+
+    /// A module, on the engine of that name in its first setting.
+    pub fn module(path: &Path, engine: &str) -> Self {
+        let kind = KINDS.iter().find(|kind| kind.engine == engine).expect("a known engine");
+        let engine: Box<dyn Engine> = kind.open().expect("it runs here");
+        let name = format!("{} on {}", path.display(), kind.id());
+        let wasm = std::fs::read(path).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let wasm = decompress(&wasm).expect("a module");
+        let prepared = engine.prepare(&wasm).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        let loaded: Box<dyn Loaded> =
+            engine.load_source(&prepared).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        let label = name.clone();
+        let call = move |entry: &str, input: &[u8]| {
+            let mut entry =
+                loaded.entry(entry).unwrap_or_else(|error| panic!("{label}: {error:#}"));
+            let fresh = entry.call(input, &mut CallContext::new(), Clock::Ends);
+            fresh.map(|fresh| fresh.output).map_err(|error| format!("{error:#}"))
+        };
+        Self { name, call: Box::new(call) }
+    }
+
+    /// The native build, then every module on every engine.
+    pub fn all() -> Vec<Self> {
+        let folders = std::fs::read_dir(LEDGER).expect("the workload").map(|entry| entry.unwrap());
+        let files = folders.filter_map(|folder| std::fs::read_dir(folder.path()).ok()).flatten();
+        let is_module = |path: &PathBuf| path.extension().is_some_and(|end| end == "wasm");
+        let mut modules: Vec<_> =
+            files.map(|file| file.unwrap().path()).filter(is_module).collect();
+        modules.sort();
+        assert!(!modules.is_empty(), "{LEDGER} has modules");
+        let each = |path: &PathBuf| ENGINES.map(|engine| Self::module(path, engine));
+        std::iter::once(Self::native()).chain(modules.iter().flat_map(each)).collect()
+    }
+
+    /// Calls an entry point on a state.
+    pub fn call(&self, state: &State, entry: &str, input: &[u8]) -> Outcome {
+        let mut session = state.session();
+        match session.execute(|| (self.call)(entry, input)) {
+            Ok(output) => {
+                let mut changes = session.changes();
+                changes.retain(|change| state.storage(&change.key) != change.value);
+                let root = Some(session.root(StateVersion::V1));
+                Outcome { output: Some(output), changes, root }
+            }
+            Err(_) => Outcome { output: None, changes: vec![], root: None },
+        }
+    }
+}
+
+/// A chain at its first block, which all machines build together.
+pub struct Chain {
+    machines: Vec<Machine>,
+    genesis: State,
+    /// After what was applied so far.
+    pub state: State,
+    body: Vec<Vec<u8>>,
+}
+
+impl Chain {
+    /// Before the block.
+    pub fn new(machines: Vec<Machine>, genesis: State) -> Self {
+        Self { machines, state: genesis.clone(), genesis, body: vec![] }
+    }
+
+    /// The hash of block 0.
+    pub fn genesis_hash(&self) -> [u8; 32] {
+        genesis_hash(&self.genesis)
+    }
+
+    /// Begins the block.
+    pub fn begin(&mut self) {
+        let header = first_header(self.genesis_hash());
+        assert_eq!(self.call("Core_initialize_block", &header, "the block").output, Some(vec![0]));
+    }
+
+    /// Applies an extrinsic. What it wrote is kept if it is included.
+    pub fn apply(&mut self, extrinsic: &[u8], name: &str) -> Outcome {
+        let outcome = self.call("BlockBuilder_apply_extrinsic", extrinsic, name);
+        if outcome.output.as_ref().is_some_and(|output| output[0] == 0) {
+            self.body.push(extrinsic.to_vec());
+        }
+        outcome
+    }
+
+    /// Ends the block, executes it on the state before it, and returns the argument of that.
+    pub fn finalize_and_execute(&mut self) -> Vec<u8> {
+        let ended = self.call("BlockBuilder_finalize_block", &[], "the block");
+        let bytes = ended.output.expect("the block ends");
+        let header = Header::decode(&bytes).expect("a header");
+        assert_eq!(header.state_root, self.state.root(), "the header has the state's root");
+        let count = Compact(self.body.len() as u32).encode();
+        let block = [&bytes[..], &count, &self.body.concat()].concat();
+
+        let executed = self.agree(&self.genesis, "Core_execute_block", &block, "the block");
+        assert_eq!(executed.output, Some(vec![]));
+        assert_eq!(executed.root, Some(header.state_root));
+        block
+    }
+
+    fn call(&mut self, entry: &str, input: &[u8], name: &str) -> Outcome {
+        let outcome = self.agree(&self.state, entry, input, name);
+        let refused = entry.ends_with("apply_extrinsic")
+            && outcome.output.as_ref().is_none_or(|output| output[0] != 0);
+        if !refused {
+            let mut session = self.state.session();
+            session.execute(|| (self.machines[0].call)(entry, input)).expect("as before");
+            let changes = session.into_changes(StateVersion::V1);
+            self.state.apply(changes);
+        }
+        outcome
+    }
+
+    /// Calls on every machine; all must do what the first does.
+    fn agree(&self, state: &State, entry: &str, input: &[u8], name: &str) -> Outcome {
+        let mut first = self.machines[0].call(state, entry, input);
+        let refused =
+            |outcome: &Outcome| outcome.output.as_ref().is_some_and(|o| o.first() == Some(&1));
+        if refused(&first) {
+            (first.changes, first.root) = (vec![], None);
+        }
+        for machine in &self.machines[1..] {
+            let mut outcome = machine.call(state, entry, input);
+            if refused(&outcome) {
+                (outcome.changes, outcome.root) = (vec![], None);
+            }
+            assert_eq!(outcome, first, "{name}: {entry} on {}", machine.name);
+        }
+        first
+    }
+}
+
+/// The hash of the block whose header says nothing but the state's root.
+pub fn genesis_hash(state: &State) -> [u8; 32] {
+    let header = Header {
+        parent_hash: [0; 32],
+        number: 0,
+        state_root: state.root(),
+        extrinsics_root: State::empty().root(),
+        digest: vec![],
+    };
+    blake2_256(&header.encode())
+}
+
+/// The header that block 1 begins with: Aura's slot, and something that a runtime leaves out.
+pub fn first_header(parent_hash: [u8; 32]) -> Vec<u8> {
+    let slot = generator::TIME.1 / 6_000;
+    let aura = [&[6][..], b"aura", &[32], &slot.to_le_bytes()].concat();
+    let header = Header {
+        parent_hash,
+        number: 1,
+        state_root: [0; 32],
+        extrinsics_root: [0; 32],
+        digest: vec![aura],
+    };
+    header.encode()
+}
+
+/// Calls about inherents, with blocks that have good, several and no ones, and every kind of time.
+pub fn questions_of_inherents(parent: [u8; 32]) -> Vec<(&'static str, Vec<u8>)> {
+    let time = |millis: u64| vec![(generator::TIME.0, millis.encode())].encode();
+    let now = generator::TIME.1;
+    let made = [time(now), time(0), vec![0], vec![4, 1]];
+    let mut calls: Vec<_> =
+        made.into_iter().map(|input| ("BlockBuilder_inherent_extrinsics", input)).collect();
+
+    let set = generator::timestamp();
+    let bodies: [&[&[u8]]; 5] = [&[], &[&set], &[&set, &set], &[&[4, 0]], &[&set, &[4, 0]]];
+    for body in bodies {
+        let count = [4 * body.len() as u8];
+        let block = [&first_header(parent)[..], &count, &body.concat()].concat();
+        for millis in [0, 1, now - 30_001, now - 30_000, now] {
+            let input = [&block[..], &time(millis)].concat();
+            calls.push(("BlockBuilder_check_inherents", input));
+        }
+        calls.push(("BlockBuilder_check_inherents", [&block[..], &[0]].concat()));
+    }
+    calls
+}
