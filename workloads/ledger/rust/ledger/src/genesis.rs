@@ -13,7 +13,7 @@ use crate::{
 /// What a configuration may say, saying nothing.
 const DEFAULT: &[u8] = br#"{"balances":{"balances":[]}}"#;
 /// The accounts that everybody has the keys of.
-const DEVELOPMENT: &[u8] = include_bytes!("../../preset-development.json");
+const DEVELOPMENT: &[u8] = include_bytes!("../../../preset-development.json");
 
 /// The default configuration, or the one of that name.
 pub fn preset(id: Option<&[u8]>) -> Option<&'static [u8]> {

@@ -13,8 +13,8 @@ use crate::{
     types::{AccountId, Balance, Block, Hash, Header},
 };
 
-/// Version 14 metadata, made by `../metadata`.
-const METADATA: &[u8] = include_bytes!("../../metadata.scale");
+/// Version 14 metadata, made by `../../metadata`.
+const METADATA: &[u8] = include_bytes!("../../../metadata.scale");
 
 /// Takes the function from bytes to bytes of each entry point, by name: `$each!(name, function)`.
 #[macro_export]
