@@ -153,7 +153,8 @@ impl Instance for lithify_runtime::Instance {
 
     fn memory(&mut self, name: &str) -> Option<&[u8]> {
         let exports = self.metadata().exports;
-        let exported = exports.iter().any(|e| e.name == name && e.ty == ExternType::Memory);
+        let exported =
+            exports.iter().any(|e| e.name == name && matches!(e.ty, ExternType::Memory(_)));
         exported.then(|| &*Guest::memory(self))
     }
 }

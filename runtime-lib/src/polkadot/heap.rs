@@ -107,7 +107,7 @@ impl HostHeap {
             .map_err(|failure| HostError(format!("cannot free {address:#x}: {failure}")))
     }
 
-/// Bytes in use, headers included, where the state is the host's own.
+    /// Bytes in use, headers included, where the state is the host's own.
     pub(super) fn in_use(&self) -> u32 {
         self.own.allocated
     }
