@@ -115,9 +115,9 @@ impl Chain {
         genesis_hash(&self.genesis)
     }
 
-    /// Begins the block.
-    pub fn begin(&mut self) {
-        let header = first_header(self.genesis_hash());
+    /// Begins the block, with these digest items.
+    pub fn begin(&mut self, digest: &[Vec<u8>]) {
+        let header = first_header(self.genesis_hash(), digest);
         assert_eq!(self.call("Core_initialize_block", &header, "the block").output, Some(vec![0]));
     }
 
@@ -189,18 +189,22 @@ pub fn genesis_hash(state: &State) -> [u8; 32] {
     blake2_256(&header.encode())
 }
 
-/// The header that block 1 begins with: Aura's slot, and something that a runtime leaves out.
-pub fn first_header(parent_hash: [u8; 32]) -> Vec<u8> {
+/// The header that block 1 begins with.
+pub fn first_header(parent_hash: [u8; 32], digest: &[Vec<u8>]) -> Vec<u8> {
+    let digest = digest.to_vec();
+    let roots = [0; 32];
+    Header { parent_hash, number: 1, state_root: roots, extrinsics_root: roots, digest }.encode()
+}
+
+/// The digest item by which Aura says the slot.
+pub fn slot() -> Vec<u8> {
     let slot = generator::TIME.1 / 6_000;
-    let aura = [&[6][..], b"aura", &[32], &slot.to_le_bytes()].concat();
-    let header = Header {
-        parent_hash,
-        number: 1,
-        state_root: [0; 32],
-        extrinsics_root: [0; 32],
-        digest: vec![aura],
-    };
-    header.encode()
+    [&[6][..], b"aura", &[32], &slot.to_le_bytes()].concat()
+}
+
+/// A digest item that a block does not begin with.
+pub fn consensus() -> Vec<u8> {
+    [&[4][..], b"none", &[4, 1]].concat()
 }
 
 /// Calls about inherents, with blocks that have good, several and no ones, and every kind of time.
@@ -215,7 +219,7 @@ pub fn questions_of_inherents(parent: [u8; 32]) -> Vec<(&'static str, Vec<u8>)> 
     let bodies: [&[&[u8]]; 5] = [&[], &[&set], &[&set, &set], &[&[4, 0]], &[&set, &[4, 0]]];
     for body in bodies {
         let count = [4 * body.len() as u8];
-        let block = [&first_header(parent)[..], &count, &body.concat()].concat();
+        let block = [&first_header(parent, &[slot()])[..], &count, &body.concat()].concat();
         for millis in [0, 1, now - 30_001, now - 30_000, now] {
             let input = [&block[..], &time(millis)].concat();
             calls.push(("BlockBuilder_check_inherents", input));

@@ -4,9 +4,11 @@
 
 use crate::chain::{self, Machine, Outcome};
 use crate::genesis;
-use lithify_ledger::generator;
-use lithify_ledger::types::ConsumedWeight;
-use lithify_ledger::{storage, types::Weight};
+use lithify_ledger::extrinsic::{Extrinsic, Preamble};
+use lithify_ledger::types::{
+    Account, AccountId, Address, BalancesCall, Call, ConsumedWeight, Weight,
+};
+use lithify_ledger::{generator, params, payment, storage};
 use lithify_runtime::polkadot::{Change, Input, State, StateVersion, block::Header};
 use parity_scale_codec::{Decode, Encode};
 use std::path::Path;
@@ -133,7 +135,8 @@ fn write(state: &mut State, changes: &[Change]) {
 fn extrinsics_have_the_results_of_frame() {
     let mut pair = Pair::new();
     let genesis = chain::genesis_hash(&pair.ledger.1);
-    pair.call("Core_initialize_block", &chain::first_header(genesis), "the block");
+    let header = chain::first_header(genesis, &[chain::consensus(), chain::slot()]);
+    pair.call("Core_initialize_block", &header, "the block");
     pair.call("BlockBuilder_apply_extrinsic", &generator::timestamp(), "the time");
     for case in generator::mix(12, 3, genesis) {
         pair.call("BlockBuilder_apply_extrinsic", &case.extrinsic, case.name);
@@ -162,5 +165,104 @@ fn questions_have_the_answers_of_frame() {
     }
     for (entry, input) in chain::questions_of_inherents(genesis) {
         pair.ask(entry, &input, "inherents");
+    }
+}
+
+/// Transfers of which a byte was changed, or that end early: what does not decode here does not
+/// decode there, and what does has the same fault.
+#[test]
+fn damaged_transfers_are_judged_as_by_frame() {
+    let pair = Pair::new();
+    let genesis = chain::genesis_hash(&pair.ledger.1);
+    let judge = |extrinsic: &[u8], name: &str| {
+        let input = [&[2][..], extrinsic, &genesis].concat();
+        pair.ask("TaggedTransactionQueue_validate_transaction", &input, name);
+    };
+    // Immortal and mortal, with and without tip, of both kinds.
+    for transfer in generator::transfers(8, 5, genesis) {
+        for at in 0..transfer.len() {
+            for change in [0x01, 0x04, 0x80] {
+                let mut damaged = transfer.clone();
+                damaged[at] ^= change;
+                judge(&damaged, &format!("byte {at} of {transfer:02x?} ^ {change:#x}"));
+            }
+        }
+        for len in 2..transfer.len() {
+            // The length prefix says so.
+            let body = &transfer[2..len];
+            let prefix = ((body.len() as u16) << 2 | 1).to_le_bytes();
+            judge(&[&prefix[..], body].concat(), &format!("{len} bytes of {transfer:02x?}"));
+        }
+    }
+}
+
+/// Transfers at the limits of the block and of numbers: the state says that they are near.
+#[test]
+fn limits_are_those_of_frame() {
+    let genesis = chain::genesis_hash(&genesis::state());
+    let transfer = &generator::transfers(1, 6, genesis)[0];
+    let extrinsic = Extrinsic::decode(&mut &transfer[..]).expect("our own bytes");
+    let Call::Balances(
+        BalancesCall::TransferAllowDeath { dest: Address::Id(dest), value }
+        | BalancesCall::TransferKeepAlive { dest: Address::Id(dest), value },
+    ) = extrinsic.call
+    else {
+        panic!("a transfer")
+    };
+    let Preamble::Signed(Address::Id(sender), _, extensions) = &extrinsic.preamble else {
+        panic!("signed")
+    };
+    let len = extrinsic.encoded_len();
+    let takes = extrinsic.weight().ref_time + params::BASE_EXTRINSIC.ref_time;
+    let fee = payment::fee(len, extrinsic.weight(), extensions.tip);
+
+    let weight = |normal: u64, mandatory: u64| {
+        let [normal, mandatory] = [normal, mandatory].map(|ref_time| Weight::new(ref_time, 7));
+        let weight = ConsumedWeight { normal, mandatory, ..ConsumedWeight::default() };
+        (storage::BLOCK_WEIGHT.to_vec(), weight.encode())
+    };
+    let size = |size: u32| (storage::BLOCK_SIZE.to_vec(), size.encode());
+    let issuance = |issuance: u128| (storage::TOTAL_ISSUANCE.to_vec(), issuance.encode());
+    let account = |of: &AccountId, account: Account| (storage::account_key(of), account.encode());
+    let owns = |of: &AccountId, free: u128| account(of, Account::endowed(free));
+    let nonce = |nonce: u32| account(sender, Account { nonce, ..Account::endowed(1 << 80) });
+
+    let (exhausts, pay): (&[u8], &[u8]) = (&[1, 0, 6], &[1, 0, 1]);
+    let least = params::EXISTENTIAL_DEPOSIT;
+    let cases: [((Vec<u8>, Vec<u8>), &[u8]); 17] = [
+        (weight(params::MAX_NORMAL_TIME - takes, 0), &[0, 0]),
+        (weight(params::MAX_NORMAL_TIME - takes + 1, 0), exhausts),
+        (weight(0, params::MAX_BLOCK_TIME - takes), &[0, 0]),
+        (weight(0, params::MAX_BLOCK_TIME - takes + 1), exhausts),
+        (weight(u64::MAX, u64::MAX), exhausts),
+        (size(3_932_160 - len), &[0, 0]),
+        (size(3_932_160 - len + 1), exhausts),
+        (size(u32::MAX), exhausts),
+        (issuance(fee - 1), pay),
+        (issuance(fee), &[0, 1, 8, 0]),
+        (owns(&dest, u128::MAX - value), &[0, 0]),
+        (owns(&dest, u128::MAX - value + 1), &[0, 1, 8, 1]),
+        (owns(sender, least + fee - 1), pay),
+        (owns(sender, least + fee), &[0, 1, 7, 0]),
+        (nonce(0), &[0, 0]),
+        (nonce(1), &[1, 0, 3]),
+        (account(sender, Account::default()), pay),
+    ];
+    let mut pair = Pair::new();
+    let header = chain::first_header(genesis, &[chain::slot()]);
+    pair.call("Core_initialize_block", &header, "the block");
+    pair.call("BlockBuilder_apply_extrinsic", &generator::timestamp(), "the time");
+    let (ledger, frame, more) = (pair.ledger.1.clone(), pair.frame.1.clone(), pair.more);
+    for (number, ((key, value), result)) in cases.into_iter().enumerate() {
+        // Where both are given the weight, FRAME's is not greater.
+        pair.more = if key == storage::BLOCK_WEIGHT { 0 } else { more };
+        let change = [Change { child: None, key, value: Some(value) }];
+        pair.ledger.1 = ledger.clone();
+        pair.frame.1 = frame.clone();
+        write(&mut pair.ledger.1, &change);
+        write(&mut pair.frame.1, &change);
+        let name = format!("limit {number}");
+        let output = pair.call("BlockBuilder_apply_extrinsic", transfer, &name);
+        assert_eq!(output.as_deref(), Some(result), "{name}");
     }
 }

@@ -60,7 +60,8 @@ fn spec(pairs: &BTreeMap<Vec<u8>, Vec<u8>>, code: &[u8]) -> String {
     )
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// `0x` and hex digits.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::from("0x"), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

@@ -6,6 +6,7 @@
 mod chain;
 mod frame;
 mod genesis;
+mod manifest;
 
 use chain::{Chain, Machine, Outcome};
 use lithify_ledger::generator;
@@ -22,17 +23,21 @@ fn check_calls(machines: &[Machine], name: &str, calls: &[(&str, Vec<u8>)]) {
     }
 }
 
-/// Blocks of transfers: built call by call, and executed at once.
-fn check_block(count: u32) {
-    let mut chain = Chain::new(Machine::all(), genesis::state());
+/// Builds a block of transfers call by call on all machines, and has them execute it. Returns the
+/// argument of that, and the state root.
+fn build(machines: Vec<Machine>, count: u32, digest: &[Vec<u8>]) -> (Vec<u8>, [u8; 32]) {
+    let mut chain = Chain::new(machines, genesis::state());
     let transfers = generator::transfers(count, 1, chain.genesis_hash());
-    chain.begin();
+    chain.begin(digest);
     chain.apply(&generator::timestamp(), "the time");
     for transfer in &transfers {
-        let result = chain.apply(transfer, "a transfer");
-        assert_eq!(result.output, Some(vec![0, 0]));
+        assert_eq!(chain.apply(transfer, "a transfer").output, Some(vec![0, 0]));
     }
-    chain.finalize_and_execute();
+    (chain.finalize_and_execute(), chain.state.root())
+}
+
+fn check_block(count: u32) {
+    build(Machine::all(), count, &[chain::slot()]);
 }
 
 #[test]
@@ -54,15 +59,7 @@ fn blocks_of_100_transfers() {
 /// The long block is built natively, and every module executes it.
 #[test]
 fn blocks_of_1000_transfers() {
-    let state = genesis::state();
-    let mut builder = Chain::new(vec![Machine::native()], state.clone());
-    let transfers = generator::transfers(1_000, 1, builder.genesis_hash());
-    builder.begin();
-    builder.apply(&generator::timestamp(), "the time");
-    for transfer in &transfers {
-        builder.apply(transfer, "a transfer");
-    }
-    let block = builder.finalize_and_execute();
+    let (block, _) = build(vec![Machine::native()], 1_000, &[]);
     check_calls(&Machine::all(), "1000 transfers", &[("Core_execute_block", block)]);
 }
 
@@ -73,7 +70,7 @@ fn blocks_of_valid_and_invalid_extrinsics() {
     for seed in 1..=2 {
         let mut chain = Chain::new(Machine::all(), genesis::state());
         let cases = generator::mix(20, seed, chain.genesis_hash());
-        chain.begin();
+        chain.begin(&[chain::consensus(), chain::slot()]);
         chain.apply(&generator::timestamp(), "the time");
         for case in &cases {
             let Outcome { output, .. } = chain.apply(&case.extrinsic, case.name);

@@ -98,7 +98,7 @@ pub fn validate(
         requires.push(tag(extensions.nonce - 1));
     }
     Ok(ValidTransaction {
-        priority: payment::priority(extrinsic.len(), extrinsic.weight(), extensions.tip),
+        priority: payment::priority(extrinsic.encoded_len(), extrinsic.weight(), extensions.tip),
         requires,
         provides: [tag(extensions.nonce)].to_vec(),
         longevity: extensions.era.death(number.into()).saturating_sub(number.into()),
@@ -154,7 +154,7 @@ fn validate_signed(
         return Err(ValidityError::Invalid(Invalid::Stale));
     }
     let block_size = fits(extrinsic)?;
-    let fee = payment::fee(extrinsic.len(), extrinsic.weight(), extensions.tip);
+    let fee = payment::fee(extrinsic.encoded_len(), extrinsic.weight(), extensions.tip);
     if !payment::can_pay(&account, fee) {
         return Err(ValidityError::Invalid(Invalid::Payment));
     }
@@ -187,7 +187,7 @@ fn reject_general(extrinsic: &Extrinsic<'_>, extensions: &Extensions) -> Validit
 /// The length of the block with the extrinsic, if that may be.
 fn fits(extrinsic: &Extrinsic<'_>) -> Result<u32, ValidityError> {
     let class = extrinsic.call.class();
-    let size = get::<u32>(&storage::BLOCK_SIZE).saturating_add(extrinsic.len());
+    let size = get::<u32>(&storage::BLOCK_SIZE).saturating_add(extrinsic.encoded_len());
     let too_heavy = class == Class::Normal && extrinsic.weight().ref_time > MAX_EXTRINSIC_TIME;
     match size > class.max_block_len() || too_heavy {
         true => Err(ValidityError::Invalid(Invalid::ExhaustsResources)),
@@ -196,7 +196,7 @@ fn fits(extrinsic: &Extrinsic<'_>) -> Result<u32, ValidityError> {
 }
 
 fn book(extrinsic: &Extrinsic<'_>, block_size: u32) -> Result<(), ValidityError> {
-    system::book(extrinsic.call.class(), extrinsic.weight(), extrinsic.len())
+    system::book(extrinsic.call.class(), extrinsic.weight(), extrinsic.encoded_len())
         .ok_or(ValidityError::Invalid(Invalid::ExhaustsResources))?;
     put(&storage::BLOCK_SIZE, &block_size);
     Ok(())

@@ -80,7 +80,7 @@ impl<'a> Extrinsic<'a> {
     }
 
     /// Its length in bytes, which is what the fee goes by.
-    pub fn len(&self) -> u32 {
+    pub fn encoded_len(&self) -> u32 {
         self.encoded.len() as u32
     }
 
