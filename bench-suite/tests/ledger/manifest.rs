@@ -25,7 +25,7 @@ fn the_manifest_states_what_the_native_build_does() {
         calls.push(call + &expectation(&output, None));
     }
     for count in [0, 1, 10, 100, 1_000] {
-        let (_, root) = build(vec![Machine::native()], count, &[]);
+        let (_, root) = build(&[Machine::native()], count, &[]);
         let call = format!(
             "entry = \"Core_execute_block\"\nstate = \"genesis.json\"\ntransfers = {}\n",
             grouped(count as usize)
