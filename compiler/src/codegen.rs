@@ -8,6 +8,7 @@ use crate::{
     error::CompileError,
     heap::{self, HeapCall},
     layout::Layout,
+    limits::Work,
     module::{ImportKind, Module},
     options::Options,
     parse,
@@ -152,12 +153,16 @@ fn functions(
     let mut order: Vec<usize> = (0..module.bodies.len()).collect();
     order.sort_by_key(|i| std::cmp::Reverse(module.bodies[*i].range.len()));
     let next = AtomicUsize::new(0);
+    let total = Work::default();
     let results: Vec<Mutex<Option<Result<Piece>>>> =
         module.bodies.iter().map(|_| Mutex::new(None)).collect();
     let work = || {
         let mut worker = Worker::new();
         while let Some(i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let piece = worker.function(common, *i);
+            let piece = match progress.stop() {
+                Some(reason) => Err(CompileError::Stopped(reason)),
+                None => worker.function(common, *i, &total),
+            };
             let failed = piece.is_err();
             progress.function(module.bodies[*i].range.len(), order.len());
             *results[*i].lock().expect("a worker does not panic while it holds it") = Some(piece);
@@ -291,11 +296,11 @@ impl Worker {
     }
 
     /// Compiles the defined function at position `i`.
-    fn function(&mut self, common: Common<'_>, i: usize) -> Result<Piece> {
+    fn function(&mut self, common: Common<'_>, i: usize, total: &Work) -> Result<Piece> {
         let Common { module, isa, .. } = common;
         let index = module.imported_functions + i as u32;
         let body = &module.bodies[i];
-        self.allocations = translate::translate(
+        let (allocations, work) = translate::translate(
             common,
             index,
             body,
@@ -303,6 +308,8 @@ impl Worker {
             &mut self.context.func,
             &mut self.builder,
         )?;
+        self.allocations = allocations;
+        total.add(work)?;
         self.generate(isa, body.range.start as u32).map_err(|message| CompileError::Codegen {
             func: index,
             name: module.function_name(index),

@@ -49,7 +49,7 @@ pub fn dump(wasm: &[u8], options: &Options, what: Dump, function: Option<&str>) 
         if selected.is_some_and(|selected| selected != index) {
             continue;
         }
-        allocations =
+        (allocations, _) =
             translate::translate(common, index, body, allocations, &mut context.func, &mut builder)
                 .map_err(|e| parse::explain(wasm, module.profile, Some(index), e))?;
         let (name, ty) = (module.function_name(index), module.function_type(index));

@@ -47,6 +47,10 @@ pub enum CompileError {
     #[error("the module exceeds a limit: {0}")]
     Limit(String),
 
+    /// [`Progress::stop`](crate::Progress::stop) gave a reason.
+    #[error("the compilation was stopped: {0}")]
+    Stopped(String),
+
     /// The options contradict each other or the target.
     #[error("{0}")]
     Options(String),

@@ -14,6 +14,7 @@ mod heap;
 mod image;
 mod inspect;
 mod layout;
+pub mod limits;
 mod memory_image;
 mod metadata;
 mod module;
@@ -66,7 +67,7 @@ pub fn compile(
     let text = codegen::codegen(wasm, &module, &layout, options, exits, progress)?;
 
     progress.phase(Phase::Object);
-    let memory = memory_image::MemoryImage::new(&module);
+    let memory = memory_image::MemoryImage::new(&module)?;
     let metadata = metadata::metadata(&module, &layout, &text, &memory, options);
     let object = object::object(&module, &layout, text, metadata, &memory, options.target)?;
     drop(module);

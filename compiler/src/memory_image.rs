@@ -1,5 +1,7 @@
 //! The initial memory image: what the active data segments leave in memory, as pages.
 
+use crate::error::CompileError;
+use crate::limits;
 use crate::module::{ConstExpr, Module, SegmentMode};
 use lithify_abi::{IMAGE_GRANULE, WASM_PAGE, descriptor::Extent};
 use std::collections::BTreeMap;
@@ -25,7 +27,7 @@ const GRANULE: usize = IMAGE_GRANULE as usize;
 impl MemoryImage {
     /// Builds the image of `module`. Segments are taken in order up to the first whose address
     /// is not known or that does not fit: from there on the order of writes matters.
-    pub fn new(module: &Module<'_>) -> Self {
+    pub fn new(module: &Module<'_>) -> Result<Self, CompileError> {
         let len = module.memory.map_or(0, |memory| u64::from(memory.min) * WASM_PAGE);
         let mut granules: BTreeMap<u64, Box<[u8; GRANULE]>> = BTreeMap::new();
         let mut segments = 0;
@@ -37,6 +39,7 @@ impl MemoryImage {
                         break;
                     }
                     write(&mut granules, address, segment.bytes);
+                    check_len(granules.len())?;
                 }
                 SegmentMode::Active { .. } => break,
                 SegmentMode::Passive | SegmentMode::Declared => {}
@@ -50,6 +53,7 @@ impl MemoryImage {
             match next {
                 Some(next) if granule - next <= JOIN => {
                     let gap = (granule - next) as usize * GRANULE;
+                    check_len((image.bytes.len() + gap) / GRANULE + 1)?;
                     image.bytes.resize(image.bytes.len() + gap, 0);
                 }
                 _ => image.extents.push(Extent {
@@ -63,8 +67,13 @@ impl MemoryImage {
             extent.len = image.bytes.len() as u32 - extent.offset;
             next = Some(granule + 1);
         }
-        image
+        Ok(image)
     }
+}
+
+fn check_len(granules: usize) -> Result<(), CompileError> {
+    let bytes = (granules * GRANULE) as u64;
+    limits::check(bytes, limits::MEMORY_IMAGE, "bytes of initial memory")
 }
 
 fn write(granules: &mut BTreeMap<u64, Box<[u8; GRANULE]>>, mut address: u64, mut bytes: &[u8]) {

@@ -6,6 +6,7 @@
 
 use crate::{
     error::CompileError,
+    limits,
     module::*,
     options::{Options, Profile},
 };
@@ -19,14 +20,9 @@ use wasmparser::{
 
 type Result<T> = std::result::Result<T, CompileError>;
 
-/// Modules larger than this are refused, in bytes: offsets are stored in 32 bits.
-const MAX_MODULE: usize = 1 << 30;
-
 /// Parses `wasm` for `options`.
 pub fn parse<'a>(wasm: &'a [u8], options: &Options) -> Result<Module<'a>> {
-    if wasm.len() > MAX_MODULE {
-        return Err(CompileError::Limit(format!("{} bytes; at most {MAX_MODULE}", wasm.len())));
-    }
+    limits::check(wasm.len() as u64, limits::MODULE, "bytes")?;
     let profile = match options.profile {
         Some(profile) => profile,
         None => default_profile(wasm),
@@ -146,17 +142,36 @@ impl<'a> Reader<'a> {
         parser.set_features(features(self.module.profile));
         for payload in parser.parse_all(wasm) {
             let payload = payload?;
+            self.check_counts(&payload)?;
             if let ValidPayload::Func(validator, body) = self.validator.payload(&payload)? {
                 let range = body.range();
+                let func = self.module.imported_functions + self.module.bodies.len() as u32;
+                limits::check_function(func, range.len() as u64, limits::BODY, "bytes of body")?;
                 self.module.bodies.push(Body { body, validator, range });
                 continue;
             }
             self.section(payload)?;
         }
+        let elements = self.module.tables.iter().map(|table| u64::from(table.min)).sum();
+        limits::check(elements, limits::TABLES, "elements of tables")?;
         if self.module.profile == Profile::General {
             mark_touched_tables(&mut self.module)?;
         }
         Ok(self.module)
+    }
+
+    /// Checks what a section would have us keep, before anything is kept.
+    fn check_counts(&self, payload: &Payload<'_>) -> Result<()> {
+        match payload {
+            Payload::ImportSection(section) => {
+                limits::check(section.count().into(), limits::IMPORTS, "imports")
+            }
+            Payload::FunctionSection(section) => {
+                let count = u64::from(self.module.imported_functions) + u64::from(section.count());
+                limits::check(count, limits::FUNCTIONS, "functions")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn section(&mut self, payload: Payload<'a>) -> Result<()> {
@@ -222,8 +237,15 @@ impl<'a> Reader<'a> {
             }
             Payload::StartSection { func, .. } => self.module.start = Some(func),
             Payload::ElementSection(section) => {
+                let mut items = 0;
                 for element in section {
-                    let element = self.element(element?)?;
+                    let element = element?;
+                    items += u64::from(match &element.items {
+                        ElementItems::Functions(items) => items.count(),
+                        ElementItems::Expressions(_, items) => items.count(),
+                    });
+                    limits::check(items, limits::ELEMENTS, "items of element segments")?;
+                    let element = self.element(element)?;
                     self.module.elements.push(element);
                 }
             }

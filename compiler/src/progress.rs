@@ -32,6 +32,12 @@ pub trait Progress: Sync {
         let _ = phase;
     }
 
+    /// Asked before each function: a reason not to go on ends the compilation with
+    /// [`CompileError::Stopped`](crate::CompileError::Stopped). Called from all workers.
+    fn stop(&self) -> Option<String> {
+        None
+    }
+
     /// Of `total` functions one more is compiled, with `bytes` of Wasm. Called from all workers.
     fn function(&self, bytes: usize, total: usize) {
         let _ = (bytes, total);

@@ -19,6 +19,7 @@ mod table;
 use crate::{
     error::CompileError,
     layout::Layout,
+    limits,
     module::{Body, Module},
     target::{self, Symbol},
 };
@@ -50,7 +51,7 @@ pub struct Common<'m> {
 }
 
 /// Translates `body`, function `index`, into `func`. Returns the validator's allocations for the
-/// next function.
+/// next function, and the work that it was; see [`limits::FUNCTION_WORK`].
 pub fn translate(
     common: Common<'_>,
     index: u32,
@@ -58,7 +59,7 @@ pub fn translate(
     allocations: FuncValidatorAllocations,
     func: &mut Function,
     context: &mut FunctionBuilderContext,
-) -> Result<FuncValidatorAllocations> {
+) -> Result<(FuncValidatorAllocations, u64)> {
     let Common { module, layout, isa } = common;
     let ty = module.function_type(index);
     func.signature = target::signature(isa, ty);
@@ -76,14 +77,17 @@ pub fn translate(
         stack: vec![],
         control: vec![],
         reachable: true,
+        work: 0,
+        branches: 0,
         signatures: HashMap::new(),
         functions: HashMap::new(),
         symbols: HashMap::new(),
         regions: HashMap::new(),
     };
     let allocations = translator.function(ty, body, allocations)?;
+    let work = translator.work;
     translator.builder.finalize(isa.frontend_config());
-    Ok(allocations)
+    Ok((allocations, work))
 }
 
 /// One function under translation.
@@ -104,6 +108,10 @@ pub(crate) struct Translator<'m, 'f> {
     stack: Vec<Value>,
     control: Vec<Frame>,
     reachable: bool,
+    /// Operators translated, and what they carried.
+    work: u64,
+    /// Branches and ends of blocks.
+    branches: u64,
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<Symbol, ir::FuncRef>,
     symbols: HashMap<(Symbol, i64), GlobalValue>,
@@ -154,9 +162,19 @@ impl Translator<'_, '_> {
             validator.op(offset, &operator)?;
             self.builder.set_srcloc(SourceLoc::new(offset as u32));
             self.operator(&operator)?;
+            self.work += 1;
+            self.check_limits()?;
         }
         operators.finish()?;
         Ok(validator.into_allocations())
+    }
+
+    #[inline]
+    fn check_limits(&self) -> Result<()> {
+        let check = |found, limit, what| limits::check_function(self.index, found, limit, what);
+        check(self.work, limits::FUNCTION_WORK, "units of work")?;
+        check(self.branches, limits::BRANCHES, "branches")?;
+        check(self.control.len() as u64, limits::NESTING, "nested blocks")
     }
 
     fn declare_locals(
@@ -181,6 +199,7 @@ impl Translator<'_, '_> {
     }
 
     fn declare_local(&mut self, ty: ValType, value: Value) {
+        self.work += limits::LOCAL_WORK;
         let variable = self.builder.declare_var(target::clif_type(ty));
         self.builder.def_var(variable, value);
         self.locals.push(variable);

@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{
     self, ExtFuncData, FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Value, condcodes::IntCC,
     types,
 };
-use lithify_abi::{descriptor, libcall::Libcall, trap::TrapCode, vmctx};
+use lithify_abi::{descriptor, libcall::Libcall, trap::TrapCode, types::FuncType, vmctx};
 
 impl Translator<'_, '_> {
     fn signature(&mut self, ty: u32) -> SigRef {
@@ -92,7 +92,9 @@ impl Translator<'_, '_> {
 
     /// Pops the arguments of type `ty` and puts `base` before them.
     fn call_arguments(&mut self, ty: u32) -> Vec<Value> {
-        let count = self.module.types[ty as usize].params.len();
+        let FuncType { params, results } = &self.module.types[ty as usize];
+        let count = params.len();
+        self.work += (count + results.len()) as u64;
         let at = self.stack.len() - count;
         let mut arguments = Vec::with_capacity(count + 1);
         arguments.push(self.base);

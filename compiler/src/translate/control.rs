@@ -23,6 +23,8 @@ pub(super) struct Frame {
     height: usize,
     /// Whether `next` has been jumped to.
     next_used: bool,
+    /// Whether it is a loop or within one.
+    in_loop: bool,
 }
 
 enum Kind {
@@ -55,12 +57,13 @@ impl Translator<'_, '_> {
             results,
             height: 0,
             next_used: false,
+            in_loop: false,
         });
     }
 
     /// Whether the current operator is in a loop of its function.
     pub(super) fn in_loop(&self) -> bool {
-        self.control.iter().any(|frame| matches!(frame.kind, Kind::Loop))
+        self.control.last().is_some_and(|frame| frame.in_loop)
     }
 
     /// Follows the nesting through code that cannot run.
@@ -76,6 +79,7 @@ impl Translator<'_, '_> {
                     results: 0,
                     height: 0,
                     next_used: false,
+                    in_loop: false,
                 });
             }
             Operator::Else => self.else_(),
@@ -122,6 +126,7 @@ impl Translator<'_, '_> {
             results: ty.results.len(),
             height: self.stack.len() - ty.params.len(),
             next_used: false,
+            in_loop: self.in_loop(),
         });
     }
 
@@ -140,12 +145,14 @@ impl Translator<'_, '_> {
             results: ty.results.len(),
             height,
             next_used: false,
+            in_loop: true,
         });
         self.builder.switch_to_block(header);
         self.stack.extend_from_slice(self.builder.block_params(header));
     }
 
     pub(super) fn if_(&mut self, ty: BlockType) {
+        self.branches += 1;
         let condition = self.pop();
         let ty = self.block_type(ty);
         let next = self.block_with(&ty.results);
@@ -165,6 +172,7 @@ impl Translator<'_, '_> {
             results: ty.results.len(),
             height,
             next_used: false,
+            in_loop: self.in_loop(),
         });
     }
 
@@ -228,11 +236,13 @@ impl Translator<'_, '_> {
     }
 
     /// The top `count` operands as arguments of a branch; they stay on the stack.
-    fn arguments(&self, count: usize) -> Vec<BlockArg> {
+    fn arguments(&mut self, count: usize) -> Vec<BlockArg> {
+        self.work += (count + self.locals.len()) as u64;
         self.stack[self.stack.len() - count..].iter().map(|v| BlockArg::Value(*v)).collect()
     }
 
     fn jump(&mut self, block: Block, arity: usize) {
+        self.branches += 1;
         let arguments = self.arguments(arity);
         self.builder.ins().jump(block, &arguments);
     }
@@ -246,6 +256,7 @@ impl Translator<'_, '_> {
     pub(super) fn br_if(&mut self, depth: u32) {
         let condition = self.pop();
         let (target, arity) = self.branch_target(depth);
+        self.branches += 1;
         let arguments = self.arguments(arity);
         let next = self.builder.create_block();
         self.builder.ins().brif(condition, target, &arguments, next, &[]);
@@ -254,6 +265,7 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn br_table(&mut self, table: &BrTable<'_>) -> Result<(), CompileError> {
+        self.branches += 1;
         let index = self.pop();
         let mut calls = Vec::with_capacity(table.len() as usize);
         for depth in table.targets() {

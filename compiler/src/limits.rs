@@ -1,0 +1,71 @@
+//! What a module may be at most.
+//!
+//! Every limit is there because something grows faster than the module's bytes: what is below
+//! them all compiles in seconds and in some hundred MB. The largest figures among nine modules
+//! (runtimes of Kusama, Westend, Coretime and others, and a Go program of 6.5 MB) are beside them.
+
+use crate::error::CompileError;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+type Result<T> = std::result::Result<T, CompileError>;
+
+/// Bytes of a module. Met: 7.4 MB; chains accept 50 MiB.
+pub const MODULE: u64 = 128 << 20;
+/// Functions, imported ones among them. Met: 7 087.
+pub const FUNCTIONS: u64 = 200_000;
+/// Imports. Met: 51.
+pub const IMPORTS: u64 = 10_000;
+/// Items of all element segments. Met: 3 674.
+pub const ELEMENTS: u64 = 4 << 20;
+/// Elements that all tables begin with. Met: 3 675.
+pub const TABLES: u64 = 16 << 20;
+/// Bytes of initial memory that an image holds. Met: 1.9 MB.
+pub const MEMORY_IMAGE: u64 = 256 << 20;
+/// Bytes of a function body. Met: 93 063.
+pub const BODY: u64 = 1 << 20;
+/// Blocks within blocks. Met: 549.
+pub const NESTING: u64 = 10_000;
+/// Branches in a function, and ends of blocks that code runs into: each is an edge between basic
+/// blocks, in whose number the code generator is quadratic. A `br_table` is one whatever its
+/// length. Met: 2 440.
+pub const BRANCHES: u64 = 32 << 10;
+/// Work of a function: its operators, the operands that its calls and branches carry, and its
+/// locals at every branch, which all may have to be merged there. Met: 0.4 million.
+pub const FUNCTION_WORK: u64 = 8 << 20;
+/// Work of all functions. Met: 5.2 million.
+pub const MODULE_WORK: u64 = 64 << 20;
+/// Work of declaring a local.
+pub const LOCAL_WORK: u64 = 4;
+
+/// An error when `found` is beyond `limit`; `what` takes the place of the number's unit.
+pub fn check(found: u64, limit: u64, what: &str) -> Result<()> {
+    match found <= limit {
+        true => Ok(()),
+        false => Err(CompileError::Limit(format!("{found} {what}; at most {limit}"))),
+    }
+}
+
+/// The same for a function.
+pub fn check_function(func: u32, found: u64, limit: u64, what: &str) -> Result<()> {
+    check(found, limit, what).map_err(|error| match error {
+        CompileError::Limit(message) => CompileError::Limit(format!("function {func}: {message}")),
+        error => error,
+    })
+}
+
+/// Work done by all workers.
+#[derive(Default)]
+pub struct Work(AtomicU64);
+
+impl Work {
+    /// Adds the work of a function.
+    pub fn add(&self, work: u64) -> Result<()> {
+        let before = self.0.fetch_add(work, Ordering::Relaxed);
+        // Which function reaches the limit depends on the workers; the message does not.
+        if before + work > MODULE_WORK {
+            let message = format!("its functions are more work than {MODULE_WORK} units");
+            return Err(CompileError::Limit(message));
+        }
+        Ok(())
+    }
+}
