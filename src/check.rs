@@ -108,7 +108,7 @@ impl Report {
         for import in &info.imports {
             if let ExternInfo::Func(ty) = &import.ty
                 && import.module == "env"
-                && let Err(error) = resolve(&import.name, ty)
+                && let Err(error) = resolve(&import.module, &import.name, ty)
             {
                 self.obstacles.push(error.to_string());
             }

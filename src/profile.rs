@@ -25,6 +25,8 @@ pub struct CallProfile {
     total_ns: u64,
     /// The same while host functions only answer what they answered before, in ns.
     guest_ns: u64,
+    /// The guest's initialiser, which is in both, in ns; 0 without one.
+    initialize_ns: u64,
     host: Profile,
     memory_bytes: usize,
     written_pages: Option<usize>,
@@ -55,14 +57,17 @@ impl CallProfile {
         context.observe(Observe::Profile);
         session.execute(|| point.call(input, &mut context))?;
         let host = context.profile().clone();
+        let mut initialize_ns = context.initialize_ns();
         context.observe(Observe::Record);
         session.execute(|| point.call(input, &mut context))?;
         let mut timed = |observe| -> Result<u64, RuntimeError> {
             context.observe(observe);
-            session.execute(|| {
+            let ns = session.execute(|| {
                 let start = Instant::now();
                 point.call(input, &mut context).map(|_| start.elapsed().as_nanos() as u64)
-            })
+            });
+            initialize_ns = initialize_ns.min(context.initialize_ns());
+            ns
         };
         let (mut total_ns, mut guest_ns) = (u64::MAX, u64::MAX);
         for _ in 0..ROUNDS {
@@ -75,6 +80,7 @@ impl CallProfile {
             output_bytes: output.len(),
             total_ns,
             guest_ns,
+            initialize_ns,
             host,
             memory_bytes,
             written_pages,
@@ -91,6 +97,7 @@ impl CallProfile {
             "output_bytes": self.output_bytes,
             "total_ns": self.total_ns,
             "guest_ns": self.guest_ns,
+            "initialize_ns": self.initialize_ns,
             "host_ns": self.host.host_ns(),
             "host_calls": self.host.calls(),
             "host_functions": self.by_time().iter().map(|(name, function)| json!({
@@ -129,7 +136,10 @@ impl CallProfile {
             ("guest", self.guest_ns, format!("host functions replayed, the best of {ROUNDS}")),
             ("host", self.host.host_ns(), format!("{} calls, timed once", self.host.calls())),
         ];
-        for (what, value, how) in rows {
+        let initializer = "the guest's initialiser, which is in both".to_owned();
+        let initializer =
+            (self.initialize_ns > 0).then_some(("start", self.initialize_ns, initializer));
+        for (what, value, how) in rows.into_iter().chain(initializer) {
             output::line(format_args!("  {what:<8}{:>10}  {how}", ns(value)))?;
         }
         output::line(format_args!(

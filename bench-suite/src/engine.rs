@@ -152,7 +152,9 @@ pub struct Fresh {
     pub total_ns: u64,
     /// Making the instance, in ns. This and the following are 0 for [`Clock::Ends`].
     pub instantiate_ns: u64,
-    /// The call, in ns.
+    /// The guest's own initialiser, in ns; 0 where there is none to call.
+    pub initialize_ns: u64,
+    /// The call without that, in ns.
     pub call_ns: u64,
     /// The end of the instance, in ns.
     pub drop_ns: u64,
@@ -184,7 +186,8 @@ fn fresh<I: RuntimeInstance>(
         output: output.map_err(|error| anyhow!("{error}"))?,
         total_ns: ns(dropped - start),
         instantiate_ns: ns(made - start),
-        call_ns: ns(called - made),
+        initialize_ns: context.initialize_ns(),
+        call_ns: ns(called - made).saturating_sub(context.initialize_ns()),
         drop_ns: ns(dropped - called),
     })
 }

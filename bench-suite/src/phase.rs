@@ -53,6 +53,8 @@ phases! {
     Cold = "cold", Ns;
     /// Making a fresh instance.
     Instantiate = "instantiate", Ns;
+    /// The guest's own initialiser, of modules that have one to be called, at each instance.
+    Initialize = "initialize", Ns;
     /// The call: input in, run, output out.
     Call = "call", Ns;
     /// The end of the instance.

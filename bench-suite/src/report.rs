@@ -34,6 +34,7 @@ pub const MODULE: &[Phase] = &[
 /// Phases of a call.
 pub const CALL: &[Phase] = &[
     Phase::Instantiate,
+    Phase::Initialize,
     Phase::Call,
     Phase::Drop,
     Phase::Total,

@@ -207,6 +207,7 @@ impl Worker {
 
         let mut total = Vec::new();
         let (mut instantiate, mut calls, mut drops) = (Vec::new(), Vec::new(), Vec::new());
+        let mut initialize = Vec::new();
         let (mut host, mut guest) = (Vec::new(), Vec::new());
         for _ in 0..samples {
             let mut sample = |context: &mut CallContext, clock| -> Result<_> {
@@ -219,6 +220,7 @@ impl Worker {
             total.push(sample(&mut context, Clock::Ends)?.total_ns);
             let fresh = sample(&mut context, Clock::Phases)?;
             instantiate.push(fresh.instantiate_ns);
+            initialize.extend((fresh.initialize_ns > 0).then_some(fresh.initialize_ns));
             calls.push(fresh.call_ns);
             drops.push(fresh.drop_ns);
             context.observe(Observe::Time);
@@ -233,6 +235,9 @@ impl Worker {
         self.key.output_hash = Some(blake3::hash(&output).to_hex().to_string());
         self.add(Phase::Total, total);
         self.add(Phase::Instantiate, instantiate);
+        if !initialize.is_empty() {
+            self.add(Phase::Initialize, initialize);
+        }
         self.add(Phase::Call, calls);
         self.add(Phase::Drop, drops);
         self.add(Phase::Host, host);

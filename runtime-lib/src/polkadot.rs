@@ -26,6 +26,7 @@ mod shims;
 pub mod state;
 mod trace;
 pub mod version;
+pub mod wasi;
 
 pub use author::{BlockRequest, BuildError, BuiltBlock, build_block};
 pub use block::{Block, BlockReport, execute_block};

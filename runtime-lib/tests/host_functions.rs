@@ -34,11 +34,12 @@ const NONE: &[u8] = &[0];
 fn every_function_has_one_entry_per_name_and_type() {
     let mut seen = BTreeMap::new();
     for function in functions() {
-        assert!(function.name().starts_with("ext_"), "{function:?}");
+        let ours = function.name().starts_with("ext_");
+        assert_eq!(function.module() == "env", ours, "{function:?}");
         assert!(function.ty().results.len() < 2, "{function:?}");
         let twin = seen.insert((function.name(), function.ty().clone()), ());
         assert!(twin.is_none(), "{function:?} is there twice");
-        let found = resolve(function.name(), function.ty()).expect("found");
+        let found = resolve(function.module(), function.name(), function.ty()).expect("found");
         assert!(std::ptr::eq(found, function));
     }
     let none = lithify_abi::types::FuncType::default();
@@ -54,7 +55,7 @@ fn every_function_has_one_entry_per_name_and_type() {
              (i64) -> i64 or (i64, i64) -> i64, not () -> ()",
         ),
     ] {
-        assert_eq!(resolve(name, &none).expect_err(name).to_string(), message);
+        assert_eq!(resolve("env", name, &none).expect_err(name).to_string(), message);
     }
 }
 

@@ -5,10 +5,11 @@
 //! heap is put on top.
 
 use anyhow::{Result, bail};
+use lithify_runtime::polkadot::call::INITIALIZER;
 use lithify_runtime::polkadot::native::DEFAULT_HEAP_PAGES;
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{ExportKind, ExportSection, ImportSection, MemorySection, Module, SectionId};
-use wasmparser::{MemoryType, Parser, TypeRef};
+use wasmparser::{MemoryType, Parser, Payload, TypeRef};
 
 /// What the memory is exported as.
 pub const MEMORY: &str = "memory";
@@ -27,7 +28,8 @@ pub enum Heap {
 
 /// `wasm` with a memory of its own that is exported and has the default heap.
 pub fn own_memory(wasm: &[u8], heap: Heap) -> Result<Vec<u8>> {
-    let mut rewrite = Rewrite { heap, imported: None, has_memory: false };
+    let mut rewrite =
+        Rewrite { heap, reactor: is_reactor(wasm), imported: None, has_memory: false };
     let mut module = Module::new();
     if let Err(error) = rewrite.parse_core_module(&mut module, Parser::new(0), wasm) {
         bail!("cannot rewrite the module: {error}");
@@ -35,8 +37,21 @@ pub fn own_memory(wasm: &[u8], heap: Heap) -> Result<Vec<u8>> {
     Ok(module.finish())
 }
 
+/// Whether the module's runtime takes the memory behind its initial pages itself: see
+/// `lithify_runtime::polkadot::call`.
+fn is_reactor(wasm: &[u8]) -> bool {
+    let exports = |wanted: &str| {
+        Parser::new(0).parse_all(wasm).map_while(|payload| payload.ok()).any(|payload| {
+            let Payload::ExportSection(section) = payload else { return false };
+            section.into_iter().map_while(|export| export.ok()).any(|e| e.name == wanted)
+        })
+    };
+    exports(INITIALIZER) && !exports("__heap_base")
+}
+
 struct Rewrite {
     heap: Heap,
+    reactor: bool,
     /// The memory that was imported and is not yet defined.
     imported: Option<MemoryType>,
     has_memory: bool,
@@ -45,10 +60,15 @@ struct Rewrite {
 impl Rewrite {
     fn define(&mut self, memories: &mut MemorySection, memory: MemoryType) {
         let pages = (memory.initial + u64::from(DEFAULT_HEAP_PAGES)).min(MAX_PAGES);
+        let (minimum, maximum) = match (self.reactor, self.heap) {
+            (true, _) => (memory.initial, MAX_PAGES),
+            (false, Heap::Static) => (pages, pages),
+            (false, Heap::Growing) => (memory.initial, pages),
+        };
         self.has_memory = true;
         memories.memory(wasm_encoder::MemoryType {
-            minimum: if self.heap == Heap::Static { pages } else { memory.initial },
-            maximum: Some(pages),
+            minimum,
+            maximum: Some(maximum),
             memory64: memory.memory64,
             shared: memory.shared,
             page_size_log2: memory.page_size_log2,

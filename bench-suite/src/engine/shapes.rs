@@ -56,7 +56,7 @@ macro_rules! shapes {
             () -> (); () -> u32; () -> u64;
             (a u32) -> (); (a u32) -> u32; (a u32) -> u64;
             (a u64) -> (); (a u64) -> u32; (a u64) -> u64;
-            (a u32 b u32) -> (); (a u32 b u32) -> u64;
+            (a u32 b u32) -> (); (a u32 b u32) -> u32; (a u32 b u32) -> u64;
             (a u32 b u64) -> (); (a u32 b u64) -> u32; (a u32 b u64) -> u64;
             (a u64 b u32) -> (); (a u64 b u32) -> u32; (a u64 b u32) -> u64;
             (a u64 b u64) -> (); (a u64 b u64) -> u32; (a u64 b u64) -> u64;
@@ -65,7 +65,7 @@ macro_rules! shapes {
             (a u32 b u64 c u64) -> (); (a u32 b u64 c u64) -> u64;
             (a u64 b u64 c u32) -> (); (a u64 b u64 c u32) -> u64;
             (a u64 b u64 c u64) -> (); (a u64 b u64 c u64) -> u64;
-            (a u32 b u64 c u64 d u64) -> u32;
+            (a u32 b u32 c u32 d u32) -> u32; (a u32 b u64 c u64 d u64) -> u32;
             (a u64 b u64 c u32 d u64) -> (); (a u64 b u64 c u32 d u64) -> u32;
             (a u64 b u64 c u32 d u64) -> u64; (a u64 b u64 c u64 d u32) -> u64;
             (a u64 b u64 c u64 d u64) -> u64;
@@ -87,7 +87,7 @@ macro_rules! definition {
                     run(&mut caller, function, &[$($param.bits()),*])
                         .map(<$result as Word>::from_bits)
                 };
-                return match linker.func_wrap("env", function.name(), closure) {
+                return match linker.func_wrap(function.module(), function.name(), closure) {
                     Ok(_) => Ok(()),
                     Err(error) => bail!("{}: {error}", function.name()),
                 };

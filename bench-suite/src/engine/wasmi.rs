@@ -12,6 +12,7 @@ use ::wasmi::{
 use anyhow::{Context, Result, bail};
 use lithify_abi::types as abi;
 use lithify_runtime::host::{Guest, HostError};
+use lithify_runtime::polkadot::call::INITIALIZER;
 use lithify_runtime::polkadot::native::entry_type;
 use lithify_runtime::polkadot::{CallContext, HostFunction, RuntimeInstance, functions, resolve};
 use std::borrow::Cow;
@@ -60,7 +61,7 @@ impl Wasmi {
             if import.name() == PROBE {
                 continue;
             }
-            match resolve(import.name(), &abi_type(ty)?) {
+            match resolve(import.module(), import.name(), &abi_type(ty)?) {
                 Ok(function) => define(&mut linker, function)?,
                 Err(missing) => {
                     let message = missing.to_string();
@@ -178,6 +179,11 @@ impl RuntimeInstance for Running<'_> {
             .collect()
     }
 
+    fn initialize(&mut self, context: &mut CallContext) -> Option<Result<(), ::wasmi::Error>> {
+        let func = self.instance.get_typed_func::<(), ()>(&self.store, INITIALIZER).ok()?;
+        Some(self.lend(context, |store| func.call(store, ())))
+    }
+
     fn enter(
         &mut self,
         entry: Self::Entry,
@@ -185,8 +191,19 @@ impl RuntimeInstance for Running<'_> {
         len_bytes: u32,
         context: &mut CallContext,
     ) -> Result<u64, ::wasmi::Error> {
+        self.lend(context, |store| entry.call(store, (address, len_bytes)))
+    }
+}
+
+impl Running<'_> {
+    /// Runs `call` while host functions find the context.
+    fn lend<R>(
+        &mut self,
+        context: &mut CallContext,
+        call: impl FnOnce(&mut Store<Data>) -> R,
+    ) -> R {
         self.store.data_mut().context = Some(Box::new(std::mem::take(context)));
-        let result = entry.call(&mut self.store, (address, len_bytes));
+        let result = call(&mut self.store);
         if let Some(lent) = self.store.data_mut().context.take() {
             *context = *lent;
         }

@@ -15,6 +15,7 @@ use ::wasmtime::{
 use anyhow::{Context, Result, anyhow, bail};
 use lithify_abi::types as abi;
 use lithify_runtime::host::Guest;
+use lithify_runtime::polkadot::call::INITIALIZER;
 use lithify_runtime::polkadot::native::entry_type;
 use lithify_runtime::polkadot::{CallContext, HostFunction, RuntimeInstance, functions, resolve};
 use std::borrow::Cow;
@@ -119,7 +120,7 @@ impl Wasmtime {
             if import.name() == PROBE {
                 continue;
             }
-            match resolve(import.name(), &abi_type(&ty)?) {
+            match resolve(import.module(), import.name(), &abi_type(&ty)?) {
                 Ok(function) => define(&mut linker, function)?,
                 Err(missing) => {
                     let message = missing.to_string();
@@ -264,6 +265,11 @@ impl RuntimeInstance for Running<'_> {
             .collect()
     }
 
+    fn initialize(&mut self, context: &mut CallContext) -> Option<Result<(), ::wasmtime::Error>> {
+        let func = self.instance.get_typed_func::<(), ()>(&mut self.store, INITIALIZER).ok()?;
+        Some(self.lend(context, |store| func.call(store, ())))
+    }
+
     fn enter(
         &mut self,
         entry: Self::Entry,
@@ -271,11 +277,23 @@ impl RuntimeInstance for Running<'_> {
         len_bytes: u32,
         context: &mut CallContext,
     ) -> Result<u64, ::wasmtime::Error> {
+        self.lend(context, |store| entry.call(store, (address, len_bytes)))
+    }
+}
+
+impl Running<'_> {
+    /// Runs `call` while host functions find the context.
+    #[inline]
+    fn lend<R>(
+        &mut self,
+        context: &mut CallContext,
+        call: impl FnOnce(&mut Store<Data>) -> R,
+    ) -> R {
         let spare = &self.entry.ready.spare;
         let mut lent = spare.take().unwrap_or_default();
         std::mem::swap(&mut *lent, context);
         self.store.data_mut().context = Some(lent);
-        let result = entry.call(&mut self.store, (address, len_bytes));
+        let result = call(&mut self.store);
         if let Some(mut lent) = self.store.data_mut().context.take() {
             std::mem::swap(&mut *lent, context);
             spare.set(Some(lent));

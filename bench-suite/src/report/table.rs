@@ -11,7 +11,8 @@ const ENGINE: usize = 26;
 /// Width of the others.
 const FIGURE: usize = 13;
 
-/// The whole report, some lines for each workload, at most 120 columns wide.
+/// The whole report, some lines for each workload, at most 120 columns wide; 133 where a guest has an
+/// initialiser.
 pub fn table(report: &Report) -> String {
     let mut text = String::new();
     for workload in &report.workloads {
@@ -38,6 +39,10 @@ fn workload_table(text: &mut String, workload: &WorkloadReport) {
 /// Engines and their figures, and under each figure the ratio of ours to the peer's best, which
 /// has a star, with its interval and verdict.
 fn section(text: &mut String, title: &str, section: &Section, phases: &[Phase]) {
+    // Few modules have an initialiser.
+    let any = |phase: &Phase| section.rows.iter().any(|row| row.figures.contains_key(phase));
+    let phases = phases.iter().copied().filter(|p| *p != Phase::Initialize || any(p));
+    let phases = &phases.collect::<Vec<_>>()[..];
     row(text, title, phases, |phase| Some(format!("{} ", phase.name())));
     for Row { engine, figures, .. } in &section.rows {
         row(text, &engine.to_string(), phases, |phase| {

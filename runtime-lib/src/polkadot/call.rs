@@ -4,11 +4,25 @@
 //! fresh instance -> heap from __heap_base -> input is the first allocation
 //!   -> export (address i32, length i32) -> i64 -> output at (low half, high half)
 //! ```
+//!
+//! A module without `__heap_base` but with [`INITIALIZER`] is what Go builds as a reactor: its memory
+//! is its own, and its runtime takes what lies behind the initial pages by growing, in the belief
+//! that nobody else does. The heap of the host gets [`REACTOR_HEAP_PAGES`] pages right behind the
+//! initial ones, added before the initialiser runs, and never grows; the guest's own heap begins
+//! behind them. The initialiser runs at the start of each call, since each has a fresh instance.
 
 use std::fmt::{Debug, Display};
+use std::time::Instant;
 
 use super::context::CallContext;
 use crate::host::{Guest, HostError};
+use lithify_abi::WASM_PAGE;
+
+/// What a reactor exports to be called before anything else: `() -> ()`.
+pub const INITIALIZER: &str = "_initialize";
+
+/// The host's heap in the memory of a reactor, in pages.
+pub const REACTOR_HEAP_PAGES: u32 = 256;
 
 /// A fresh instance of a runtime on some engine.
 pub trait RuntimeInstance: Guest {
@@ -26,6 +40,9 @@ pub trait RuntimeInstance: Guest {
     /// The names of all exported functions of that type.
     fn entries(&self) -> Vec<String>;
 
+    /// Calls the exported function [`INITIALIZER`], if it has the type `() -> ()`.
+    fn initialize(&mut self, context: &mut CallContext) -> Option<Result<(), Self::Trap>>;
+
     /// Calls an entry point. Host functions that it calls get `context`.
     fn enter(
         &mut self,
@@ -41,7 +58,10 @@ pub trait RuntimeInstance: Guest {
 #[non_exhaustive]
 pub enum CallError<T: Debug + Display> {
     /// Not the module of a runtime.
-    #[error("the module exports no global __heap_base of type i32, so it is not a runtime")]
+    #[error(
+        "the module exports neither a global __heap_base of type i32 nor a function {INITIALIZER}, \
+         so it is not a runtime"
+    )]
     NoHeapBase,
     /// No such entry point.
     #[error("there is no entry point {name}; {}", entry_list(.available))]
@@ -60,7 +80,7 @@ pub enum CallError<T: Debug + Display> {
         error: HostError,
     },
     /// The guest trapped, or a host function stopped it.
-    #[error("{trap}{}", panic_text(.panic))]
+    #[error("{trap:#}{}", panic_text(.panic))]
     Trap {
         /// The engine's account of it.
         trap: T,
@@ -87,12 +107,15 @@ pub fn call<I: RuntimeInstance>(
     name: &str,
     input: &[u8],
 ) -> Result<Vec<u8>, CallError<I::Trap>> {
-    let heap_base = instance.heap_base().ok_or(CallError::NoHeapBase)?;
+    let heap_base = instance.heap_base();
     let entry = instance.entry(name).ok_or_else(|| CallError::NoEntry {
         name: name.to_owned(),
         available: instance.entries(),
     })?;
-    context.begin(instance, heap_base);
+    match heap_base {
+        Some(heap_base) => context.begin(instance, heap_base),
+        None => start_reactor(instance, context)?,
+    }
     let address = pass(instance, context, input)
         .map_err(|error| CallError::Input { len_bytes: input.len(), error })?;
     let output = instance
@@ -105,6 +128,22 @@ pub fn call<I: RuntimeInstance>(
         .and_then(|bytes| bytes.get(..len_bytes as usize))
         .map(<[u8]>::to_vec)
         .ok_or(CallError::Output { address, len_bytes, memory_bytes: memory.len() })
+}
+
+/// Gives the host its heap in a memory that the guest owns, and lets the guest begin.
+#[cold]
+fn start_reactor<I: RuntimeInstance>(
+    instance: &mut I,
+    context: &mut CallContext,
+) -> Result<(), CallError<I::Trap>> {
+    let page = WASM_PAGE as u32;
+    let first = instance.grow(REACTOR_HEAP_PAGES).ok_or(CallError::NoHeapBase)?;
+    let end = first.checked_add(REACTOR_HEAP_PAGES).and_then(|pages| pages.checked_mul(page));
+    context.begin_within(instance, first * page..end.ok_or(CallError::NoHeapBase)?);
+    let start = Instant::now();
+    let done = instance.initialize(context).ok_or(CallError::NoHeapBase)?;
+    context.set_initialize_ns(start.elapsed().as_nanos() as u64);
+    done.map_err(|trap| CallError::Trap { trap, panic: context.take_panic_message() })
 }
 
 /// Copies the input to the guest; also an empty one takes a block of the heap.

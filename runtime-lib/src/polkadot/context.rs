@@ -3,7 +3,9 @@
 use super::heap::HostHeap;
 use super::profile::Profile;
 use super::trace::{Effect, Trace};
+use super::wasi::System;
 use crate::host::{Guest, HostError};
+use std::ops::Range;
 
 /// State of the call that is running. It borrows nothing, so an engine may carry it as
 /// `&mut dyn Any`, and one context serves any number of calls one after another.
@@ -16,6 +18,8 @@ pub struct CallContext {
     host_calls: u64,
     trace: Trace,
     profile: Profile,
+    system: System,
+    initialize_ns: u64,
 }
 
 /// What is done about host calls besides making them.
@@ -51,6 +55,27 @@ impl CallContext {
         );
         self.panic_message = None;
         self.trace.rewind();
+        self.system = System::default();
+        self.initialize_ns = 0;
+    }
+
+    /// The same for a guest whose heap may take no more than these addresses.
+    pub(super) fn begin_within<G: Guest + ?Sized>(&mut self, guest: &mut G, place: Range<u32>) {
+        self.begin(guest, place.start);
+        self.heap.confine(guest, place.end);
+    }
+
+    /// Time that the guest's initialiser took in the last call, in ns; 0 where none is called.
+    pub fn initialize_ns(&self) -> u64 {
+        self.initialize_ns
+    }
+
+    pub(super) fn set_initialize_ns(&mut self, ns: u64) {
+        self.initialize_ns = ns;
+    }
+
+    pub(super) fn system(&mut self) -> &mut System {
+        &mut self.system
     }
 
     /// Takes `size` bytes from the guest's heap and returns their address. After the first error

@@ -25,10 +25,18 @@ use sp_wasm_interface::{
 use super::context::CallContext;
 use super::shims;
 use super::trace::Effect;
+use super::wasi;
 use crate::host::{Guest, HostError};
 
-/// A function that a runtime may import from the module `env`.
+/// No host function takes more parameters.
+pub(super) const MAX_PARAMS: usize = 8;
+
+/// The module of the Polkadot host.
+const ENV: &str = "env";
+
+/// A function that a runtime may import.
 pub struct HostFunction {
+    module: &'static str,
     name: &'static str,
     ty: FuncType,
     body: Body,
@@ -48,16 +56,36 @@ impl HostFunction {
         ty: FuncType,
         body: fn(&mut Bridge<'_>, &[u64]) -> Result<u64, HostError>,
     ) -> Self {
-        Self { name, ty, body: Body::Own(body), of_heap: [MALLOC, FREE].contains(&name) }
+        Self {
+            module: ENV,
+            name,
+            ty,
+            body: Body::Own(body),
+            of_heap: [MALLOC, FREE].contains(&name),
+        }
+    }
+
+    pub(super) fn wasi(
+        name: &'static str,
+        ty: FuncType,
+        body: fn(&mut Bridge<'_>, &[u64]) -> Result<u64, HostError>,
+    ) -> Self {
+        Self { module: wasi::MODULE, ..Self::own(name, ty, body) }
     }
 
     fn substrate(function: &'static dyn Function) -> Self {
         Self {
+            module: ENV,
             name: function.name(),
             ty: func_type(&function.signature()),
             body: Body::Substrate(function),
             of_heap: false,
         }
+    }
+
+    /// The module that it is imported from: `env`, or WASI's.
+    pub fn module(&self) -> &str {
+        self.module
     }
 
     /// The full name, such as `ext_hashing_twox_128_version_1`.
@@ -110,7 +138,14 @@ impl HostFunction {
 
     fn run(&self, bridge: &mut Bridge<'_>, args: &[u64]) -> Result<u64, HostError> {
         match self.body {
-            Body::Own(body) => body(bridge, args),
+            Body::Own(body) => {
+                // What is in the high half of an i32 depends on the engine.
+                let mut clean = [0; MAX_PARAMS];
+                for ((clean, bits), ty) in clean.iter_mut().zip(args).zip(&self.ty.params) {
+                    *clean = if *ty == ValType::I32 { u64::from(*bits as u32) } else { *bits };
+                }
+                body(bridge, &clean[..args.len()])
+            }
             Body::Substrate(function) => {
                 let mut values = args.iter().zip(&self.ty.params).map(value);
                 let result = function.execute(bridge, &mut values).map_err(HostError)?;
@@ -136,7 +171,7 @@ pub fn functions() -> &'static [HostFunction] {
             .map(HostFunction::substrate)
             .filter(|theirs| !own.iter().any(|f| f.name == theirs.name && f.ty == theirs.ty))
             .collect::<Vec<_>>();
-        of_sp_io.into_iter().chain(own).collect()
+        of_sp_io.into_iter().chain(own).chain(wasi::functions()).collect()
     })
 }
 
@@ -144,14 +179,18 @@ pub fn functions() -> &'static [HostFunction] {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
     /// No host function has that name.
-    #[error("there is no host function env:{name}")]
+    #[error("there is no host function {module}:{name}")]
     Missing {
+        /// The module that it is imported from.
+        module: String,
         /// The imported name.
         name: String,
     },
     /// The name exists with another type.
-    #[error("host function env:{name} has the type {known}, not {imported}")]
+    #[error("host function {module}:{name} has the type {known}, not {imported}")]
     Type {
+        /// The module that it is imported from.
+        module: String,
         /// The imported name.
         name: String,
         /// The type of the import.
@@ -161,20 +200,26 @@ pub enum ImportError {
     },
 }
 
-/// The host function for an import from `env`. Linear in the number of functions: resolve once per
+/// The host function for an import. Linear in the number of functions: resolve once per
 /// module, not per instance.
-pub fn resolve(name: &str, ty: &FuncType) -> Result<&'static HostFunction, ImportError> {
+pub fn resolve(
+    module: &str,
+    name: &str,
+    ty: &FuncType,
+) -> Result<&'static HostFunction, ImportError> {
     let mut known = Vec::new();
-    for function in functions().iter().filter(|f| f.name == name) {
+    for function in functions().iter().filter(|f| f.module == module && f.name == name) {
         if function.ty == *ty {
             return Ok(function);
         }
         known.push(function.ty.to_string());
     }
-    let name = name.to_owned();
+    let (module, name) = (module.to_owned(), name.to_owned());
     Err(match known.is_empty() {
-        true => ImportError::Missing { name },
-        false => ImportError::Type { name, imported: ty.clone(), known: known.join(" or ") },
+        true => ImportError::Missing { module, name },
+        false => {
+            ImportError::Type { module, name, imported: ty.clone(), known: known.join(" or ") }
+        }
     })
 }
 

@@ -19,6 +19,8 @@ const MAX_END: u64 = (1 << 32) - 16;
 pub(super) struct HostHeap {
     place: Place,
     own: Heap,
+    /// Where its part of memory ends; without one it may grow memory and take all of it.
+    limit: Option<u32>,
 }
 
 /// Where the state is.
@@ -59,6 +61,7 @@ impl HostHeap {
     /// Starts an empty heap at `heap_base` of a fresh guest. With `shared`, compiled code does
     /// what it can by itself.
     pub(super) fn start<G: Guest + ?Sized>(&mut self, guest: &mut G, heap_base: u32, shared: bool) {
+        self.limit = None;
         let (memory, record) = guest.memory_and_heap();
         let heap = Heap {
             end: end(memory),
@@ -69,6 +72,14 @@ impl HostHeap {
         match record.filter(|_| shared) {
             Some(record) => (*record, self.place) = (heap, Place::Guest),
             None => (self.own, self.place) = (heap, Place::Host),
+        }
+    }
+
+    /// Lets the heap that was started end at `limit`, in a memory that is larger.
+    pub(super) fn confine<G: Guest + ?Sized>(&mut self, guest: &mut G, limit: u32) {
+        self.limit = Some(limit);
+        if let Ok((heap, memory)) = self.parts(guest) {
+            heap.end = end(memory);
         }
     }
 
@@ -87,7 +98,7 @@ impl HostHeap {
             Err(Failure::Full(needed)) => needed,
             Err(failure) => return Err(explain(failure)),
         };
-        let grown = grow(guest, needed);
+        let grown = self.limit.is_none().then(|| grow(guest, needed)).flatten();
         let (heap, memory) = self.parts(guest)?;
         match grown {
             Some(()) => allocate(heap, memory, size).map_err(explain),
@@ -124,6 +135,10 @@ impl HostHeap {
             Place::Guest => record,
         };
         let none = || HostError("no heap: a host function was called outside of a call".into());
+        let memory = match self.limit {
+            Some(limit) if (limit as usize) < memory.len() => &mut memory[..limit as usize],
+            _ => memory,
+        };
         Ok((heap.ok_or_else(none)?, memory))
     }
 }

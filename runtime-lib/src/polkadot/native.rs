@@ -5,7 +5,8 @@
 //! the instance back.
 
 use super::{
-    CallContext, CallError, RuntimeInstance, RuntimeVersion, State, call, functions, version,
+    CallContext, CallError, RuntimeInstance, RuntimeVersion, State, call, call::INITIALIZER,
+    functions, functions::MAX_PARAMS, version,
 };
 use crate::{
     Caller, Entry, ExternType, Func, FuncType, Guest, Image, ImageError, Imports, Instance,
@@ -86,7 +87,14 @@ impl Runtime {
 
     /// Takes an image whose imports are bound: [`imports`], perhaps with more beside them.
     pub fn new(image: &Image, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
-        let pool = Pool::new(image, &options.instances)?;
+        let metadata = image.metadata();
+        let exports = |name| metadata.exports.iter().any(|export| export.name == name);
+        let mut instances = options.instances.clone();
+        if exports(INITIALIZER) && !exports("__heap_base") {
+            // A memory of the guest's own, which grows as the guest wants.
+            instances.memory = MemoryPlan::Dynamic { max_pages: None };
+        }
+        let pool = Pool::new(image, &instances)?;
         Ok(Self { pool, heap_base: OnceLock::new() })
     }
 
@@ -214,18 +222,23 @@ pub fn imports(trap_missing: bool) -> Imports {
     for function in functions().iter().filter(|f| ![MALLOC, FREE].contains(&f.name())) {
         let params = function.ty().params.len();
         let results = function.ty().results.len();
-        imports.func("env", function.name(), function.ty().clone(), move |caller, slots| {
-            let mut arguments = [0; MAX_PARAMS];
-            for (argument, slot) in arguments.iter_mut().zip(&slots[..params]) {
-                *argument = *slot as u64;
-            }
-            let (guest, context) = guest_and_context(caller);
-            let result = function.call(context, guest, &arguments[..params])?;
-            if results > 0 {
-                slots[0] = u128::from(result);
-            }
-            Ok(())
-        });
+        imports.func(
+            function.module(),
+            function.name(),
+            function.ty().clone(),
+            move |caller, slots| {
+                let mut arguments = [0; MAX_PARAMS];
+                for (argument, slot) in arguments.iter_mut().zip(&slots[..params]) {
+                    *argument = *slot as u64;
+                }
+                let (guest, context) = guest_and_context(caller);
+                let result = function.call(context, guest, &arguments[..params])?;
+                if results > 0 {
+                    slots[0] = u128::from(result);
+                }
+                Ok(())
+            },
+        );
     }
     imports
 }
@@ -238,9 +251,6 @@ fn guest_and_context<'a, 'c>(
     let (guest, data) = caller.guest_and_data();
     (guest, data.downcast_mut().expect("whoever calls a runtime passes a context"))
 }
-
-/// No host function takes more parameters.
-const MAX_PARAMS: usize = 8;
 
 impl Guest for RunningRuntime<'_> {
     fn memory(&mut self) -> &mut [u8] {
@@ -279,6 +289,14 @@ impl RuntimeInstance for RunningRuntime<'_> {
 
     fn entries(&self) -> Vec<String> {
         entry_points(self.instance.metadata())
+    }
+
+    fn initialize(&mut self, context: &mut CallContext) -> Option<Result<(), Trap>> {
+        let func = self.instance.func(INITIALIZER)?;
+        if *self.instance.func_type(&func) != FuncType::new(&[], &[]) {
+            return None;
+        }
+        Some(self.instance.call(&func, &mut [], context))
     }
 
     fn enter(

