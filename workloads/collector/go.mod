@@ -1,0 +1,3 @@
+module lithify/collector
+
+go 1.26
