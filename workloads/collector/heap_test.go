@@ -264,6 +264,33 @@ func TestSteadyState(t *testing.T) {
 	m.end()
 }
 
+// TestSpareSpans keeps one small object in each block: the rest of the blocks must serve other lengths.
+func TestSpareSpans(t *testing.T) {
+	m := newMutator(t, 6)
+	m.roots = make([]*object, 7)
+	for i := range m.roots {
+		m.roots[i] = m.new(1024, false)
+		for range blockLen/1024 - 1 {
+			m.new(1024, false)
+		}
+	}
+	m.heap.collect()
+	m.check()
+	held := m.host.mallocs
+	for range 15 * 7 {
+		m.roots = append(m.roots, m.new(512, false))
+		for range spanLen/512 - 1 {
+			m.roots = append(m.roots, m.new(512, false))
+		}
+	}
+	if more := m.host.mallocs - held; more != 0 {
+		t.Fatalf("%d blocks were taken though spans were free", more)
+	}
+	m.heap.collect()
+	m.check()
+	m.end()
+}
+
 // TestTables holds the two tables of size classes together.
 func TestTables(t *testing.T) {
 	for class, length := range cellLen {
