@@ -21,7 +21,8 @@ static OBJECT: LazyLock<PathBuf> =
 static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
     let target_dir = scratch("examples");
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    build(&mut Command::new(cargo), &target_dir, &OBJECT);
+    let packages = ["lithify-runtime", "embed", "link"];
+    build(&mut Command::new(cargo), &target_dir, &packages, Some(&OBJECT));
     target_dir.join("debug")
 });
 

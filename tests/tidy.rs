@@ -50,7 +50,7 @@ fn crates_meet_only_in_the_contract() {
 
 #[test]
 fn unsafe_is_a_place() {
-    for folder in ["compiler/src", "runtime-lib/abi/src"] {
+    for folder in ["compiler/src", "runtime-lib/abi/src", "spec/src"] {
         let lib = fs::read_to_string(root().join(folder).join("lib.rs")).unwrap();
         assert!(lib.contains("#![forbid(unsafe_code)]"), "{folder}");
     }
@@ -83,7 +83,7 @@ fn each_thing_is_in_its_place() {
 
 #[test]
 fn files_are_short_and_have_heads() {
-    for folder in ["src", "compiler", "runtime-lib", "bench-suite", "tests"] {
+    for folder in ["src", "compiler", "runtime-lib", "bench-suite", "spec", "tests"] {
         for (path, text) in sources(folder) {
             let lines = text.lines().count();
             assert!(lines <= 1000, "{}: {lines} lines", path.display());

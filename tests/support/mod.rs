@@ -1,5 +1,9 @@
 //! Makes the programs below `examples/`, for this machine or another one.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub mod aarch64;
+
 use std::{
     env,
     path::{Path, PathBuf},
@@ -26,16 +30,14 @@ pub fn compile(name: &str, emit: &str, target: &str) -> PathBuf {
     path
 }
 
-/// Builds the Rust examples, one with `object` in it, and the static library, by a build of their
-/// own: the library without the host of a chain needs few crates.
-pub fn build(cargo: &mut Command, target_dir: &Path, object: &Path) {
-    let packages = ["lithify-runtime", "embed", "link"].map(|package| ["--package", package]);
-    let command = cargo
+/// Builds Rust examples, one of which has `object` in it, or the static library, by a build of
+/// their own: the library without the host of a chain needs few crates.
+pub fn build(cargo: &mut Command, target_dir: &Path, packages: &[&str], object: Option<&Path>) {
+    cargo
         .args(["build", "--quiet", "--locked", "--manifest-path", "examples/Cargo.toml"])
-        .args(packages.as_flattened())
-        .env("CARGO_TARGET_DIR", target_dir)
-        .env("LITHIFY_OBJECT", object);
-    stdout(command);
+        .args(packages.iter().flat_map(|package| ["--package", package]))
+        .env("CARGO_TARGET_DIR", target_dir);
+    stdout(cargo.envs(object.map(|object| ("LITHIFY_OBJECT", object))));
 }
 
 /// Links `object`, a C source and the static library in `folder`.
