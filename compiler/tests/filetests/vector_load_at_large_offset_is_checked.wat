@@ -17,10 +17,12 @@
 ;;! @002c                               v6 = iconst.i64 0xffff_fff8
 ;;! @002c                               v7 = icmp ugt v5, v6  ; v6 = 0xffff_fff8
 ;;! @002c                               trapnz v7, heap_oob
-;;! @002c                               v8 = iadd v0, v5
-;;! @002c                               v9 = uload32x2 little region0 v8
-;;! @002c                               v10 = bitcast.i8x16 little v9
-;;! @0034                               jump block1(v10)
+;;! @002c                               v8 = iconst.i64 0
+;;! @002c                               v9 = select_spectre_guard v7, v8, v5  ; v8 = 0
+;;! @002c                               v10 = iadd v0, v9
+;;! @002c                               v11 = uload32x2 little region0 v10
+;;! @002c                               v12 = bitcast.i8x16 little v11
+;;! @0034                               jump block1(v12)
 ;;!
 ;;!                                 block1(v2: i8x16):
 ;;! @0034                               return v2
