@@ -22,10 +22,10 @@ impl Translator<'_, '_> {
                 self.store_value(memarg, value);
             }
             Op::V128Load8x8S { memarg } => {
-                self.load_widen(memarg, |i, f, a, o| i.sload8x8(f, a, o))
+                self.load_widen(memarg, |i, f, a, o| i.sload8x8(f, a, o));
             }
             Op::V128Load8x8U { memarg } => {
-                self.load_widen(memarg, |i, f, a, o| i.uload8x8(f, a, o))
+                self.load_widen(memarg, |i, f, a, o| i.uload8x8(f, a, o));
             }
             Op::V128Load16x4S { memarg } => {
                 self.load_widen(memarg, |i, f, a, o| i.sload16x4(f, a, o));
