@@ -72,6 +72,8 @@ fn smith(random: &mut ChaCha8Rng) -> Option<Vec<u8>> {
         (import "host" "floats" (func (param f32 f64) (result f64)))
         (import "host" "many" (func (param i32 i32 i32 i64 i64 f32 f64 i32 i64) (result i32)))
         (import "host" "pair" (func (param i64) (result i32 i64))))"#;
+    // Only wasmtime knows vectors here, and only wasmi references.
+    let vectors = random.random_bool(0.3);
     let config = Config {
         available_imports: Some(wat::parse_str(IMPORTS).ok()?),
         max_imports: random.random_range(0..6),
@@ -88,8 +90,8 @@ fn smith(random: &mut ChaCha8Rng) -> Option<Vec<u8>> {
         table_max_size_required: true,
         allow_floats: random.random_bool(0.7),
         disallow_traps: random.random_bool(0.5),
-        reference_types_enabled: random.random_bool(0.3),
-        simd_enabled: false,
+        reference_types_enabled: !vectors && random.random_bool(0.3),
+        simd_enabled: vectors,
         relaxed_simd_enabled: false,
         threads_enabled: false,
         shared_everything_threads_enabled: false,

@@ -140,7 +140,7 @@ fn fuzz(kind: Kind, options: &Options, runtimes: Vec<PathBuf>) -> Result<()> {
 }
 
 fn print(kind: Kind, options: &Options, done: Done, seconds: f64) -> Result<()> {
-    let Done { inputs, calls, traps, runs } = done;
+    let Done { inputs, calls, traps, theirs, runs } = done;
     if options.json {
         let report = json!({
             "seed": options.seed,
@@ -148,6 +148,7 @@ fn print(kind: Kind, options: &Options, done: Done, seconds: f64) -> Result<()> 
             "runs": runs,
             "calls": calls,
             "traps": traps,
+            "mistakes_of_others": theirs,
             "seconds": seconds,
             "found": null,
         });
@@ -156,7 +157,7 @@ fn print(kind: Kind, options: &Options, done: Done, seconds: f64) -> Result<()> 
     let text = match kind {
         Kind::Modules => format!(
             "{inputs} modules, {runs} runs on engines, {calls} calls, {traps} of them trapped, \
-             no disagreement in {seconds:.0} s"
+             no disagreement in {seconds:.0} s; wasmi contradicted itself in {theirs}"
         ),
         Kind::Parsers => format!("{inputs} files, nothing found in {seconds:.0} s"),
     };
@@ -174,7 +175,10 @@ fn bar(seconds: u64) -> Result<ProgressBar> {
 
 fn replay(cases: &[PathBuf]) -> Result<()> {
     for case in cases {
-        work::replay(case).with_context(|| case.display().to_string())?;
+        let done = work::replay(case).with_context(|| case.display().to_string())?;
+        if done.theirs > 0 {
+            println!("{}: wasmi contradicts itself", case.display());
+        }
     }
     Ok(())
 }

@@ -4,11 +4,13 @@
 //! loop takes one unit from the exported global `fuel`, and traps when there is none, on every
 //! engine at the same operator. All functions, globals and the memory are exported.
 //!
-//! [`for_wasmi`] makes an engine that leaves the bits of NaNs open give canonical ones, by a choice
+//! [`canonical`] makes an engine that leaves the bits of NaNs open give canonical ones, by a choice
 //! after each operator that computes a float. What Lithify makes canonical by itself is thereby
-//! checked against it. It also goes around a mistake of wasmi 2.0.0, whose select of a comparison
-//! stores the result in a local before it reads that local for the comparison: with the
-//! condition in a local of its own the two operators stay apart.
+//! checked against it.
+//!
+//! [`plain`] says the same in a roundabout way, which leaves an interpreter no operators to join
+//! and no local to read later than it should: where it then gives another answer than before, the
+//! mistake is the interpreter's. wasmi 2.0.0 makes two such mistakes; both are among the cases.
 
 use anyhow::{Result, anyhow};
 use std::convert::Infallible;
@@ -34,10 +36,14 @@ pub fn bounded(wasm: &[u8]) -> Result<Vec<u8>> {
     encode(&mut Bounded { shape, global: false, exports: false }, wasm)
 }
 
-/// `wasm` with canonical NaNs wherever it computes a float, as wasmi runs it.
-pub fn for_wasmi(wasm: &[u8]) -> Result<Vec<u8>> {
-    let shape = Shape::of(wasm)?;
-    encode(&mut ForWasmi { shape, next: 0 }, wasm)
+/// `wasm` with canonical NaNs wherever it computes a float.
+pub fn canonical(wasm: &[u8]) -> Result<Vec<u8>> {
+    encode(&mut Canonical { shape: Shape::of(wasm)?, next: 0, plain: false }, wasm)
+}
+
+/// The same, with every value of a local and every condition of a select computed anew.
+pub fn plain(wasm: &[u8]) -> Result<Vec<u8>> {
+    encode(&mut Canonical { shape: Shape::of(wasm)?, next: 0, plain: true }, wasm)
 }
 
 fn encode(rewrite: &mut impl Reencode<Error = Infallible>, wasm: &[u8]) -> Result<Vec<u8>> {
@@ -49,8 +55,8 @@ fn encode(rewrite: &mut impl Reencode<Error = Infallible>, wasm: &[u8]) -> Resul
 
 /// What of a module is needed before its first section is written.
 pub struct Shape {
-    /// Number of parameters by type.
-    pub params: Vec<u32>,
+    /// Parameters by type.
+    pub params: Vec<Vec<wasmparser::ValType>>,
     /// Type of each function, imported ones first.
     pub functions: Vec<u32>,
     /// How many of them are imported.
@@ -76,7 +82,7 @@ impl Shape {
             match payload? {
                 Payload::TypeSection(section) => {
                     for ty in section.into_iter_err_on_gc_types() {
-                        shape.params.push(ty?.params().len() as u32);
+                        shape.params.push(ty?.params().to_vec());
                     }
                 }
                 Payload::ImportSection(section) => {
@@ -107,12 +113,13 @@ impl Shape {
         Ok(shape)
     }
 
-    /// How many locals a body has, its parameters among them.
-    fn locals(&self, defined: usize, body: &FunctionBody<'_>) -> Done<u32> {
+    /// The types of a body's locals, its parameters among them.
+    fn locals(&self, defined: usize, body: &FunctionBody<'_>) -> Done<Vec<wasmparser::ValType>> {
         let ty = self.functions[self.imported as usize + defined];
-        let mut locals = self.params[ty as usize];
+        let mut locals = self.params[ty as usize].clone();
         for group in body.get_locals_reader()? {
-            locals += group?.0;
+            let (count, ty) = group?;
+            locals.extend(std::iter::repeat_n(ty, count as usize));
         }
         Ok(locals)
     }
@@ -250,17 +257,19 @@ impl Reencode for Bounded {
     }
 }
 
-struct ForWasmi {
+struct Canonical {
+    plain: bool,
     shape: Shape,
     /// The next defined function.
     next: usize,
 }
 
-impl Reencode for ForWasmi {
+impl Reencode for Canonical {
     type Error = Infallible;
 
     fn parse_function_body(&mut self, code: &mut CodeSection, body: FunctionBody<'_>) -> Done {
-        let local = self.shape.locals(self.next, &body)?;
+        let types = self.shape.locals(self.next, &body)?;
+        let local = types.len() as u32;
         self.next += 1;
         let mut locals = Vec::new();
         for group in body.get_locals_reader()? {
@@ -273,18 +282,46 @@ impl Reencode for ForWasmi {
         while !operators.eof() {
             let operator = operators.read()?;
             let float = computes(&operator);
-            if matches!(operator, Operator::Select | Operator::TypedSelect { .. }) {
+            let select = matches!(operator, Operator::Select | Operator::TypedSelect { .. });
+            if self.plain && select {
                 function.instruction(&Instruction::LocalTee(local + 2));
             }
+            let read = match operator {
+                Operator::LocalGet { local_index } if self.plain => {
+                    Some(types[local_index as usize])
+                }
+                _ => None,
+            };
             function.instruction(&self.instruction(operator)?);
             match float {
                 Some(ValType::F32) => choose(&mut function, local, &f32_nan(), &Instruction::F32Eq),
                 Some(_) => choose(&mut function, local + 1, &f64_nan(), &Instruction::F64Eq),
                 None => {}
             }
+            if let Some(ty) = read {
+                anew(&mut function, ty);
+            }
         }
         code.function(&function);
         Ok(())
+    }
+}
+
+/// Computes the number on the stack from itself.
+fn anew(function: &mut Function, ty: wasmparser::ValType) {
+    let steps: &[Instruction<'_>] = match ty {
+        wasmparser::ValType::I32 => &[Instruction::I32Const(0), Instruction::I32Xor],
+        wasmparser::ValType::I64 => &[Instruction::I64Const(0), Instruction::I64Xor],
+        wasmparser::ValType::F32 => {
+            &[Instruction::I32ReinterpretF32, Instruction::F32ReinterpretI32]
+        }
+        wasmparser::ValType::F64 => {
+            &[Instruction::I64ReinterpretF64, Instruction::F64ReinterpretI64]
+        }
+        _ => &[],
+    };
+    for step in steps {
+        function.instruction(step);
     }
 }
 

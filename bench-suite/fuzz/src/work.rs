@@ -56,6 +56,8 @@ pub struct Done {
     pub calls: u64,
     /// How many of them trapped.
     pub traps: u64,
+    /// How often another engine contradicted itself, and was found to be wrong.
+    pub theirs: u64,
     /// Runs on engines.
     pub runs: u64,
 }
@@ -66,12 +68,13 @@ impl std::ops::AddAssign for Done {
         self.calls += other.calls;
         self.traps += other.traps;
         self.runs += other.runs;
+        self.theirs += other.theirs;
     }
 }
 
 impl From<Covered> for Done {
-    fn from(Covered { calls, traps, engines }: Covered) -> Self {
-        Self { inputs: (engines > 0).into(), calls, traps, runs: engines }
+    fn from(Covered { calls, traps, theirs, engines }: Covered) -> Self {
+        Self { inputs: (engines > 0).into(), calls, traps, theirs, runs: engines }
     }
 }
 
