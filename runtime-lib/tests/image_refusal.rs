@@ -7,8 +7,8 @@ mod support;
 
 use lithify_compiler::{Options, Target};
 use lithify_runtime::{
-    ExternType, FuncType, Image, ImageError, Imports, InstanceOptions, Metadata, Pool, Trust,
-    ValType,
+    ExternType, FuncType, Guest, Image, ImageError, Imports, InstanceOptions, Metadata, Pool,
+    Trust, ValType, Value,
 };
 use support::compile;
 
@@ -188,4 +188,77 @@ fn damaged_images_do_not_crash_the_loader() {
     for len in (0..image.len()).step_by(37) {
         try_load(&image[..len]);
     }
+}
+
+/// A module whose call reads memory, a table, a global and the data that its image holds.
+const RUNNABLE: &str = r#"(module
+    (memory (export "memory") 1)
+    (global (export "g") (mut i32) (i32.const 3))
+    (table 4 funcref)
+    (elem (i32.const 1) func $double $triple)
+    (func $double (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2)))
+    (func $triple (param i32) (result i32) (i32.mul (local.get 0) (i32.const 3)))
+    (func (export "f") (param i32) (result i32) (local i32)
+        (global.set 0 (i32.add (global.get 0) (i32.const 1)))
+        (loop $next
+            (local.set 0 (i32.add
+                (call_indirect (param i32) (result i32)
+                    (local.get 0) (i32.add (i32.and (local.get 1) (i32.const 1)) (i32.const 1)))
+                (i32.load8_u (local.get 1))))
+            (local.set 1 (i32.add (local.get 1) (i32.const 1)))
+            (br_if $next (i32.lt_u (local.get 1) (i32.const 12))))
+        (i32.add (local.get 0) (global.get 0)))
+    (data (i32.const 0) "twelve bytes")
+    (data (i32.const 9000) "and some more"))"#;
+
+/// What an image does, if it loads: the result of a call, and the memory after it.
+fn run(bytes: &[u8], trust: Trust) -> Option<(Vec<Value>, Vec<u8>)> {
+    let image = Image::from_bytes(bytes, &Imports::new(), trust).ok()?;
+    let mut instance = Pool::new(&image, &InstanceOptions::default()).ok()?.instance().unwrap();
+    let func = instance.func("f").unwrap();
+    let values = instance.call_values(&func, &[Value::I32(5)], &mut ()).unwrap();
+    Some((values, instance.memory().to_vec()))
+}
+
+/// An image of another length is refused, with or without the hash: at every byte of the first
+/// pages, where the headers, the note and the metadata are, and at many more.
+#[test]
+fn truncated_images_are_refused() {
+    let image = compile(RUNNABLE);
+    assert!(run(&image, Trust::Verify).is_some());
+    let lens = (0..image.len().min(8192)).chain((8192..image.len()).step_by(101));
+    for len in lens.chain([image.len() - 1]) {
+        for trust in [Trust::Verify, Trust::SkipHash] {
+            let loaded = Image::from_bytes(&image[..len], &Imports::new(), trust);
+            assert!(loaded.is_err(), "cut to {len} of {} bytes, {trust:?}", image.len());
+        }
+    }
+}
+
+/// A bit that flipped anywhere is noticed, since the hash covers all of the file; the code of
+/// such an image never runs. Without the hash nothing is promised but that loading does not
+/// bring the process down, which the test below holds; what is noticed then is only what the
+/// loader itself reads.
+#[test]
+fn flipped_bits_are_refused() {
+    let image = compile(RUNNABLE);
+    assert!(run(&image, Trust::Verify).is_some());
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut bytes = image.clone();
+    for _ in 0..1000 {
+        // xorshift64
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let bit = (random >> 16) as usize % (image.len() * 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(
+            run(&bytes, Trust::Verify),
+            None,
+            "bit {bit} of {} is not noticed",
+            image.len() * 8
+        );
+        bytes[bit / 8] ^= 1 << (bit % 8);
+    }
+    assert_eq!(bytes, image);
 }
