@@ -4,6 +4,7 @@
 //! What the manifest says of a file is checked when the file is read, so that a measurement is
 //! of the committed bytes or does not happen. The keys are in `workloads/README.md`.
 
+use crate::transfers;
 use crate::workload::{Call, Workload, hex};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use lithify_runtime::polkadot::{Input, RuntimeInput, State, parse_hex};
@@ -156,6 +157,11 @@ impl Manifest {
                 "{}: give one of block, transfers and input",
                 call.entry
             );
+            ensure!(
+                call.transfers.is_none() || call.state.is_some(),
+                "{}: give the state that the transfers are on",
+                call.entry
+            );
             if let Some(module) = &call.module {
                 ensure!(names.contains(module), "{}: there is no module {module}", call.entry);
             }
@@ -226,9 +232,6 @@ impl Manifest {
 
     /// The state that a call sees, and its input.
     fn input(&self, expected: &Expected) -> Result<(State, Vec<u8>)> {
-        if expected.transfers.is_some() {
-            bail!("transfers: blocks cannot be generated for {} yet", self.name);
-        }
         let Some(file) = expected.block.as_ref().or(expected.state.as_ref()) else {
             return Ok((State::empty(), expected.input()?));
         };
@@ -238,7 +241,11 @@ impl Manifest {
         let Input::Runtime(runtime) = Input::read(bytes, &name)? else {
             bail!("{name} is an image; give a chain spec or a block file");
         };
-        let state = runtime.state.with_context(|| format!("{name} has no state"))?;
+        let mut state = runtime.state.with_context(|| format!("{name} has no state"))?;
+        if let Some(count) = expected.transfers {
+            let argument = transfers::block(&mut state, count)?.argument();
+            return Ok((state, argument));
+        }
         match (&expected.block, runtime.block) {
             (None, _) => Ok((state, expected.input()?)),
             (Some(_), Some(block)) => Ok((state, block.argument())),

@@ -45,6 +45,7 @@ fn manifests_are_checked() {
     check("surprise = 1", "unknown field `surprise`");
     check("[[call]]\nentry = \"f\"\nmodule = \"n\"", "there is no module n");
     check("[[call]]\nentry = \"f\"\ninput = \"0x\"\ntransfers = 1", "one of block, transfers");
+    check("[[call]]\nentry = \"f\"\ntransfers = 1", "give the state that the transfers are on");
     check("[[call]]\nentry = \"f\"\ninput = \"12\"", "input does not begin with 0x");
     check("[[call]]\nentry = \"f\"\nstate-root = \"0x12\"", "state-root is not 32 bytes long");
     check("[[call]]\nentry = \"f\"\nstate = \"no.json\"", "cannot read");

@@ -2,9 +2,9 @@
 
 use lithify_bench::engine::{Clock, Engine, KINDS, Loaded};
 use lithify_ledger::generator;
-use lithify_ledger::host::blake2_256;
 use lithify_runtime::polkadot::{
-    CallContext, Change, State, StateVersion, block::Header, input::decompress,
+    CallContext, Change, State, StateVersion, author::genesis_header, block::Header,
+    input::decompress,
 };
 use parity_scale_codec::{Compact, Encode};
 use std::path::{Path, PathBuf};
@@ -182,16 +182,9 @@ pub fn agree(
     expected
 }
 
-/// The hash of the block whose header says nothing but the state's root.
+/// The hash of block 0.
 pub fn genesis_hash(state: &State) -> [u8; 32] {
-    let header = Header {
-        parent_hash: [0; 32],
-        number: 0,
-        state_root: state.root(),
-        extrinsics_root: State::empty().root(),
-        digest: vec![],
-    };
-    blake2_256(&header.encode())
+    genesis_header(state).hash()
 }
 
 /// The header that block 1 begins with.

@@ -14,11 +14,13 @@ const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../workloads/ledger/r
 /// The state that `genesis.json` holds.
 pub fn state() -> State {
     let bytes = std::fs::read(SPEC).unwrap_or_else(|error| panic!("{SPEC}: {error}"));
-    match Input::read(bytes, "genesis.json") {
+    let mut state = match Input::read(bytes, "genesis.json") {
         Ok(Input::Runtime(input)) => input.state.expect("a chain spec has a state"),
         Ok(_) => panic!("{SPEC} is no chain spec"),
         Err(error) => panic!("{SPEC}: {error}"),
-    }
+    };
+    state.set_version(StateVersion::V1);
+    state
 }
 
 /// The committed chain spec is what the runtime makes of the generator's configuration.
