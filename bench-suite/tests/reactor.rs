@@ -7,11 +7,11 @@ mod support;
 use lithify_bench::Workload;
 use lithify_bench::engine::KINDS;
 use lithify_bench::workload::Call;
-use lithify_runtime::polkadot::call::REACTOR_HEAP_PAGES;
+use lithify_runtime::polkadot::call::{REACTOR_GUEST_PAGES, REACTOR_HEAP_PAGES};
 use lithify_runtime::polkadot::{Input, State};
 
 /// Two initial pages. The initialiser takes one more; what it gets is the first behind the host's
-/// heap. The entry points run with a memory that the initialiser has changed.
+/// heap, which leaves room behind the initial pages for a guest that does not look what it got. The entry points run with a memory that the initialiser has changed.
 const GUEST: &str = r#"(module
     (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
     (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
@@ -64,10 +64,10 @@ fn call(entry: &str, output: &[u8]) -> Call {
 
 #[test]
 fn every_engine_serves_a_reactor() {
-    let pages = REACTOR_HEAP_PAGES;
+    let pages = REACTOR_GUEST_PAGES + REACTOR_HEAP_PAGES;
     let words = |words: &[u32]| words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>();
     // The input of 10 bytes takes a block of 16, each with a header of 8.
-    let first = 2 * 65536 + 8;
+    let first = (2 + REACTOR_GUEST_PAGES) * 65536 + 8;
     let places = words(&[2 + pages, first, 3 + pages, 0, first + 16 + 8]);
     let begin = 1_735_689_600_000_000_000u64;
     let mut system = (begin + 1000).to_le_bytes().to_vec();

@@ -7,9 +7,12 @@
 //!
 //! A module without `__heap_base` but with [`INITIALIZER`] is what Go builds as a reactor: its memory
 //! is its own, and its runtime takes what lies behind the initial pages by growing, in the belief
-//! that nobody else does. The heap of the host gets [`REACTOR_HEAP_PAGES`] pages right behind the
-//! initial ones, added before the initialiser runs, and never grows; the guest's own heap begins
-//! behind them. The initialiser runs at the start of each call, since each has a fresh instance.
+//! that nobody else does: it does not look where the new pages are. So before the initialiser runs,
+//! memory is grown by [`REACTOR_GUEST_PAGES`], which are left to such a guest, and behind them by
+//! [`REACTOR_HEAP_PAGES`], which are the heap of the host and never grow. A guest that goes by the
+//! result of growing gets pages behind both. A guest of the first kind that needs more than its
+//! share writes over the host's heap. The initialiser runs at the start of each call, since each has
+//! a fresh instance.
 
 use std::fmt::{Debug, Display};
 use std::time::Instant;
@@ -21,8 +24,11 @@ use lithify_abi::WASM_PAGE;
 /// What a reactor exports to be called before anything else: `() -> ()`.
 pub const INITIALIZER: &str = "_initialize";
 
+/// What is left to the memory of a reactor behind its initial pages, in pages.
+pub const REACTOR_GUEST_PAGES: u32 = 384;
+
 /// The host's heap in the memory of a reactor, in pages.
-pub const REACTOR_HEAP_PAGES: u32 = 256;
+pub const REACTOR_HEAP_PAGES: u32 = 128;
 
 /// A fresh instance of a runtime on some engine.
 pub trait RuntimeInstance: Guest {
@@ -137,7 +143,9 @@ fn start_reactor<I: RuntimeInstance>(
     context: &mut CallContext,
 ) -> Result<(), CallError<I::Trap>> {
     let page = WASM_PAGE as u32;
-    let first = instance.grow(REACTOR_HEAP_PAGES).ok_or(CallError::NoHeapBase)?;
+    let pages = REACTOR_GUEST_PAGES + REACTOR_HEAP_PAGES;
+    let initial = instance.grow(pages).ok_or(CallError::NoHeapBase)?;
+    let first = initial + REACTOR_GUEST_PAGES;
     let end = first.checked_add(REACTOR_HEAP_PAGES).and_then(|pages| pages.checked_mul(page));
     context.begin_within(instance, first * page..end.ok_or(CallError::NoHeapBase)?);
     let start = Instant::now();
