@@ -1,6 +1,6 @@
 //! `lithify bench`: ahead-of-time against just-in-time and interpreted, on the same host functions.
 
-use crate::{output, source::Source};
+use crate::{limits::LimitOptions, output, source::Source};
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -48,6 +48,8 @@ pub struct Bench {
     /// Measure nothing: make the table of samples that were kept.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["runtimes", "samples", "json"])]
     report: Option<PathBuf>,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 /// One measurement, for `bench` itself.
@@ -87,6 +89,7 @@ impl Bench {
         let mut options = Options::new(&["bench-worker"])?;
         options.processes = self.processes;
         options.compiles = self.compiles;
+        options.limits = self.limits.limits();
         options.seed = self.seed.unwrap_or(options.seed);
         let mut watch = Watch {
             bar: bar()?,

@@ -1,12 +1,13 @@
 //! `lithify build-block`: makes a block on a state and writes it with that state.
 
 use crate::{
+    limits::LimitOptions,
     output,
     source::{self, Source},
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
-use lithify_compiler::{Emit, compile};
+use lithify_compiler::Emit;
 use lithify_runtime::polkadot::{
     Block, BlockRequest, BuiltBlock, CallContext, RuntimeInput, State,
     author::InherentId,
@@ -56,6 +57,8 @@ pub struct BuildBlock {
     /// Say what became of it as one JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 impl BuildBlock {
@@ -67,7 +70,7 @@ impl BuildBlock {
             format!("{name} has no state; give a raw chain spec or a block file")
         })?;
         let request = self.request(&input)?;
-        let runtime = load(&name, &input)?;
+        let runtime = load(&name, &input, self.limits)?;
         let version = runtime.version().with_context(|| name.clone())?;
         state.set_version(version.state_version());
         let mut context = CallContext::new();
@@ -148,9 +151,9 @@ fn inherent(text: &str) -> Result<(InherentId, Vec<u8>)> {
 }
 
 /// The runtime of a state, compiled for this machine. What an author never calls may be missing.
-fn load(name: &str, input: &RuntimeInput) -> Result<Runtime> {
-    let image = compile(input.wasm(), Emit::Image, &source::host_options(input), &())
-        .map_err(|error| anyhow!("{name}: {error}"))?;
+fn load(name: &str, input: &RuntimeInput, limits: LimitOptions) -> Result<Runtime> {
+    let options = source::host_options(input);
+    let image = limits.compile(name, input.wasm(), Emit::Image, &options, &())?;
     let options = RuntimeOptions { trap_missing: true, ..RuntimeOptions::default() };
     Runtime::from_bytes(&image, &options).map_err(|error| anyhow!("{name}: {error}"))
 }

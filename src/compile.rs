@@ -1,13 +1,14 @@
 //! `lithify compile`: a runtime into an image, an object or text for people.
 
 use crate::{
+    limits::LimitOptions,
     output,
     progress::{Spent, Watch},
     source::{self, Source},
 };
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use lithify_compiler::{Dump, Emit, Options, Profile, Target, compile, dump};
+use lithify_compiler::{Dump, Emit, Options, Profile, Target, dump};
 use lithify_runtime::polkadot::{RuntimeInput, native::Runtime};
 use serde_json::json;
 use std::{path::PathBuf, time::Duration};
@@ -34,6 +35,8 @@ pub struct Compile {
     function: Option<String>,
     #[command(flatten)]
     code: CodeOptions,
+    #[command(flatten)]
+    limits: LimitOptions,
     /// Say where time and memory went, by phase.
     #[arg(long)]
     time: bool,
@@ -104,18 +107,18 @@ impl Compile {
             None => source::sibling(&self.input, extension)?,
         };
         let watch = Watch::start(runtime.wasm().len());
-        let bytes = compile(runtime.wasm(), emit, &options, &watch);
+        let bytes = self.limits.compile(&name, runtime.wasm(), emit, &options, &watch);
         let spent = watch.finish();
-        let bytes = bytes.map_err(|e| anyhow::anyhow!("{name}: {e}"))?;
-        output::write(&path, &bytes)?;
+        let bytes = bytes?;
         let runs_here = options.target == source::host_target() && emit == Emit::Image;
         let version = match &runtime.version {
             None if runs_here => {
                 Runtime::for_version(&bytes).ok().and_then(|runtime| runtime.version().ok())
             }
-            None => source::version(&runtime),
+            None => self.limits.limits().within(|| source::version(&runtime))?,
             version => version.clone(),
         };
+        output::write(&path, &bytes)?;
         if path.as_os_str() == "-" {
             return Ok(());
         }
@@ -163,7 +166,8 @@ impl Compile {
     }
 
     fn text(&self, runtime: &RuntimeInput, options: &Options, what: Dump) -> Result<()> {
-        let text = dump(runtime.wasm(), options, what, self.function.as_deref())?;
+        let dump = || dump(runtime.wasm(), options, what, self.function.as_deref());
+        let text = self.limits.limits().within(dump)??;
         let stdout = PathBuf::from("-");
         output::write(self.output.as_ref().unwrap_or(&stdout), text.as_bytes())
     }

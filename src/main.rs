@@ -7,6 +7,7 @@ mod build_block;
 mod check;
 mod compile;
 mod inspect;
+mod limits;
 mod logger;
 mod output;
 mod profile;
@@ -20,6 +21,11 @@ mod workloads;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+
+/// Says which limit it was when memory is refused; see `limits.rs`.
+#[global_allocator]
+static ALLOCATOR: lithify_bench::measure::limit::Allocator =
+    lithify_bench::measure::limit::Allocator;
 
 /// Exit status when a guest trapped: that of a process that aborted.
 const TRAPPED: u8 = 134;

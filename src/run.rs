@@ -2,6 +2,7 @@
 
 use crate::{
     compile::CodeOptions,
+    limits::LimitOptions,
     output,
     profile::CallProfile,
     progress::Watch,
@@ -77,6 +78,8 @@ pub struct Run {
     log: log::LevelFilter,
     #[command(flatten)]
     code: CodeOptions,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -192,12 +195,13 @@ impl Run {
                 let code = self.code.options(&runtime, source::host_target())?;
                 let started = Instant::now();
                 let watch = Watch::start(runtime.wasm().len());
-                let image = compile(runtime.wasm(), Emit::Image, &code, &watch);
+                let (name, wasm) = (&source.name, runtime.wasm());
+                let image = self.limits.compile(name, wasm, Emit::Image, &code, &watch);
                 watch.finish();
                 if self.time {
                     print_time("compile", started);
                 }
-                image.map_err(|e| anyhow!("{}: {e}", source.name))?
+                image?
             }
         };
         let started = Instant::now();

@@ -1,10 +1,10 @@
 //! `lithify soak`: many calls in one process, and what grows.
 
-use crate::{output, source};
+use crate::{limits::LimitOptions, output, source};
 use anyhow::{Result, bail};
 use clap::Args;
 use lithify_bench::soak::{self, Options, PARTS, Part};
-use lithify_compiler::compile_image;
+use lithify_compiler::Emit;
 use lithify_runtime::polkadot::{
     Input, State,
     native::{Runtime, RuntimeOptions},
@@ -30,6 +30,8 @@ pub struct Soak {
     /// Threads.
     #[arg(long, value_name = "N", default_value_t = 4)]
     threads: u32,
+    #[command(flatten)]
+    limits: LimitOptions,
     /// One line of JSON for each tenth of the rounds.
     #[arg(long)]
     json: bool,
@@ -46,7 +48,8 @@ impl Soak {
         let (runtime, state) = match source.input {
             Input::Image(image) => (Runtime::from_bytes(&image, &options)?, None),
             Input::Runtime(runtime) => {
-                let image = compile_image(runtime.wasm(), &source::host_options(&runtime))?;
+                let (name, code) = (&source.name, source::host_options(&runtime));
+                let image = self.limits.compile(name, runtime.wasm(), Emit::Image, &code, &())?;
                 (Runtime::from_bytes(&image, &options)?, runtime.state)
             }
         };

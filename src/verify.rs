@@ -2,12 +2,13 @@
 //! it says.
 
 use crate::{
+    limits::LimitOptions,
     output,
     source::{self, Source},
 };
 use anyhow::{Result, anyhow, bail, ensure};
 use clap::Args;
-use lithify_compiler::{Options, Profile, Target, compile_image};
+use lithify_compiler::{Emit, Options, Profile, Target};
 use lithify_runtime::{Metadata, Trust, abi::cpu::CpuFeature, polkadot::Input};
 use std::path::PathBuf;
 
@@ -23,6 +24,8 @@ pub struct Verify {
     image: PathBuf,
     /// The runtime that it was made of, in any of its forms.
     runtime: PathBuf,
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 impl Verify {
@@ -37,7 +40,7 @@ impl Verify {
         ensure!(said == is, "{name} was made of code {said}, {runtime_name} has code {is}");
         let options = options(&metadata)?;
         let made =
-            compile_image(runtime.wasm(), &options).map_err(|e| anyhow!("{runtime_name}: {e}"))?;
+            self.limits.compile(&runtime_name, runtime.wasm(), Emit::Image, &options, &())?;
         if made == image {
             return output::line(format_args!(
                 "{name} is what {} makes of {runtime_name} (code {is})",

@@ -1,6 +1,7 @@
 //! Clocks and counters of this process, and the few things that only `unsafe` gives.
 
 pub mod cpu;
+pub mod limit;
 pub mod resources;
 pub mod rss;
 pub mod trusted;

@@ -12,6 +12,7 @@ mod outcome;
 use self::outcome::{Outcome, outcome, same, samples, shortest};
 use crate::engine::{Id, KINDS, Kind, Start};
 use crate::machine::Machine;
+use crate::measure::limit::Limits;
 use crate::phase::Phase;
 use crate::sample::{Absent, Header, Record, Run, parse};
 use crate::stats;
@@ -36,6 +37,8 @@ pub struct Options {
     pub compiles: u32,
     /// Decides the order and the resampling of the report.
     pub seed: u64,
+    /// Bounds on each compilation.
+    pub limits: Limits,
     /// Which engines; all by default.
     pub engines: Vec<Id>,
 }
@@ -49,6 +52,7 @@ impl Options {
             worker: std::iter::once(program.into()).chain(arguments).collect(),
             processes: 40,
             compiles: 3,
+            limits: Limits::default(),
             seed: SystemTime::now()
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .map_or(0, |time| u64::from(time.subsec_nanos())),
@@ -332,7 +336,8 @@ impl Runner<'_> {
             Task::Call { .. } => "call",
         };
         self.observer.progress(self.process, self.total, &format!("{what} {}", kind.id()));
-        let job = Job { process: self.process, engine: kind.id(), task };
+        let limits = self.options.limits;
+        let job = Job { process: self.process, engine: kind.id(), task, limits };
         self.process += 1;
         let job = serde_json::to_vec(&job).context("cannot write the job")?;
         let [program, arguments @ ..] = &self.options.worker[..] else {

@@ -3,6 +3,7 @@
 
 use crate::engine::{Check, Clock, Id, Kind, Loaded, Start};
 use crate::measure::cpu;
+use crate::measure::limit::Limits;
 use crate::measure::rss::Peak;
 use crate::measure::wall::{SpanCost, ns, timed};
 use crate::phase::Phase;
@@ -31,6 +32,9 @@ pub struct Job {
     pub engine: Id,
     /// The work.
     pub task: Task,
+    /// Bounds on compiling.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// Kinds of work.
@@ -76,7 +80,7 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
         Task::Compile { workload, artifact } => {
             let workload = Workload::load(workload)?;
             let mut worker = Worker::new(job, kind, &workload, None);
-            worker.compile(&workload, artifact)?;
+            job.limits.within(|| worker.compile(&workload, artifact))??;
             worker.finish(out)
         }
         Task::Call { workload, call, artifact, samples } => {

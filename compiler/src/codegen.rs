@@ -173,15 +173,15 @@ fn functions(
         }
     };
     let jobs = worker_count(jobs).min(order.len());
-    if jobs <= 1 {
-        work();
-    } else {
-        std::thread::scope(|scope| {
-            for _ in 0..jobs {
-                scope.spawn(work);
+    std::thread::scope(|scope| {
+        for _ in 1..jobs {
+            // Where the system gives no more threads, the others do the work.
+            if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
             }
-        });
-    }
+        }
+        work();
+    });
     let mut pieces = Vec::with_capacity(results.len());
     let mut skipped = false;
     for (i, result) in results.into_iter().enumerate() {

@@ -29,8 +29,11 @@ pub const NESTING: u64 = 10_000;
 /// blocks, in whose number the code generator is quadratic. A `br_table` is one whatever its
 /// length. Met: 2 440.
 pub const BRANCHES: u64 = 32 << 10;
-/// Work of a function: its operators, the operands that its calls and branches carry, and its
-/// locals at every branch, which all may have to be merged there. Met: 0.4 million.
+/// Values that the calls in a function pass and get back, each of which is moved where the
+/// convention wants it. Met: below 47 000.
+pub const CALL_OPERANDS: u64 = 128 << 10;
+/// Work of a function: its operators, its locals, the operands that its branches carry, and its
+/// locals again at every branch, which all may have to be merged there. Met: 0.4 million.
 pub const FUNCTION_WORK: u64 = 8 << 20;
 /// Work of all functions. Met: 5.2 million.
 pub const MODULE_WORK: u64 = 64 << 20;

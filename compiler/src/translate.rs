@@ -79,6 +79,7 @@ pub fn translate(
         reachable: true,
         work: 0,
         branches: 0,
+        call_operands: 0,
         signatures: HashMap::new(),
         functions: HashMap::new(),
         symbols: HashMap::new(),
@@ -112,6 +113,8 @@ pub(crate) struct Translator<'m, 'f> {
     work: u64,
     /// Branches and ends of blocks.
     branches: u64,
+    /// Values passed to calls and got back.
+    call_operands: u64,
     signatures: HashMap<u32, SigRef>,
     functions: HashMap<Symbol, ir::FuncRef>,
     symbols: HashMap<(Symbol, i64), GlobalValue>,
@@ -174,6 +177,7 @@ impl Translator<'_, '_> {
         let check = |found, limit, what| limits::check_function(self.index, found, limit, what);
         check(self.work, limits::FUNCTION_WORK, "units of work")?;
         check(self.branches, limits::BRANCHES, "branches")?;
+        check(self.call_operands, limits::CALL_OPERANDS, "operands of calls")?;
         check(self.control.len() as u64, limits::NESTING, "nested blocks")
     }
 

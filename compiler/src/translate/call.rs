@@ -94,7 +94,7 @@ impl Translator<'_, '_> {
     fn call_arguments(&mut self, ty: u32) -> Vec<Value> {
         let FuncType { params, results } = &self.module.types[ty as usize];
         let count = params.len();
-        self.work += (count + results.len()) as u64;
+        self.call_operands += (count + results.len()) as u64;
         let at = self.stack.len() - count;
         let mut arguments = Vec::with_capacity(count + 1);
         arguments.push(self.base);

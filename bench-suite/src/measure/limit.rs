@@ -1,0 +1,142 @@
+//! Bounds on what a compilation may take: memory by the kernel, time by a watching thread.
+//!
+//! Beyond a bound the process ends with exit status 1 and says which one it was, wherever the
+//! compilation is at that moment: one function can be dear, so asking between functions is not
+//! enough. Nothing is written before a compilation is over, so nothing is left behind.
+
+use anyhow::{Context, Result};
+use rlimit::Resource;
+use serde::{Deserialize, Serialize};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// The bounds of one compilation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory beyond what the process has already, in bytes. It takes effect where
+    /// [`Allocator`] is the global allocator.
+    pub memory: Option<u64>,
+    /// Wall time.
+    pub time: Option<Duration>,
+}
+
+/// Whether a limit on memory is in force.
+static LIMITED: AtomicBool = AtomicBool::new(false);
+
+const OUT_OF_MEMORY: &str = "error: out of memory: compiling takes more than --max-memory allows; \
+    allow more, or compile with fewer --jobs\n";
+
+impl Limits {
+    /// Does `work` within the bounds. The limit on memory is the whole process'.
+    pub fn within<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
+        let _memory = self.memory.map(Memory::limit).transpose()?;
+        let over = Arc::new(AtomicBool::new(false));
+        let watcher = self.time.map(|time| {
+            thread::spawn({
+                let over = Arc::clone(&over);
+                move || watch(time, &over)
+            })
+        });
+        let result = work();
+        if let Some(watcher) = watcher {
+            // Whoever is first decides, so that nothing is written after the message.
+            if over.swap(true, Ordering::SeqCst) {
+                let _ = watcher.join();
+            } else {
+                watcher.thread().unpark();
+            }
+        }
+        Ok(result)
+    }
+}
+
+/// Ends the process when `time` has passed before `over` is true.
+fn watch(time: Duration, over: &AtomicBool) {
+    let started = std::time::Instant::now();
+    while let Some(left) = time.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) {
+        if over.load(Ordering::SeqCst) {
+            return;
+        }
+        thread::park_timeout(left);
+    }
+    if !over.swap(true, Ordering::SeqCst) {
+        eprintln!(
+            "error: timeout: compiling takes longer than the {time:?} that --timeout allows; allow more"
+        );
+        process::exit(1);
+    }
+}
+
+/// A limit on memory, until it is dropped.
+struct Memory {
+    before: (u64, u64),
+}
+
+impl Memory {
+    fn limit(bytes: u64) -> Result<Self> {
+        let before = Resource::DATA.get().context("cannot read the limit on memory")?;
+        let now = super::rss::status("VmData")?;
+        let limit = now.saturating_add(bytes).min(before.1);
+        Resource::DATA.set(limit, before.1).context("cannot limit memory")?;
+        LIMITED.store(true, Ordering::SeqCst);
+        Ok(Self { before })
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        LIMITED.store(false, Ordering::SeqCst);
+        // Up to the hard limit, which has not changed, every process may.
+        let _ = Resource::DATA.set(self.before.0, self.before.1);
+    }
+}
+
+/// The system's allocator, which ends the process with a message where the kernel refuses memory
+/// under a limit of ours.
+pub struct Allocator;
+
+impl Allocator {
+    #[inline]
+    fn given(pointer: *mut u8) -> *mut u8 {
+        if pointer.is_null() && LIMITED.load(Ordering::Relaxed) {
+            refused();
+        }
+        pointer
+    }
+}
+
+/// Says so and ends, without memory and whatever other threads hold.
+#[cold]
+fn refused() -> ! {
+    // SAFETY: the bytes are there for as long as the program.
+    unsafe { libc::write(2, OUT_OF_MEMORY.as_ptr().cast(), OUT_OF_MEMORY.len()) };
+    // SAFETY: ends the process at once; nothing of it is needed any more.
+    unsafe { libc::_exit(1) }
+}
+
+// SAFETY: everything is the system allocator's doing.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps the contract, which is the same.
+        Self::given(unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        Self::given(unsafe { System.alloc_zeroed(layout) })
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as above.
+        Self::given(unsafe { System.realloc(pointer, layout, size) })
+    }
+}

@@ -1,0 +1,102 @@
+//! Bounds on compiling: beyond one the command fails, says which it was, and leaves nothing
+//! behind.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+const RUNTIME: &str = "workloads/solochain/solochain.compact.compressed.wasm";
+
+/// A folder of one test's own, empty.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder can be made");
+    folder
+}
+
+fn lithify(args: &[&str]) -> Output {
+    let command = &mut Command::new(env!("CARGO_BIN_EXE_lithify"));
+    command.args(args).output().expect("the command starts")
+}
+
+/// Runs a command that writes to `folder`: it ends with `status`, says `expected` if it fails, and
+/// then leaves nothing in the folder.
+#[track_caller]
+fn check(folder: &Path, args: &[&str], status: i32, expected: &str) {
+    let output = lithify(args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
+    let left: Vec<_> =
+        fs::read_dir(folder).expect("the folder").map(|e| e.unwrap().path()).collect();
+    if status == 0 {
+        assert_eq!(left.len(), 1, "{args:?}: {left:?}");
+        return;
+    }
+    assert!(said.contains(expected), "{args:?}: no {expected:?} in {said}");
+    assert!(!said.contains("panicked") && said.lines().count() < 4, "{args:?}: {said}");
+    assert!(left.is_empty(), "{args:?} left {left:?}");
+}
+
+#[test]
+fn memory_and_time_of_a_compilation_are_bounded() {
+    let folder = folder("bounded");
+    let path = folder.join("runtime.so");
+    let out = path.to_str().expect("a path in UTF-8");
+    let compile = |limits: &[&'static str]| [&["compile", RUNTIME, "-o", out], limits].concat();
+    let memory = "out of memory: compiling takes more than --max-memory allows; allow more";
+    for size in ["1K", "1M", "4M", "16M"] {
+        for jobs in ["1", "2", "16"] {
+            check(&folder, &compile(&["--max-memory", size, "--jobs", jobs]), 1, memory);
+        }
+    }
+    let time = "timeout: compiling takes longer than the";
+    for duration in ["1ms", "10ms", "50ms"] {
+        check(&folder, &compile(&["--timeout", duration]), 1, time);
+    }
+    check(&folder, &compile(&["--timeout", "50ms", "--emit", "asm"]), 1, time);
+    check(&folder, &["run", RUNTIME, "Core_version", "--max-memory", "4M"], 1, memory);
+    check(&folder, &["run", RUNTIME, "Core_version", "--timeout", "10ms"], 1, time);
+    for (limit, value) in [("--max-memory", "0"), ("--max-memory", "4X"), ("--timeout", "-1")] {
+        let wrong = format!("{limit}={value}");
+        let said = lithify(&["compile", RUNTIME, "-o", out, &wrong]);
+        assert_eq!(said.status.code(), Some(2), "{wrong}");
+    }
+    check(&folder, &compile(&["--max-memory", "1G", "--timeout", "10m"]), 0, "");
+    let image = out;
+    let verify = |limits: &[&'static str]| [&["verify", image, RUNTIME], limits].concat();
+    for (limits, expected) in [(["--max-memory", "4M"], memory), (["--timeout", "5ms"], time)] {
+        let output = lithify(&verify(&limits));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(expected), "{said}");
+    }
+    assert!(lithify(&verify(&["--max-memory", "1G", "--timeout", "10m"])).status.success());
+}
+
+/// Compressed code is bounded while it decompresses, whatever it says about itself.
+#[test]
+fn a_bomb_is_refused() {
+    let folder = folder("bomb");
+    // One block of a run of zeros after another: 128 KiB for four bytes.
+    let mut bomb = vec![0x52, 0xbc, 0x53, 0x76, 0x46, 0xdb, 0x8e, 0x05, 0x28, 0xb5, 0x2f, 0xfd];
+    // No content size, a window of 8 MiB.
+    bomb.extend([0, 0x68]);
+    let block = |last: u32| ((128 << 10) << 3 | 1 << 1 | last).to_le_bytes();
+    for _ in 0..80_000 {
+        bomb.extend(&block(0)[..3]);
+        bomb.push(0);
+    }
+    bomb.extend(&block(1)[..3]);
+    bomb.push(0);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bomb.zst");
+    fs::write(&path, &bomb).expect("written");
+    let started = Instant::now();
+    let path = path.to_str().expect("a path in UTF-8");
+    let out = folder.join("bomb.so");
+    let expected = "the code decompresses to more than 50 MiB";
+    check(&folder, &["compile", path, "-o", out.to_str().expect("UTF-8")], 1, expected);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+}
