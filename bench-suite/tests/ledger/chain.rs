@@ -88,7 +88,11 @@ impl Machine {
                 let root = Some(session.root(StateVersion::V1));
                 Outcome { output: Some(output), changes, root }
             }
-            Err(_) => Outcome { output: None, changes: vec![], root: None },
+            Err(error) => {
+                // Seen only if the test fails.
+                println!("{}: {entry}: {error}", self.name);
+                Outcome { output: None, changes: vec![], root: None }
+            }
         }
     }
 }

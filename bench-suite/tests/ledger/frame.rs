@@ -229,7 +229,8 @@ fn limits_are_those_of_frame() {
 
     let (exhausts, pay): (&[u8], &[u8]) = (&[1, 0, 6], &[1, 0, 1]);
     let least = params::EXISTENTIAL_DEPOSIT;
-    let cases: [((Vec<u8>, Vec<u8>), &[u8]); 17] = [
+    type Limit<'r> = ((Vec<u8>, Vec<u8>), &'r [u8]);
+    let cases: [Limit<'_>; 17] = [
         (weight(params::MAX_NORMAL_TIME - takes, 0), &[0, 0]),
         (weight(params::MAX_NORMAL_TIME - takes + 1, 0), exhausts),
         (weight(0, params::MAX_BLOCK_TIME - takes), &[0, 0]),
