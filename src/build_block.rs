@@ -7,6 +7,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
+use lithify_bench::transfers;
 use lithify_compiler::Emit;
 use lithify_runtime::polkadot::{
     Block, BlockRequest, BuiltBlock, CallContext, RuntimeInput, State,
@@ -31,6 +32,7 @@ by --inherent.
 Examples:
   lithify build-block --state spec.json -o block.json
   lithify build-block --state spec.json --extrinsic 0x4502… --timestamp 1750000002000 -o block.json
+  lithify build-block --state workloads/ledger/genesis.json --transfers 100 -o block.json
   lithify run block.json")]
 pub struct BuildBlock {
     /// A chain spec in raw form, or a block file.
@@ -39,6 +41,12 @@ pub struct BuildBlock {
     /// An extrinsic with its length before it, in hex; they are applied in order.
     #[arg(long = "extrinsic", value_name = "0x…")]
     extrinsics: Vec<String>,
+    /// So many signed transfers, for a state of the ledger (workloads/ledger).
+    #[arg(long, value_name = "N", conflicts_with = "extrinsics")]
+    transfers: Option<u32>,
+    /// Decides who pays whom, how much.
+    #[arg(long, value_name = "N", default_value_t = transfers::SEED, requires = "transfers")]
+    seed: u64,
     /// The time of the block, in ms since 1970; by default that of the next slot.
     #[arg(long, value_name = "MS")]
     timestamp: Option<u64>,
@@ -69,10 +77,22 @@ impl BuildBlock {
         let mut state = input.state.clone().with_context(|| {
             format!("{name} has no state; give a raw chain spec or a block file")
         })?;
-        let request = self.request(&input)?;
+        let mut request = self.request(&input)?;
         let runtime = load(&name, &input, self.limits)?;
         let version = runtime.version().with_context(|| name.clone())?;
         state.set_version(version.state_version());
+        if let Some(count) = self.transfers {
+            ensure!(
+                *version.spec_name == *transfers::SPEC_NAME,
+                "--transfers makes extrinsics for {}, but {name} has {}; give --extrinsic",
+                transfers::SPEC_NAME,
+                version.spec_name
+            );
+            let BlockRequest { extrinsics, timestamp, .. } =
+                transfers::request(&state, count, self.seed);
+            request.extrinsics = extrinsics;
+            request.timestamp = request.timestamp.or(timestamp);
+        }
         let mut context = CallContext::new();
         let built = state.session().execute(|| {
             build_block(&state, &version, &request, |entry, input| {

@@ -14,6 +14,7 @@
 //! Not here: which calls are made and in which order (`worker.rs`, `runner.rs`, the fuzzer).
 
 mod aot;
+mod native;
 mod own_memory;
 #[macro_use]
 mod shapes;
@@ -232,6 +233,8 @@ pub enum Start {
     Compile,
     /// It has no artifact and takes the module at every start.
     Module,
+    /// It is in this program.
+    Native,
 }
 
 /// Every engine and setting, ours first.
@@ -280,6 +283,15 @@ pub const KINDS: &[Kind] = &[
     },
 ];
 
+/// The floor, for workloads that have one.
+pub const NATIVE: Kind = Kind {
+    engine: "native",
+    setting: "build",
+    about: "the same source compiled into this program, on the same host functions",
+    start: Start::Native,
+    every: 1,
+};
+
 impl Kind {
     /// Its name.
     pub fn id(&self) -> Id {
@@ -290,6 +302,7 @@ impl Kind {
     pub fn of(id: &Id) -> Result<&'static Self> {
         KINDS
             .iter()
+            .chain([&NATIVE])
             .find(|kind| kind.engine == id.engine && kind.setting == id.setting)
             .ok_or_else(|| anyhow!("there is no engine {id}"))
     }
@@ -306,6 +319,7 @@ pub fn open(engine: &str, setting: &str, host: Host) -> Result<Box<dyn Engine>> 
     Ok(match (engine, setting) {
         ("lithify", "aot") => Box::new(aot::Aot::new(host)?),
         ("wasmtime", setting) => Box::new(wasmtime::Wasmtime::new(setting, host)?),
+        ("native", "build") => Box::new(native::Native),
         ("wasmi", "interpreter") => Box::new(wasmi::Wasmi::new(host)?),
         _ => bail!("there is no engine {engine} {setting}"),
     })

@@ -19,7 +19,7 @@ pub mod runner;
 pub mod sample;
 pub mod soak;
 pub mod stats;
-mod transfers;
+pub mod transfers;
 pub mod worker;
 pub mod workload;
 

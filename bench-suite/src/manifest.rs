@@ -27,6 +27,10 @@ pub struct Manifest {
     pub kind: Kind,
     /// One sentence.
     pub about: String,
+    /// Whether the native build of the ledger is the same program: then it is run beside the
+    /// engines.
+    #[serde(default)]
+    pub native: bool,
     /// The modules.
     #[serde(rename = "module")]
     pub modules: Vec<Module>,
@@ -220,7 +224,8 @@ impl Manifest {
             let context = || format!("{name}: {}", expected.entry);
             let (state, input) = self.input(expected).with_context(context)?;
             let call = expected.call(input).with_context(context)?;
-            let workload = Workload::with_calls(name, runtime, state, vec![call])?;
+            let mut workload = Workload::with_calls(name, runtime, state, vec![call])?;
+            workload.native = self.native;
             let root = workload.state.root();
             match workloads.iter_mut().find(|known| known.state.root() == root) {
                 Some(known) => known.calls.extend(workload.calls),

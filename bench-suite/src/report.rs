@@ -8,7 +8,7 @@ mod table;
 
 pub use table::{bytes, table, time};
 
-use crate::engine::{Id, KINDS};
+use crate::engine::{Id, KINDS, NATIVE};
 use crate::phase::{Phase, Unit};
 use crate::sample::{Absent, Header, Run, Series};
 use crate::stats::{self, QUANTILE, Ratio, Verdict};
@@ -173,7 +173,8 @@ impl Basis {
     }
 
     fn section(&self, phases: &[Phase]) -> Section {
-        let rows: Vec<Row> = KINDS.iter().filter_map(|kind| self.row(kind.id(), phases)).collect();
+        let kinds = KINDS.iter().chain([&NATIVE]);
+        let rows: Vec<Row> = kinds.filter_map(|kind| self.row(kind.id(), phases)).collect();
         let comparisons = phases.iter().filter_map(|phase| self.compare(&rows, *phase)).collect();
         Section { rows, comparisons, host_calls: self.host_calls }
     }

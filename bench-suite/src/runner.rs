@@ -10,7 +10,7 @@
 mod outcome;
 
 use self::outcome::{Outcome, outcome, same, samples, shortest};
-use crate::engine::{Id, KINDS, Kind, Start};
+use crate::engine::{Id, KINDS, Kind, NATIVE, Start};
 use crate::machine::Machine;
 use crate::measure::limit::Limits;
 use crate::phase::Phase;
@@ -215,6 +215,9 @@ impl Runner<'_> {
                     self.absent(what, &error)?;
                 }
             }
+        }
+        for (able, workload) in able.iter_mut().zip(workloads) {
+            able.extend(workload.native.then_some(&NATIVE));
         }
         Ok(able.into_iter().enumerate().collect())
     }

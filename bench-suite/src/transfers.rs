@@ -10,17 +10,23 @@ use lithify_ledger::{api, generator};
 use lithify_runtime::polkadot::author::genesis_header;
 use lithify_runtime::polkadot::{Block, BlockRequest, State, build_block, version};
 
-/// Which of the generator's blocks.
-const SEED: u64 = 1;
+/// The name of the ledger's runtime, whatever it was compiled by.
+pub const SPEC_NAME: &str = "lithify-ledger";
 
-/// A block of `count` transfers on `state`, which is the ledger's genesis and gets the version of
-/// the ledger's tries.
+/// Which of the generator's blocks manifests mean.
+pub const SEED: u64 = 1;
+
+/// What to ask for a block of `count` transfers on `state`, which is the ledger's genesis.
+pub fn request(state: &State, count: u32, seed: u64) -> BlockRequest {
+    let extrinsics = generator::transfers(count, seed, genesis_header(state).hash());
+    BlockRequest { timestamp: Some(generator::TIME.1), extrinsics, ..BlockRequest::default() }
+}
+
+/// That block. The state gets the version of the ledger's tries.
 pub fn block(state: &mut State, count: u32) -> Result<Block> {
     let version = version::decode(&call("Core_version", &[])?)?;
     state.set_version(version.state_version());
-    let extrinsics = generator::transfers(count, SEED, genesis_header(state).hash());
-    let timestamp = Some(generator::TIME.1);
-    let request = BlockRequest { timestamp, extrinsics, ..BlockRequest::default() };
+    let request = request(state, count, SEED);
     let mut session = state.session();
     let built = session.execute(|| build_block(state, &version, &request, call));
     let built = built.context("cannot build a block of transfers")?;
@@ -32,7 +38,7 @@ pub fn block(state: &mut State, count: u32) -> Result<Block> {
 }
 
 /// Calls the native ledger. On a state that is not its own it may trap, which is a panic.
-fn call(entry: &str, input: &[u8]) -> io::Result<Vec<u8>> {
+pub fn call(entry: &str, input: &[u8]) -> io::Result<Vec<u8>> {
     match catch_unwind(AssertUnwindSafe(|| api::call(entry, input))) {
         Ok(Some(output)) => Ok(output),
         Ok(None) => Err(io::Error::other("the ledger has no such entry point")),

@@ -142,7 +142,7 @@ impl Worker {
         let peak = Peak::start()?;
         let cpu_before = cpu::cpu_ns();
         let bytes = match self.kind.start {
-            Start::Module => engine.compile(&prepared)?,
+            Start::Module | Start::Native => engine.compile(&prepared)?,
             Start::Artifact => {
                 let (bytes, wall) = timed(|| engine.compile(&prepared));
                 self.compiled(wall, cpu_before, &peak)?;
@@ -244,6 +244,10 @@ impl Worker {
         }
         self.add(Phase::Call, calls);
         self.add(Phase::Drop, drops);
+        // Host functions of native code cannot be replayed, and it is never loaded.
+        if self.kind.start == Start::Native {
+            return Ok(());
+        }
         self.add(Phase::Host, host);
         self.add(Phase::Guest, guest);
         // Calls of such an engine ran on an artifact that it would not have.

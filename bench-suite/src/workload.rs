@@ -30,6 +30,8 @@ pub struct Workload {
     pub state: State,
     /// The calls.
     pub calls: Vec<Call>,
+    /// Whether the native build of the ledger is the same program.
+    pub native: bool,
 }
 
 /// A call of an entry point.
@@ -95,7 +97,14 @@ impl Workload {
                 state.set_version(version);
             }
         }
-        Ok(Self { name: name.to_owned(), code_hash: runtime.code_hash, wasm, state, calls })
+        Ok(Self {
+            name: name.to_owned(),
+            code_hash: runtime.code_hash,
+            wasm,
+            state,
+            calls,
+            native: false,
+        })
     }
 
     /// The cost of a host call: a guest that does nothing but call the host, in a loop.
@@ -120,6 +129,7 @@ impl Workload {
             wasm,
             state: State::empty(),
             calls: vec![Call::plain("host_calls")],
+            native: false,
         }
     }
 
@@ -139,6 +149,7 @@ impl Workload {
             children,
             state_v1: self.state.version() == StateVersion::V1,
             calls: self.calls.clone(),
+            native: self.native,
         };
         fs::write(path, stored.encode()).with_context(|| format!("cannot write {}", path.display()))
     }
@@ -155,6 +166,7 @@ impl Workload {
             wasm: stored.wasm,
             state: State::new(stored.top, stored.children, version),
             calls: stored.calls,
+            native: stored.native,
         })
     }
 }
@@ -168,6 +180,7 @@ struct Stored {
     children: BTreeMap<Vec<u8>, Pairs>,
     state_v1: bool,
     calls: Vec<Call>,
+    native: bool,
 }
 
 /// The version of the state trie, from `Core_version` on the interpreter: the one engine that is

@@ -1,9 +1,11 @@
 //! A report as text for a terminal.
 
 use super::{CALL, Comparison, MODULE, Report, Row, Section, WorkloadReport};
+use crate::engine::{Id, KINDS, Kind, NATIVE};
 use crate::phase::{Phase, Unit};
 use crate::stats::{MIN_PROCESSES, Verdict};
 use crate::workload::{HOST_CALLS, HOST_CALLS_PER_CALL};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// Width of the column of engines.
@@ -18,6 +20,7 @@ pub fn table(report: &Report) -> String {
     for workload in &report.workloads {
         workload_table(&mut text, workload);
     }
+    side_by_side(&mut text, &report.workloads);
     footer(&mut text, report);
     text
 }
@@ -33,6 +36,69 @@ fn workload_table(text: &mut String, workload: &WorkloadReport) {
         if workload.name == HOST_CALLS {
             per_host_call(text, of_call);
         }
+    }
+}
+
+/// The modules of one workload, a line each, call by call: the total on each engine, and on ours
+/// as a multiple of the first module's.
+fn side_by_side(text: &mut String, workloads: &[WorkloadReport]) {
+    let group = |workload: &WorkloadReport| Some(workload.name.split_once(' ')?.0.to_owned());
+    let mut shown = BTreeSet::new();
+    for workload in workloads {
+        let Some(of) = group(workload) else { continue };
+        let modules = workloads.iter().filter(|other| group(other).as_ref() == Some(&of));
+        for (call, _) in &workload.calls {
+            let section = |workload: &'_ WorkloadReport| {
+                workload.calls.iter().position(|(name, _)| name == call)
+            };
+            let rows: Vec<_> = modules
+                .clone()
+                .filter_map(|workload| Some((workload, &workload.calls[section(workload)?].1)))
+                .collect();
+            if rows.len() > 1 && shown.insert((of.clone(), call)) {
+                compared(text, &format!("{of}, total of {call}"), &rows);
+            }
+        }
+    }
+}
+
+fn compared(text: &mut String, title: &str, rows: &[(&WorkloadReport, &Section)]) {
+    let kinds = || KINDS.iter().chain([&NATIVE]).map(Kind::id);
+    let total = |section: &Section, id: &Id| {
+        let row = section.rows.iter().find(|row| row.engine == *id)?;
+        row.figures.get(&Phase::Total).copied()
+    };
+    let kinds: Vec<Id> =
+        kinds().filter(|id| rows.iter().any(|(_, of_call)| total(of_call, id).is_some())).collect();
+    let ours = |section| total(section, &KINDS[0].id());
+    let first = rows.iter().find_map(|(_, section)| ours(section));
+    line(text, title);
+    let mut head = format!("  {:<ENGINE$}{:>FIGURE$}", "module", "artifact ");
+    for id in &kinds {
+        let _ = write!(head, "{:>FIGURE$}", format!("{} ", short(id)));
+    }
+    line(text, &format!("{head}{:>8}", "ours "));
+    for (workload, section) in rows {
+        let module = workload.name.split_once(' ').map_or(&*workload.name, |(_, name)| name);
+        let artifact = workload.module.rows.iter().find(|row| row.engine == KINDS[0].id());
+        let artifact = artifact.and_then(|row| row.figures.get(&Phase::Artifact));
+        let artifact = artifact.map(|len| format!("{} ", bytes(*len))).unwrap_or_default();
+        let mut cells = format!("  {module:<ENGINE$}{artifact:>FIGURE$}");
+        for id in &kinds {
+            let value = total(section, id).map(|ns| format!("{} ", time(ns)));
+            let _ = write!(cells, "{:>FIGURE$}", value.unwrap_or_default());
+        }
+        let ratio = first.zip(ours(section)).map(|(first, ours)| format!("{:.2}x", ours / first));
+        line(text, &format!("{cells}{:>8}", ratio.unwrap_or_default()));
+    }
+    line(text, "");
+}
+
+/// The name of an engine's setting in a narrow column.
+fn short(id: &Id) -> &str {
+    match &*id.setting {
+        "aot" | "build" => &id.engine,
+        setting => setting.trim_start_matches("precompiled-"),
     }
 }
 
