@@ -128,10 +128,14 @@ impl Manifest {
         let path = folder.join(FILE);
         let text =
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut manifest: Self =
-            toml::from_str(&text).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+        Self::parse(&text, folder).with_context(|| path.display().to_string())
+    }
+
+    /// The manifest that a text is, of the workload in `folder`. Opens no other file.
+    pub fn parse(text: &str, folder: &Path) -> Result<Self> {
+        let mut manifest: Self = toml::from_str(text).map_err(|error| anyhow!("{error}"))?;
         manifest.folder = folder.to_owned();
-        manifest.check().with_context(|| path.display().to_string())?;
+        manifest.check()?;
         Ok(manifest)
     }
 

@@ -4,13 +4,14 @@
 //! here, only that it does.
 
 use anyhow::{Context, Result};
-use lithify_bench::Run;
 use lithify_bench::phase::Phase;
 use lithify_bench::sample::{self, Key, Record, Series};
+use lithify_bench::{Manifest, Run};
 use lithify_compiler::{Options, Profile, Target, compile_image, inspect};
 use lithify_runtime::{Image, Imports, Metadata, Trust, polkadot::Input};
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::path::Path;
 
 /// Memory that reading one input may take, in bytes: code decompresses to 50 MiB at most, and
 /// the compiler works on that.
@@ -90,6 +91,7 @@ impl Parsers {
         let header = [&[7; 32][..], &[4], &[8; 64], &[0]].concat();
         let spec = SPEC.replace("CODE", &hex(&module));
         let block = BLOCK.replace("CODE", &hex(&module)).replace("HEADER", &hex(&header));
+        let manifest = include_bytes!("../../../workloads/solochain/workload.toml");
         let image = compile_image(&module, &options())?;
         // The whole runtime is too long to be damaged in interesting places by chance; its first
         // blocks are not.
@@ -105,6 +107,7 @@ impl Parsers {
                 Parser { name: "block", files: vec![block.into()], read: input },
                 Parser { name: "hex", files: vec![hex(&module).into()], read: input },
                 Parser { name: "zstd", files: zstd, read: input },
+                Parser { name: "manifest", files: vec![manifest.to_vec()], read: manifest_file },
                 Parser { name: "samples", files: vec![samples()?], read: samples_file },
             ],
         })
@@ -156,6 +159,10 @@ fn image_file(bytes: &[u8]) {
 
 fn input(bytes: &[u8]) {
     let _ = Input::read(bytes.to_vec(), "input");
+}
+
+fn manifest_file(bytes: &[u8]) {
+    let _ = Manifest::parse(&String::from_utf8_lossy(bytes), Path::new("nowhere"));
 }
 
 fn samples_file(bytes: &[u8]) {
