@@ -1,11 +1,11 @@
 //! Vectors cross every border: arguments and results of calls, host functions of both kinds,
-//! globals, more of them than there are registers.
+//! globals, more of them than there are registers; and their accesses end where memory ends.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod support;
 
-use lithify_runtime::{FuncType, Imports, ValType, Value};
+use lithify_runtime::{CallError, FuncType, Imports, TrapCode, ValType, Value};
 
 const V: ValType = ValType::V128;
 const A: u128 = 0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100;
@@ -121,5 +121,70 @@ fn nans_of_arithmetic_are_canonical() {
             };
             assert_eq!(results, [Value::V128(expected)], "{body} of {nan:#x}");
         }
+    }
+}
+
+/// Every access of a vector, with its size in bytes: at the last place where it fits, one byte
+/// further, at the end of 32 bits, and with offsets that the code checks and that the guard does.
+#[test]
+fn accesses_end_where_memory_ends() {
+    let loads = [
+        ("v128.load", 16),
+        ("v128.load8x8_s", 8),
+        ("v128.load16x4_u", 8),
+        ("v128.load32x2_s", 8),
+        ("v128.load8_splat", 1),
+        ("v128.load16_splat", 2),
+        ("v128.load32_splat", 4),
+        ("v128.load64_splat", 8),
+        ("v128.load32_zero", 4),
+        ("v128.load64_zero", 8),
+    ];
+    let lanes = [("8", 1), ("16", 2), ("32", 4), ("64", 8)];
+    let index = "(local.get 0)";
+    let offsets = [0u64, 3, (1 << 31) - 16, (1 << 31) - 1, 0xffff_ffff];
+    let mut functions = String::new();
+    let mut sizes = vec![];
+    for offset in offsets {
+        let mut add = |size: u64, body: String| {
+            let name = sizes.len();
+            functions += &format!(r#"(func (export "f{name}") (param i32) {body})"#);
+            sizes.push((offset, size, body));
+        };
+        for (op, size) in loads {
+            add(size, format!("(drop ({op} offset={offset} {index}))"));
+        }
+        let vector = "(v128.const i64x2 0 0)";
+        add(16, format!("(v128.store offset={offset} {index} {vector})"));
+        for (width, size) in lanes {
+            let load = format!("v128.load{width}_lane offset={offset}");
+            add(size, format!("(drop ({load} 1 {index} {vector}))"));
+            add(size, format!("(v128.store{width}_lane offset={offset} 1 {index} {vector})"));
+        }
+    }
+    let mut instance = support::instance(&format!("(module (memory 2) {functions})"));
+    let mut check = |i: usize, address: u64, fits: bool| {
+        let (offset, _, body) = &sizes[i];
+        let Some(index) = address.checked_sub(*offset) else { return };
+        let Ok(index) = u32::try_from(index) else { return };
+        let func = instance.func(&format!("f{i}")).unwrap();
+        match instance.call_values(&func, &[Value::I32(index as i32)], &mut ()) {
+            Ok(_) => assert!(fits, "{body} at {address:#x}"),
+            Err(CallError::Trap(trap)) => {
+                assert_eq!(trap.code, TrapCode::MemoryOutOfBounds, "{body} at {address:#x}");
+                assert!(!fits, "{body} at {address:#x}");
+            }
+            Err(error) => panic!("{body}: {error}"),
+        }
+    };
+    for (i, (offset, size, _)) in sizes.iter().enumerate() {
+        let end = 2 * 65536;
+        check(i, end - size, true);
+        for address in [end - size + 1, end - 1, end, 1 << 31, (1 << 32) - 1, 1 << 32] {
+            check(i, address, address + size <= end);
+        }
+        // With the largest index the sum is beyond all memory, and must not wrap.
+        check(i, offset + 0xffff_ffff, false);
+        check(i, offset + 0xffff_ffff - size, false);
     }
 }
