@@ -236,3 +236,52 @@ impl Drop for Replay<'_> {
         let _ = fs::remove_file(&self.path);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// What a run makes of a worker that does `script`, and the file it keeps.
+    fn check(name: &str, script: &str) -> (Done, Option<Finding>, Option<Vec<u8>>) {
+        let folder = std::env::temp_dir().join(format!("lithify-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder can be made");
+        let program = folder.join("worker");
+        fs::write(&program, format!("#!/bin/sh\ncat > /dev/null\n{script}\n")).expect("written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
+        let job = Job { kind: Kind::Parsers, seed: 1, first: 0, step: 1, end: 9, runtimes: vec![] };
+        let time = Duration::from_secs(30);
+        let plan = Plan { program, job, time, jobs: 1, keep: folder.join("cases") };
+        let (done, finding) = run(&plan, |_| {}).expect("a run");
+        let kept = finding
+            .as_ref()
+            .map(|finding| fs::read(keep(&plan, finding).expect("kept")).expect("a file"));
+        fs::remove_dir_all(folder).expect("the folder is there");
+        (done, finding, kept)
+    }
+
+    #[test]
+    fn ends_of_workers_are_told_apart() {
+        let done = r#"echo '{"Start":3}'; echo '{"Done":{"inputs":1,"calls":2,"traps":1,"theirs":0,"runs":3}}'"#;
+        let (covered, finding, _) = check("done", done);
+        assert_eq!((covered.inputs, covered.runs, finding), (1, 3, None));
+
+        let input = Parsers::new(1).expect("parsers").input(4).1;
+        let crash = format!(r#"{done}; echo '{{"Start":4}}'; echo words >&2; kill -ABRT $$"#);
+        let (covered, finding, kept) = check("crash", &crash);
+        let finding = finding.expect("a finding");
+        assert_eq!((covered.inputs, finding.number), (1, 4));
+        assert!(
+            finding.what.contains("signal: 6") && finding.what.ends_with("words"),
+            "{finding:?}"
+        );
+        assert_eq!(kept, Some(input));
+
+        let found = r#"echo '{"Start":5}'; echo '{"Found":"a difference"}'; sleep 100"#;
+        let (_, finding, _) = check("found", found);
+        assert_eq!(
+            finding.map(|finding| (finding.number, finding.what)),
+            Some((5, "a difference".into()))
+        );
+    }
+}
