@@ -186,5 +186,5 @@ fn replay(cases: &[PathBuf]) -> Result<()> {
 fn worker() -> Result<()> {
     let mut job = String::new();
     std::io::stdin().read_to_string(&mut job).context("cannot read the job")?;
-    work::work(&serde_json::from_str(&job).context("not a job")?, &mut std::io::stdout().lock())
+    work::work(&serde_json::from_str(&job).context("not a job")?, &mut std::io::stdout())
 }

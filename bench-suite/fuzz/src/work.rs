@@ -1,12 +1,13 @@
 //! What workers do: one input after the other, with a line before and after each.
 
 use crate::{compare::Covered, compare::Engines, generate::Generator, parsers::Parsers};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -89,7 +90,7 @@ impl Kind {
 }
 
 /// Does a job; ends early where a line cannot be written, since nobody reads it any more.
-pub fn work(job: &Job, out: &mut impl Write) -> Result<()> {
+pub fn work(job: &Job, out: &mut (impl Write + Send)) -> Result<()> {
     let mut say = |line: &Line| -> Result<()> {
         serde_json::to_writer(&mut *out, line)?;
         out.write_all(b"\n")?;
@@ -108,14 +109,14 @@ pub fn work(job: &Job, out: &mut impl Write) -> Result<()> {
         Ok(())
     };
     match job.kind {
-        Kind::Modules => {
+        Kind::Modules => on_a_deep_stack(|| {
             let generator = Generator::new(job.seed, &job.runtimes)?;
             let engines = Engines::open()?;
             each(&|number| match generator.module(number) {
                 Some(wasm) => Ok(engines.compare(&wasm)?.into()),
                 None => Ok(Done::default()),
             })
-        }
+        }),
         Kind::Parsers => {
             let parsers = Parsers::new(job.seed)?;
             limit_memory()?;
@@ -126,6 +127,14 @@ pub fn work(job: &Job, out: &mut impl Write) -> Result<()> {
             })
         }
     }
+}
+
+/// Without optimisation wasmi takes host stack for each `memory.grow` until its call is over.
+fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(1 << 30).spawn_scoped(scope, work)?;
+        thread.join().map_err(|_| anyhow!("a panic, whose message is above"))?
+    })
 }
 
 /// An allocation beyond what a parser may take ends the process.
@@ -141,7 +150,8 @@ pub fn replay(path: &Path) -> Result<Done> {
     let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("wat" | "wasm") => {
-            let covered = Engines::open()?.compare(&wat::parse_bytes(&bytes)?)?;
+            let wasm = wat::parse_bytes(&bytes)?;
+            let covered = on_a_deep_stack(|| Engines::open()?.compare(&wasm))?;
             ensure!(covered.engines > 0, "no other engine knows all that the module uses");
             Ok(covered.into())
         }
