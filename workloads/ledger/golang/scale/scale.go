@@ -135,6 +135,7 @@ func (d *Decoder) compact(most int) U128 {
 	}
 	if bytes[length-1] == 0 {
 		d.Fail()
+		return U128{}
 	}
 	return value
 }
@@ -143,6 +144,9 @@ func (d *Decoder) compact(most int) U128 {
 func (d *Decoder) atLeast(value U128, least uint64) U128 {
 	if value.High == 0 && value.Low < least {
 		d.Fail()
+	}
+	if d.failed {
+		return U128{}
 	}
 	return value
 }
