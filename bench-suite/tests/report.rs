@@ -108,3 +108,27 @@ fn the_table_says_it_all() {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
 }
+
+/// Modules of one workload are below one another, with the best of the precompiled settings and the
+/// multiple of the first module.
+#[test]
+fn modules_are_side_by_side() {
+    let mut run = canned();
+    for series in &mut run.series {
+        series.key.workload = "made-up one".into();
+    }
+    for mut series in canned().series {
+        series.key.workload = "made-up two".into();
+        series.values.iter_mut().for_each(|value| *value *= 3);
+        run.series.push(series);
+    }
+    let text = table(&report(&run));
+    let from = text.find("made-up, total of Core_version").unwrap_or_else(|| panic!("{text}"));
+    let cells = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let lines: Vec<_> = text[from..].lines().skip(1).take(3).map(cells).collect();
+    let heading = ["module", "artifact", "lithify", "jit", "precompiled", "interpreter", "native"];
+    assert_eq!(lines[0][..7], heading);
+    assert_eq!(lines[1], ["one", "1.00", "MB", "501", "ns", "801", "ns", "1.00x"]);
+    assert_eq!(lines[2], ["two", "3.00", "MB", "1.50", "us", "2.40", "us", "3.00x"]);
+    assert!(!table(&report(&canned())).contains("total of"), "one module is beside nothing");
+}

@@ -1,7 +1,6 @@
 //! A report as text for a terminal.
 
 use super::{CALL, Comparison, MODULE, Report, Row, Section, WorkloadReport};
-use crate::engine::{Id, KINDS, Kind, NATIVE};
 use crate::phase::{Phase, Unit};
 use crate::stats::{MIN_PROCESSES, Verdict};
 use crate::workload::{HOST_CALLS, HOST_CALLS_PER_CALL};
@@ -48,12 +47,12 @@ fn side_by_side(text: &mut String, workloads: &[WorkloadReport]) {
         let Some(of) = group(workload) else { continue };
         let modules = workloads.iter().filter(|other| group(other).as_ref() == Some(&of));
         for (call, _) in &workload.calls {
-            let section = |workload: &'_ WorkloadReport| {
-                workload.calls.iter().position(|(name, _)| name == call)
-            };
             let rows: Vec<_> = modules
                 .clone()
-                .filter_map(|workload| Some((workload, &workload.calls[section(workload)?].1)))
+                .filter_map(|module| {
+                    let (_, section) = module.calls.iter().find(|(name, _)| name == call)?;
+                    Some((module, section))
+                })
                 .collect();
             if rows.len() > 1 && shown.insert((of.clone(), call)) {
                 compared(text, &format!("{of}, total of {call}"), &rows);
@@ -62,44 +61,38 @@ fn side_by_side(text: &mut String, workloads: &[WorkloadReport]) {
     }
 }
 
+/// The columns of [`side_by_side`]: a heading and the settings of which the best counts.
+const COLUMNS: [(&str, &[&str]); 5] = [
+    ("lithify", &["aot"]),
+    ("jit", &["jit"]),
+    ("precompiled", &["precompiled-64k", "precompiled-2m", "precompiled-scan"]),
+    ("interpreter", &["interpreter"]),
+    ("native", &["build"]),
+];
+
 fn compared(text: &mut String, title: &str, rows: &[(&WorkloadReport, &Section)]) {
-    let kinds = || KINDS.iter().chain([&NATIVE]).map(Kind::id);
-    let total = |section: &Section, id: &Id| {
-        let row = section.rows.iter().find(|row| row.engine == *id)?;
-        row.figures.get(&Phase::Total).copied()
+    let figure = |section: &Section, settings: &[&str], phase| {
+        let rows = section.rows.iter().filter(|row| settings.contains(&&*row.engine.setting));
+        rows.filter_map(|row| row.figures.get(&phase).copied()).min_by(f64::total_cmp)
     };
-    let kinds: Vec<Id> =
-        kinds().filter(|id| rows.iter().any(|(_, of_call)| total(of_call, id).is_some())).collect();
-    let ours = |section| total(section, &KINDS[0].id());
+    let ours = |section: &Section| figure(section, COLUMNS[0].1, Phase::Total);
     let first = rows.iter().find_map(|(_, section)| ours(section));
     line(text, title);
-    let mut head = format!("  {:<ENGINE$}{:>FIGURE$}", "module", "artifact ");
-    for id in &kinds {
-        let _ = write!(head, "{:>FIGURE$}", format!("{} ", short(id)));
-    }
-    line(text, &format!("{head}{:>8}", "ours "));
+    let headings = ["artifact"].into_iter().chain(COLUMNS.map(|(heading, _)| heading));
+    let headings: String = headings.map(|h| format!("{:>FIGURE$}", format!("{h} "))).collect();
+    line(text, &format!("  {:<ENGINE$}{headings}{:>8}", "module", "lithify"));
     for (workload, section) in rows {
         let module = workload.name.split_once(' ').map_or(&*workload.name, |(_, name)| name);
-        let artifact = workload.module.rows.iter().find(|row| row.engine == KINDS[0].id());
-        let artifact = artifact.and_then(|row| row.figures.get(&Phase::Artifact));
-        let artifact = artifact.map(|len| format!("{} ", bytes(*len))).unwrap_or_default();
-        let mut cells = format!("  {module:<ENGINE$}{artifact:>FIGURE$}");
-        for id in &kinds {
-            let value = total(section, id).map(|ns| format!("{} ", time(ns)));
-            let _ = write!(cells, "{:>FIGURE$}", value.unwrap_or_default());
+        let artifact = figure(&workload.module, COLUMNS[0].1, Phase::Artifact);
+        let mut cells = format!("  {module:<ENGINE$}");
+        let totals = COLUMNS.map(|(_, settings)| figure(section, settings, Phase::Total).map(time));
+        for cell in [artifact.map(bytes)].into_iter().chain(totals) {
+            let _ = write!(cells, "{:>FIGURE$}", cell.unwrap_or_default() + " ");
         }
         let ratio = first.zip(ours(section)).map(|(first, ours)| format!("{:.2}x", ours / first));
         line(text, &format!("{cells}{:>8}", ratio.unwrap_or_default()));
     }
     line(text, "");
-}
-
-/// The name of an engine's setting in a narrow column.
-fn short(id: &Id) -> &str {
-    match &*id.setting {
-        "aot" | "build" => &id.engine,
-        setting => setting.trim_start_matches("precompiled-"),
-    }
 }
 
 /// Engines and their figures, and under each figure the ratio of ours to the peer's best, which
