@@ -11,7 +11,8 @@ use lithify_runtime::polkadot::call::{REACTOR_GUEST_PAGES, REACTOR_HEAP_PAGES};
 use lithify_runtime::polkadot::{Input, State};
 
 /// Two initial pages. The initialiser takes one more; what it gets is the first behind the host's
-/// heap, which leaves room behind the initial pages for a guest that does not look what it got. The entry points run with a memory that the initialiser has changed.
+/// heap, which leaves room behind the initial pages for a guest that does not look what it got.
+/// The entry points run with a memory that the initialiser has changed.
 const GUEST: &str = r#"(module
     (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
     (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
@@ -47,6 +48,12 @@ const GUEST: &str = r#"(module
       (i32.store (i32.const 48) (call $write (i32.const 3) (i32.const 300) (i32.const 1) (i32.const 44)))
       (i32.store (i32.const 52) (i32.load (i32.const 200)))
       (call $out (i32.const 8) (i32.const 48)))
+    ;; How many pages there are before growing fails.
+    (func (export "greedy") (param i32 i32) (result i64)
+      (loop $again
+        (i32.store (i32.const 4) (i32.add (i32.load (i32.const 4)) (i32.const 1)))
+        (br_if $again (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
+      (call $out (i32.const 4) (i32.const 4)))
     (func (export "too_much") (param i32 i32) (result i64)
       (drop (call $malloc (i32.const 16777216))) (i64.const 0))
     (func (export "exits") (param i32 i32) (result i64)
@@ -78,7 +85,9 @@ fn every_engine_serves_a_reactor() {
     system.extend((begin + 1_000_002_000).to_le_bytes());
     system.extend(words(&[5, 8, 7]));
     let settings: Vec<&str> = KINDS.iter().map(|kind| kind.setting).collect();
-    let calls = vec![call("places", &places), call("system", &system)];
+    // The guest's share, of which the initialiser took one page, and the attempt that failed.
+    let greedy = words(&[REACTOR_GUEST_PAGES - 1 + 1]);
+    let calls = vec![call("places", &places), call("system", &system), call("greedy", &greedy)];
     support::agree(&[workload(calls)], &settings);
 }
 

@@ -5,7 +5,7 @@
 //! heap is put on top.
 
 use anyhow::{Result, bail};
-use lithify_runtime::polkadot::call::INITIALIZER;
+use lithify_runtime::polkadot::call::{INITIALIZER, reactor_max_pages};
 use lithify_runtime::polkadot::native::DEFAULT_HEAP_PAGES;
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{ExportKind, ExportSection, ImportSection, MemorySection, Module, SectionId};
@@ -61,7 +61,10 @@ impl Rewrite {
     fn define(&mut self, memories: &mut MemorySection, memory: MemoryType) {
         let pages = (memory.initial + u64::from(DEFAULT_HEAP_PAGES)).min(MAX_PAGES);
         let (minimum, maximum) = match (self.reactor, self.heap) {
-            (true, _) => (memory.initial, MAX_PAGES),
+            (true, _) => {
+                let initial = u32::try_from(memory.initial).unwrap_or(u32::MAX);
+                (memory.initial, reactor_max_pages(initial).into())
+            }
             (false, Heap::Static) => (pages, pages),
             (false, Heap::Growing) => (memory.initial, pages),
         };

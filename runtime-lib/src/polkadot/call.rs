@@ -10,9 +10,9 @@
 //! that nobody else does: it does not look where the new pages are. So before the initialiser runs,
 //! memory is grown by [`REACTOR_GUEST_PAGES`], which are left to such a guest, and behind them by
 //! [`REACTOR_HEAP_PAGES`], which are the heap of the host and never grow. A guest that goes by the
-//! result of growing gets pages behind both. A guest of the first kind that needs more than its
-//! share writes over the host's heap. The initialiser runs at the start of each call, since each has
-//! a fresh instance.
+//! result of growing gets pages behind both. Either may grow by no more than that share, so that a
+//! guest of the first kind is refused memory before it would reach the host's heap. The initialiser
+//! runs at the start of each call, since each has a fresh instance.
 
 use std::fmt::{Debug, Display};
 use std::time::Instant;
@@ -29,6 +29,12 @@ pub const REACTOR_GUEST_PAGES: u32 = 384;
 
 /// The host's heap in the memory of a reactor, in pages.
 pub const REACTOR_HEAP_PAGES: u32 = 128;
+
+/// The largest memory of a reactor that begins with so many pages.
+pub fn reactor_max_pages(initial: u32) -> u32 {
+    let added = 2 * REACTOR_GUEST_PAGES + REACTOR_HEAP_PAGES;
+    initial.saturating_add(added).min(65536)
+}
 
 /// A fresh instance of a runtime on some engine.
 pub trait RuntimeInstance: Guest {

@@ -5,8 +5,11 @@
 //! the instance back.
 
 use super::{
-    CallContext, CallError, RuntimeInstance, RuntimeVersion, State, call, call::INITIALIZER,
-    functions, functions::MAX_PARAMS, version,
+    CallContext, CallError, RuntimeInstance, RuntimeVersion, State, call,
+    call::{INITIALIZER, reactor_max_pages},
+    functions,
+    functions::MAX_PARAMS,
+    version,
 };
 use crate::{
     Caller, Entry, ExternType, Func, FuncType, Guest, Image, ImageError, Imports, Instance,
@@ -92,7 +95,9 @@ impl Runtime {
         let mut instances = options.instances.clone();
         if exports(INITIALIZER) && !exports("__heap_base") {
             // A memory of the guest's own, which grows as the guest wants.
-            instances.memory = MemoryPlan::Dynamic { max_pages: None };
+            let initial = metadata.memory.map_or(0, |memory| memory.min);
+            let max_pages = Some(reactor_max_pages(initial));
+            instances.memory = MemoryPlan::Dynamic { max_pages };
         }
         let pool = Pool::new(image, &instances)?;
         Ok(Self { pool, heap_base: OnceLock::new() })
