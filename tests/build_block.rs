@@ -100,6 +100,30 @@ fn what_cannot_be_in_a_block_is_refused_by_its_reason() {
     );
 }
 
+/// The ledger's generator gives the block that its manifest states, and another one by another seed.
+#[test]
+fn blocks_of_transfers() {
+    const GENESIS: &str = "workloads/ledger/genesis.json";
+    let manifest = fs::read_to_string("workloads/ledger/workload.toml").unwrap();
+    let path = place("transfers.json");
+    let path = path.to_str().unwrap();
+    let root = |more: &[&str]| {
+        let args = ["build-block", "--state", GENESIS, "--transfers", "10", "--json", "-o", path];
+        let said = stdout(&lithify(&[&args, more].concat()));
+        let json: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!((&json["extrinsics"], &json["failed"]), (&10.into(), &serde_json::json!([])));
+        json["state_root"].as_str().unwrap().to_owned()
+    };
+    let stated = root(&[]);
+    assert!(manifest.contains(&format!("state-root = \"{stated}\"")), "{stated}");
+    assert_ne!(root(&["--seed", "2"]), stated);
+    fails(
+        &["--state", SPEC, "--transfers", "1"],
+        &["--transfers makes extrinsics for lithify-ledger"],
+    );
+    fails(&["--state", SPEC, "--seed", "1"], &["--transfers"]);
+}
+
 /// The corpus next to the repository, where it exists: Aura, BABE, a relay chain of 2020, and a
 /// parachain, whose inherent data only a collator can make.
 #[test]

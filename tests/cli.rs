@@ -368,7 +368,17 @@ fn check_names_what_stands_in_the_way() {
 
 #[test]
 fn help_has_examples() {
-    for command in ["compile", "inspect", "check", "run", "bench", "verify", "wast"] {
+    for command in [
+        "compile",
+        "inspect",
+        "check",
+        "run",
+        "build-block",
+        "workloads",
+        "bench",
+        "verify",
+        "wast",
+    ] {
         succeeds(&[command, "--help"], &["Examples:", "Usage: lithify"]);
     }
     succeeds(&["--help"], &["Exit status"]);

@@ -183,9 +183,9 @@ impl Manifest {
         let name = path.display().to_string();
         let bytes = fs::read(&path).with_context(|| format!("cannot read {name}"))?;
         let hash_text = |hash: [u8; 32]| format!("0x{}", hex(&hash));
-        same(&name, "len-bytes", module.len_bytes, bytes.len())?;
-        same(&name, "blake2-256", module.blake2_256.clone(), hash_text(blake2_256(&bytes)))?;
-        same(&name, "sha256", module.sha256.clone(), hex(&sha2_256(&bytes)))?;
+        same(&name, "len-bytes", module.len_bytes, &bytes.len())?;
+        same(&name, "blake2-256", module.blake2_256.clone(), &hash_text(blake2_256(&bytes)))?;
+        same(&name, "sha256", module.sha256.clone(), &hex(&sha2_256(&bytes)))?;
         let bytes = match path.extension().is_some_and(|extension| extension == "wat") {
             true => wat::parse_bytes(&bytes).with_context(|| name.clone())?.into_owned(),
             false => bytes,
@@ -194,9 +194,9 @@ impl Manifest {
             bail!("{name} is an image; a workload is WebAssembly");
         };
         let wasm = runtime.wasm();
-        same(&name, "uncompressed-len-bytes", module.uncompressed_len_bytes, wasm.len())?;
+        same(&name, "uncompressed-len-bytes", module.uncompressed_len_bytes, &wasm.len())?;
         let inside = hash_text(blake2_256(wasm));
-        same(&name, "uncompressed-blake2-256", module.uncompressed_blake2_256.clone(), inside)?;
+        same(&name, "uncompressed-blake2-256", module.uncompressed_blake2_256.clone(), &inside)?;
         Ok(*runtime)
     }
 
@@ -288,7 +288,7 @@ impl Expected {
         let mut output = hash("output-blake2-256", &self.output_blake2_256)?;
         if let Some(text) = &self.output {
             let bytes = parse_hex(text).map_err(|why| anyhow!("output {why}"))?;
-            same(&self.entry, "output-len-bytes", self.output_len_bytes, bytes.len())?;
+            same(&self.entry, "output-len-bytes", self.output_len_bytes, &bytes.len())?;
             output = Some(blake2_256(&bytes));
         }
         Ok(Call {
@@ -306,10 +306,10 @@ fn same<T: PartialEq + std::fmt::Display>(
     name: &str,
     key: &str,
     said: Option<T>,
-    found: T,
+    found: &T,
 ) -> Result<()> {
     match said {
-        Some(said) if said != found => {
+        Some(said) if said != *found => {
             bail!("{name}: its {key} is {found}, but the manifest says {said}")
         }
         _ => Ok(()),
