@@ -35,11 +35,13 @@ Examples:
   lithify run westend.so Core_version
   lithify run runtime.wasm AccountNonceApi_account_nonce --state spec.json --input 0xd435…
   lithify run block-transfers.json
-  lithify run block-transfers.json --profile")]
+  lithify run block-transfers.json --profile
+  lithify run workloads/ledger/tinygo/custom-2.wasm --state ledger-block.json --profile")]
 pub struct Run {
     /// An image, or a runtime in any of its forms, which is compiled first; `-` is standard input.
     input: PathBuf,
-    /// The entry point; without it, the block of a block file is executed.
+    /// The entry point; without it, the block of a block file is executed: that of --state, by
+    /// another runtime perhaps than the one in its state.
     entry: Option<String>,
     /// The argument: hex text, or @FILE for the bytes of a file.
     #[arg(long = "input", value_name = "0x…|@FILE", default_value = "0x")]
@@ -114,9 +116,12 @@ impl Run {
             Input::Runtime(runtime) => (runtime.state.clone(), runtime.block.clone()),
             Input::Image(_) => (None, None),
         };
-        let mut state = match &self.state {
-            Some(path) => read_state(path)?,
-            None => state.unwrap_or_else(State::empty),
+        let (mut state, block) = match &self.state {
+            Some(path) => {
+                let (state, of_state) = read_state(path)?;
+                (state, of_state.or(block))
+            }
+            None => (state.unwrap_or_else(State::empty), block),
         };
         let runtime = self.load(source, &state)?;
         // The root of a state depends on it. What has no version is no runtime, and has no state.
@@ -277,10 +282,11 @@ fn print_time(what: &str, since: Instant) {
     eprintln!("{what:>10} {:>10.1} ms", since.elapsed().as_secs_f64() * 1e3);
 }
 
-/// Reads the state of a chain spec or block file.
-fn read_state(path: &std::path::Path) -> Result<State> {
+/// Reads the state of a chain spec or block file, and the block.
+fn read_state(path: &std::path::Path) -> Result<(State, Option<Block>)> {
     let (name, runtime) = Source::read(path)?.runtime()?;
-    runtime.state.ok_or_else(|| anyhow!("{name} has no state; give a chain spec or a block file"))
+    let none = || anyhow!("{name} has no state; give a chain spec or a block file");
+    Ok((runtime.state.ok_or_else(none)?, runtime.block))
 }
 
 /// Runs `Core_version` of a runtime that a guest asks about.

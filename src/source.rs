@@ -1,6 +1,7 @@
 //! Reads what a command was given, and knows what to call it.
 
 use anyhow::{Context, Result, bail};
+use lithify_bench::Manifest;
 use lithify_compiler::{Emit, Options, Target, compile};
 use lithify_runtime::polkadot::{Input, RuntimeInput, RuntimeVersion, native::Runtime};
 use std::{
@@ -19,8 +20,12 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads the file at `path`, or standard input for `-`.
+    /// Reads the file at `path`, the module of the workload in that folder, or standard input for
+    /// `-`.
     pub fn read(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Self::workload(path);
+        }
         let (name, bytes) = if path == Path::new("-") {
             let mut bytes = Vec::new();
             std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
@@ -38,6 +43,18 @@ impl Source {
     pub fn bundled() -> Result<Self> {
         let name = "the bundled runtime";
         Ok(Self { name: name.into(), input: Input::read(BUNDLED.to_vec(), name)? })
+    }
+
+    fn workload(folder: &Path) -> Result<Self> {
+        let manifest = Manifest::read(folder)?;
+        let [module] = &manifest.modules[..] else {
+            let paths: Vec<_> =
+                manifest.modules.iter().map(|module| module.path.display().to_string()).collect();
+            let folder = folder.display();
+            bail!("{folder} has several modules; give the path of one: {}", paths.join(", "));
+        };
+        let name = folder.join(&module.path).display().to_string();
+        Ok(Self { name, input: Input::Runtime(Box::new(manifest.open(module)?)) })
     }
 
     /// The runtime, where an image will not do.

@@ -159,6 +159,24 @@ fn a_profile_counts() {
     fails(&["run", module, "e", "--json"], 2, &["--profile"]);
 }
 
+/// A folder stands for its module, and a block may be executed by another runtime than its own.
+#[test]
+fn workloads_by_their_folders() {
+    let said = succeeds(&["run", "workloads/solochain", "Core_version"], &["0x446c69746869667"]);
+    assert_eq!(said.stdout, succeeds(&["run", RUNTIME, "Core_version"], &[]).stdout);
+    succeeds(&["run", RUNTIME, "--state", BLOCK], &["25 extrinsics executed"]);
+    fails(
+        &["inspect", "workloads/micro"],
+        1,
+        &["several modules; give the path of one", "call.wat"],
+    );
+    fails(&["inspect", "workloads"], 1, &["workload.toml"]);
+    succeeds(&["workloads"], &["solochain: ", "micro: ", "  br-table "]);
+    let lines = succeeds(&["workloads", "--json"], &[]).stdout;
+    let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert!(first["modules"][0]["bytes"].as_u64() > Some(0), "{first}");
+}
+
 #[test]
 fn every_form_gives_the_same_code() {
     let stored = fs::read(RUNTIME).unwrap();
