@@ -43,14 +43,16 @@ fn text(manifest: &Manifest) -> Result<()> {
         let compiler = module.compiler.as_deref().unwrap_or("by hand");
         let collector = module.collector.as_deref().map(|name| format!(", collector {name}"));
         output::line(format_args!(
-            "  {:<24} {:>9}  {}, {compiler}{}",
+            "  {:<28} {:>9}  {}, {compiler}{}",
             module.name,
             output::size(len_bytes(manifest, module)?),
             module.language,
             collector.unwrap_or_default(),
         ))?;
     }
-    let calls: Vec<String> = manifest.calls.iter().map(|call| call.label()).collect();
+    let mut calls: Vec<String> = manifest.calls.iter().map(|call| call.label()).collect();
+    // Modules with a call each may call it the same.
+    calls.dedup();
     output::line(format_args!("  calls: {}", calls.join(", ")))
 }
 

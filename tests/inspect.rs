@@ -85,7 +85,7 @@ fn tools_and_collectors() {
     collector("(func)", "unknown: functions have no names");
     collector("(func $runtime.alloc)", "unknown: leaking, none or custom");
     collector("(func $runtime.alloc) (func $lithify_gc_cycles)", "custom");
-    collector("(func $runtime.runGC)", "conservative");
+    collector("(func $runtime.runGC)", "conservative, or precise with its functions inlined");
     collector("(func $runtime.runGC) (func $runtime.scanWithMask)", "precise");
     collector("(func $GC_malloc)", "boehm");
     with("(func $runtime.markRoots)", &["TinyGo, as it has a function runtime.markRoots"]);

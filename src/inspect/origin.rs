@@ -57,7 +57,7 @@ pub fn collector(survey: &Survey) -> Option<String> {
         } else if any(PRECISE) && any(BLOCKS) {
             "precise, by its functions".into()
         } else if any(BLOCKS) {
-            "conservative, as it has a block heap and no function of the precise collector".into()
+            "conservative, or precise with its functions inlined: names do not tell".into()
         } else if survey.names.values().any(|name| name == GC_CYCLES) {
             "custom, as it counts its collections itself".into()
         } else if survey.names.is_empty() {
