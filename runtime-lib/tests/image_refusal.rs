@@ -237,7 +237,7 @@ fn truncated_images_are_refused() {
 
 /// A bit that flipped anywhere is noticed, since the hash covers all of the file; the code of
 /// such an image never runs. Without the hash nothing is promised but that loading does not
-/// bring the process down, which the test below holds; what is noticed then is only what the
+/// bring the process down, which the test above holds; what is noticed then is only what the
 /// loader itself reads.
 #[test]
 fn flipped_bits_are_refused() {

@@ -129,7 +129,7 @@ pub fn work(job: &Job, out: &mut (impl Write + Send)) -> Result<()> {
     }
 }
 
-/// Without optimisation wasmi takes host stack for each `memory.grow` until its call is over.
+/// wasmi takes host stack for each `memory.grow` until its call is over.
 fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(1 << 30).spawn_scoped(scope, work)?;
