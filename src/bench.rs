@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lithify_bench::{
-    Manifest, Observer, Options, Record, Workload, report, run, sample, table, worker,
+    Calls, Manifest, Observer, Options, Record, Workload, report, run, sample, table, worker,
 };
 use std::{
     fs::File,
@@ -30,9 +30,10 @@ pub struct Bench {
     /// Runtimes in any of their forms, or folders with a workload.toml; by default the bundled
     /// runtime with its block.
     runtimes: Vec<PathBuf>,
-    /// Processes per row and engine.
-    #[arg(long, value_name = "N", default_value_t = 40)]
-    processes: u32,
+    /// Processes per row and engine; by default 40, or fewer where there are many rows. Under 12
+    /// no ratio can be told.
+    #[arg(long, value_name = "N")]
+    processes: Option<u32>,
     /// Compilations per runtime and engine, each in a process.
     #[arg(long, value_name = "N", default_value_t = 5)]
     compiles: u32,
@@ -79,7 +80,7 @@ impl Bench {
         }
         for path in &self.runtimes {
             if path.is_dir() {
-                workloads.extend(Manifest::read(path)?.workloads()?);
+                workloads.extend(Manifest::read(path)?.workloads(Calls::Measured)?);
                 continue;
             }
             let Source { name, input } = Source::read(path)?;
@@ -87,7 +88,7 @@ impl Bench {
             workloads.push(Workload::new(stem.as_deref().unwrap_or(&name), input)?);
         }
         let mut options = Options::new(&["bench-worker"])?;
-        options.processes = self.processes;
+        options.processes = self.processes.unwrap_or_else(|| processes(&workloads));
         options.compiles = self.compiles;
         options.limits = self.limits.limits();
         options.seed = self.seed.unwrap_or(options.seed);
@@ -106,6 +107,12 @@ impl Bench {
         }
         output::write("-".as_ref(), table(&report(&run)).as_bytes())
     }
+}
+
+/// As many processes a row as make some ten minutes in all, and at least 5.
+fn processes(workloads: &[Workload]) -> u32 {
+    let rows: usize = workloads.iter().map(|workload| workload.calls.len()).sum();
+    (500 / rows.max(1) as u32).clamp(5, 40)
 }
 
 fn create(path: &Path) -> Result<File> {

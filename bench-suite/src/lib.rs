@@ -23,7 +23,7 @@ pub mod transfers;
 pub mod worker;
 pub mod workload;
 
-pub use manifest::Manifest;
+pub use manifest::{Calls, Manifest};
 pub use report::{Report, report, table};
 pub use runner::{Observer, Options, run};
 pub use sample::{Record, Run};

@@ -120,6 +120,22 @@ pub struct Expected {
     pub output: Option<String>,
     /// The state root afterwards.
     pub state_root: Option<String>,
+    /// Whether it is there to be measured, and not only to be compared.
+    #[serde(default = "yes")]
+    pub measured: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Calls of a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// All of them.
+    All,
+    /// Those that are there to be measured.
+    Measured,
 }
 
 impl Manifest {
@@ -200,8 +216,8 @@ impl Manifest {
         Ok(*runtime)
     }
 
-    /// What the suite runs: a workload for each module and each state that its calls see.
-    pub fn workloads(&self) -> Result<Vec<Workload>> {
+    /// What the suite runs of `calls`: a workload for each module and each state that they see.
+    pub fn workloads(&self, calls: Calls) -> Result<Vec<Workload>> {
         let mut workloads = Vec::new();
         for module in &self.modules {
             let runtime = self.open(module)?;
@@ -209,7 +225,7 @@ impl Manifest {
                 1 => self.name.clone(),
                 _ => format!("{} {}", self.name, module.name),
             };
-            workloads.extend(self.of_module(&name, module, &runtime)?);
+            workloads.extend(self.of_module(&name, module, &runtime, calls)?);
         }
         Ok(workloads)
     }
@@ -219,10 +235,12 @@ impl Manifest {
         name: &str,
         module: &Module,
         runtime: &RuntimeInput,
+        calls: Calls,
     ) -> Result<Vec<Workload>> {
         let mut workloads: Vec<Workload> = Vec::new();
         for expected in &self.calls {
-            if expected.module.as_ref().is_some_and(|only| *only != module.name) {
+            let other = expected.module.as_ref().is_some_and(|only| *only != module.name);
+            if other || calls == Calls::Measured && !expected.measured {
                 continue;
             }
             let context = || format!("{name}: {}", expected.entry);

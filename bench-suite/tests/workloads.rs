@@ -3,7 +3,7 @@
 
 mod support;
 
-use lithify_bench::manifest::Manifest;
+use lithify_bench::{Calls, Manifest};
 use std::path::Path;
 
 const WORKLOADS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../workloads");
@@ -14,7 +14,7 @@ fn every_workload_gives_what_its_manifest_says() {
     assert!(manifests.iter().any(|manifest| manifest.name == "solochain"));
     for manifest in manifests {
         assert!(manifest.folder.ends_with(&manifest.name), "{} has another name", manifest.name);
-        let workloads = manifest.workloads().unwrap_or_else(|e| panic!("{e:#}"));
+        let workloads = manifest.workloads(Calls::All).unwrap_or_else(|e| panic!("{e:#}"));
         let known = |call: &lithify_bench::workload::Call| {
             assert!(call.output.is_some(), "{}: {} may return anything", manifest.name, call.label);
         };
@@ -32,7 +32,8 @@ fn manifests_are_checked() {
         std::fs::write(folder.path().join("m.wat"), "(module)").expect("a file");
         let text = format!("name = \"x\"\nkind = \"micro\"\nabout = \"x\"\n{module}{more}");
         std::fs::write(folder.path().join("workload.toml"), text).expect("a file");
-        let result = Manifest::read(folder.path()).and_then(|manifest| manifest.workloads());
+        let result =
+            Manifest::read(folder.path()).and_then(|manifest| manifest.workloads(Calls::All));
         let error = format!("{:#}", result.map(drop).expect_err(message));
         assert!(error.contains(message), "{error}");
     };
