@@ -112,7 +112,7 @@ impl Bench {
 /// As many processes a row as make some ten minutes in all, and at least 5.
 fn processes(workloads: &[Workload]) -> u32 {
     let rows: usize = workloads.iter().map(|workload| workload.calls.len()).sum();
-    (500 / rows.max(1) as u32).clamp(5, 40)
+    (600 / rows.max(1) as u32).clamp(5, 40)
 }
 
 fn create(path: &Path) -> Result<File> {
