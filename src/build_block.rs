@@ -26,8 +26,8 @@ The state is that of a chain spec, on which the first block is made, or of a blo
 a block is made in place of the one in the file. The runtime in the state makes the inherents; the
 block has no seal. It is executed once before it is written. The same request gives the same block.
 
-A runtime that needs inherent data which only its node can make (a parachain's parachn0) gets it
-by --inherent.
+A parachain's first block gets a relay chain that is made up, without messages. Inherent data of
+other kinds, or for later blocks of a parachain (sysi1337), comes by --inherent.
 
 Examples:
   lithify build-block --state spec.json -o block.json
@@ -161,7 +161,7 @@ impl BuildBlock {
 fn inherent(text: &str) -> Result<(InherentId, Vec<u8>)> {
     let (id, data) = text
         .split_once('=')
-        .with_context(|| format!("--inherent {text}: give ID=0x…, such as parachn0=0x00"))?;
+        .with_context(|| format!("--inherent {text}: give ID=0x…, such as sysi1337=0x00"))?;
     let id: InherentId = id
         .as_bytes()
         .try_into()

@@ -22,6 +22,7 @@ pub mod input;
 mod json;
 pub mod native;
 pub mod profile;
+mod relay;
 mod shims;
 pub mod state;
 mod trace;

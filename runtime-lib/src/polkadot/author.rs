@@ -9,6 +9,8 @@
 //! so the closure runs inside one [`Session::execute`](super::Session::execute). Nothing depends
 //! on the clock or on chance: the same state and request give the same block.
 //!
+//! A parachain's block sees a relay chain that is made up (`relay.rs`).
+//!
 //! Left out: the seal, which needs the author's key and which no runtime sees.
 
 use std::collections::BTreeMap;
@@ -20,6 +22,7 @@ use sp_runtime::transaction_validity::TransactionValidityError;
 use sp_version::RuntimeVersion;
 
 use super::block::{Block, Header, is_length_prefixed};
+use super::relay;
 use super::state::State;
 
 /// Name of a kind of inherent data.
@@ -28,8 +31,10 @@ pub type InherentId = [u8; 8];
 const TIMESTAMP: InherentId = *b"timstap0";
 const AURA_SLOT: InherentId = *b"auraslot";
 const BABE_SLOT: InherentId = *b"babeslot";
-/// Of relay chains and of their parachains, with another content.
-const PARACHAIN: InherentId = *b"parachn0";
+/// Of relay chains: what their parachains made.
+const PARACHAINS: InherentId = *b"parachn0";
+/// Of parachains: what their relay chain says.
+const PARACHAIN_SYSTEM: InherentId = *b"sysi1337";
 /// Of relay chains up to 2020.
 const NEW_HEADS: InherentId = *b"newheads";
 /// The kind of a digest item for a consensus engine before the block is executed.
@@ -171,7 +176,7 @@ pub fn build_block<E: std::error::Error + 'static>(
         return Err(BuildError::OnlyInherents);
     }
     let parent_header = (parent == (0, genesis.hash())).then_some(&genesis);
-    let mut extrinsics = author.inherents(request, &slot, parent_header)?;
+    let mut extrinsics = author.inherents(state, request, &slot, parent_header)?;
     let inherents = extrinsics.len();
     for (index, inherent) in extrinsics.iter().enumerate() {
         match author.apply(inherent)? {
@@ -281,6 +286,7 @@ where
     /// The extrinsics that the runtime makes of inherent data, each with its length before it.
     fn inherents(
         &mut self,
+        state: &State,
         request: &BlockRequest,
         slot: &SlotOfBlock,
         parent: Option<&Header>,
@@ -292,20 +298,20 @@ where
             (BABE_SLOT, slot.number.encode()),
             (NEW_HEADS, Vec::<u8>::new().encode()),
         ]);
-        if self.has("ParachainHost")
-            && let Some(parent) = parent
-        {
+        if let Some(parent) = parent {
             // No bitfields, no candidates, no disputes.
-            data.insert(PARACHAIN, [vec![0, 0, 0], parent.encode()].concat());
+            data.insert(PARACHAINS, [vec![0, 0, 0], parent.encode()].concat());
+            let relay = relay::inherent(state, &parent.encode(), parent.number, slot.timestamp);
+            data.extend(relay.map(|relay| (PARACHAIN_SYSTEM, relay)));
         }
         data.extend(request.inherents.clone());
-        if !data.contains_key(&PARACHAIN) {
-            let needed = [
-                ("CollectCollationInfo", "which a collator makes of the relay chain's state"),
-                ("ParachainHost", "which holds the header of the parent"),
-            ];
-            if let Some((_, why)) = needed.into_iter().find(|(api, _)| self.has(api)) {
-                return Err(BuildError::Inherent { id: PARACHAIN, why });
+        let needed = [
+            ("CollectCollationInfo", PARACHAIN_SYSTEM, "which says what the relay chain has"),
+            ("ParachainHost", PARACHAINS, "which holds the header of the parent"),
+        ];
+        for (api, id, why) in needed {
+            if self.has(api) && !data.contains_key(&id) {
+                return Err(BuildError::Inherent { id, why });
             }
         }
         let entry = "BlockBuilder_inherent_extrinsics";
