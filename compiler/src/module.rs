@@ -162,6 +162,13 @@ impl<'a> Module<'a> {
         }
     }
 
+    /// The position in `imports` of imported function `index`.
+    pub fn import_position(&self, index: u32) -> Option<u32> {
+        let is_it =
+            |import: &Import<'_>| matches!(import.kind, ImportKind::Function(i) if i == index);
+        self.imports.iter().position(is_it).map(|position| position as u32)
+    }
+
     /// Whether `index` is an import.
     pub fn is_imported_function(&self, index: u32) -> bool {
         index < self.imported_functions

@@ -233,11 +233,8 @@ fn piece_name(module: &Module<'_>, role: Role) -> String {
     let import_name = |position: u32| module.imports[position as usize].field;
     match role {
         Role::Function(index) if module.is_imported_function(index) => {
-            let import = (0..).zip(&module.imports).find_map(|(position, import)| {
-                matches!(import.kind, crate::module::ImportKind::Function(i) if i == index)
-                    .then_some(position)
-            });
-            format!("stub[{}]", import_name(import.expect("it is an import")))
+            let import = module.import_position(index).expect("it is an import");
+            format!("stub[{}]", import_name(import))
         }
         Role::Function(index) => module.function_name(index),
         Role::Libcall(libcall) => format!("stub[{}]", libcall.symbol()),

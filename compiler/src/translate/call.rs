@@ -3,7 +3,6 @@
 use super::{Translator, region};
 use crate::{
     layout::TablePlace,
-    module::ImportKind,
     target::{self, Symbol},
 };
 use cranelift_codegen::ir::{
@@ -63,12 +62,7 @@ impl Translator<'_, '_> {
         if !self.module.is_imported_function(index) || !self.x86_64 || !self.in_loop() {
             return None;
         }
-        let imports = (0..).zip(&self.module.imports);
-        let mut functions = imports.filter_map(|(position, import)| match import.kind {
-            ImportKind::Function(function) => Some((position, function)),
-            _ => None,
-        });
-        functions.find(|(_, function)| *function == index).map(|(position, _)| position)
+        self.module.import_position(index)
     }
 
     /// Calls the host function of `import` through its slot, after what its stub does.

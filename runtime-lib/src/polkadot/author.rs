@@ -326,10 +326,14 @@ where
 
 /// A number that a pallet of FRAME stores, of 4 or 8 bytes; 0 where there is none.
 fn stored_u64(state: &State, pallet: &str, item: &str) -> u64 {
-    let key = [twox_128(pallet.as_bytes()), twox_128(item.as_bytes())].concat();
-    let mut bytes = state.storage(&key).unwrap_or_default();
+    let mut bytes = state.storage(&storage_key(pallet, item)).unwrap_or_default();
     bytes.resize(8, 0);
     u64::from_le_bytes(bytes.try_into().expect("8 bytes"))
+}
+
+/// The key under which FRAME stores a pallet's item, or with which the keys of its map begin.
+pub(super) fn storage_key(pallet: &str, item: &str) -> Vec<u8> {
+    [twox_128(pallet.as_bytes()), twox_128(item.as_bytes())].concat()
 }
 
 fn name(id: &InherentId) -> String {

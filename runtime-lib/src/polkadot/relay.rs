@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use parity_scale_codec::Encode;
 use sp_core::Blake2Hasher;
 use sp_core::storage::StateVersion;
-use sp_crypto_hashing::{twox_64, twox_128};
+use sp_crypto_hashing::twox_64;
 use sp_state_machine::{InMemoryBackend, prove_read};
 
+use super::author::storage_key;
 use super::state::State;
 
 /// Time between relay blocks, in ms.
@@ -35,11 +36,11 @@ pub(super) fn inherent(
     parent_number: u64,
     timestamp: u64,
 ) -> Option<Vec<u8>> {
-    let id = state.storage(&item("ParachainInfo", "ParachainId"))?;
-    let head = [item("Paras", "Heads"), twox_64(&id).to_vec(), id].concat();
+    let id = state.storage(&storage_key("ParachainInfo", "ParachainId"))?;
+    let head = [storage_key("Paras", "Heads"), twox_64(&id).to_vec(), id].concat();
     let pairs = BTreeMap::from([
-        (item("Configuration", "ActiveConfig"), CONFIGURATION.encode()),
-        (item("Babe", "CurrentSlot"), (timestamp / RELAY_SLOT).encode()),
+        (storage_key("Configuration", "ActiveConfig"), CONFIGURATION.encode()),
+        (storage_key("Babe", "CurrentSlot"), (timestamp / RELAY_SLOT).encode()),
         (head, parent.encode()),
     ]);
     let keys: Vec<Vec<u8>> = pairs.keys().cloned().collect();
@@ -51,9 +52,4 @@ pub(super) fn inherent(
     let downward = Vec::<()>::new();
     let horizontal = BTreeMap::<u32, ()>::new();
     Some((validation, proof, downward, horizontal).encode())
-}
-
-/// The key of a pallet's item.
-fn item(pallet: &str, item: &str) -> Vec<u8> {
-    [twox_128(pallet.as_bytes()), twox_128(item.as_bytes())].concat()
 }
