@@ -27,6 +27,7 @@ mod survey;
 mod target;
 mod trampoline;
 mod translate;
+mod widen;
 
 pub use dump::{Dump, dump};
 pub use error::CompileError;

@@ -22,6 +22,7 @@ use crate::{
     limits,
     module::{Body, Module},
     target::{self, Symbol},
+    widen,
 };
 use control::Frame;
 use cranelift_codegen::{
@@ -88,6 +89,7 @@ pub fn translate(
     let allocations = translator.function(ty, body, allocations)?;
     let work = translator.work;
     translator.builder.finalize(isa.frontend_config());
+    widen::widen(func);
     Ok((allocations, work))
 }
 

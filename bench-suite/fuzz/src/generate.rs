@@ -1,6 +1,6 @@
 //! Makes modules: a function of the seed and a number, and of the runtimes given.
 
-use crate::rewrite::Shape;
+use crate::{loops, rewrite::Shape};
 use anyhow::{Context, Result};
 use arbitrary::Unstructured;
 use lithify_bench::engine::{Heap, own_memory};
@@ -24,6 +24,8 @@ const BUNDLED: &[u8] =
 
 /// Of so many modules one comes from a runtime.
 const RUNTIME_EVERY: u64 = 4;
+/// Of so many modules one is of loops over memory.
+const LOOPS_EVERY: u64 = 8;
 /// The code that is carved out of a runtime, in bytes.
 const CARVED: usize = 24 << 10;
 /// Mutations of one carved module, at most.
@@ -55,6 +57,7 @@ impl Generator {
                 let runtime = &self.runtimes[random.random_range(0..self.runtimes.len())];
                 mutate(runtime.carve(&mut random).ok()?, &mut random)
             }
+            _ if number % LOOPS_EVERY == 3 => loops::module(&mut random),
             _ => smith(&mut random)?,
         };
         Validator::new_with_features(WasmFeatures::WASM2).validate_all(&wasm).ok()?;

@@ -12,6 +12,7 @@
 
 pub mod compare;
 pub mod generate;
+mod loops;
 pub mod parsers;
 mod rewrite;
 pub mod shrink;

@@ -30,9 +30,13 @@ pub const MEMORY: &str = "memory";
 
 type Done<T = ()> = std::result::Result<T, Error<Infallible>>;
 
-/// `wasm` with fuel, and everything exported: functions as `f0`, `f1`, globals as `g0`, `g1`.
+/// `wasm` with fuel, and everything exported: functions as `f0`, `f1`, globals as `g0`, `g1`. A
+/// module that exports the fuel already stays as it is.
 pub fn bounded(wasm: &[u8]) -> Result<Vec<u8>> {
     let shape = Shape::of(wasm)?;
+    if shape.fuel {
+        return Ok(wasm.to_vec());
+    }
     encode(&mut Bounded { shape, global: false, exports: false }, wasm)
 }
 
@@ -65,6 +69,7 @@ pub struct Shape {
     pub works: Vec<bool>,
     globals: u32,
     memory: bool,
+    fuel: bool,
 }
 
 impl Shape {
@@ -77,6 +82,7 @@ impl Shape {
             works: vec![],
             globals: 0,
             memory: false,
+            fuel: false,
         };
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
@@ -103,6 +109,11 @@ impl Shape {
                 }
                 Payload::MemorySection(section) => shape.memory |= section.count() > 0,
                 Payload::GlobalSection(section) => shape.globals += section.count(),
+                Payload::ExportSection(section) => {
+                    for export in section {
+                        shape.fuel |= export?.name == FUEL;
+                    }
+                }
                 Payload::CodeSectionEntry(body) => {
                     let mut operators = body.get_operators_reader()?;
                     shape.works.push(!matches!(operators.read()?, Operator::Unreachable));
