@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Guest `memcpy` and its kin are such loops, by the byte or the word, and so is much that was
-//! inlined. What is recognised is the loop, never the function or its name: one block that
-//! branches to itself, whose accesses advance by a constant and adjoin each other.
+//! inlined. What is recognised is the loop, never the function or its name: blocks in a row with one
+//! way out, whose accesses advance by a constant and adjoin each other.
 //!
 //! The rule not to break: `wide` makes only rounds that the loop would make *and come back from*.
 //! The guard proves that from the loop's own exit condition, that no access of them faults or
@@ -27,14 +27,13 @@ use counter::Counter;
 use cranelift_codegen::{
     cursor::{Cursor, FuncCursor},
     ir::{
-        Block, BlockArg, Function, InstBuilder, InstructionData, MemFlagsData, Opcode, SourceLoc,
-        Type, Value,
+        Block, BlockArg, Function, InstBuilder, MemFlagsData, Opcode, SourceLoc, Type, Value,
         condcodes::IntCC,
         types::{I8X16, I64},
     },
 };
 use lithify_abi::vmctx;
-use round::{Loop, Next};
+use round::{Edges, Loop, Next};
 use source::Source;
 use stream::{Access, Stream};
 use sum::Values;
@@ -46,8 +45,11 @@ const MAX_LOOPS: usize = 64;
 
 /// Widens the loops of `func`, whose first parameter is the base of memory.
 pub fn widen(func: &mut Function) {
-    let plans: Vec<Plan> =
-        func.layout.blocks().filter_map(|block| Plan::new(func, block)).take(MAX_LOOPS).collect();
+    let edges = Edges::new(func);
+    let plans: Vec<Plan> = (func.layout.blocks())
+        .filter_map(|block| Plan::new(func, &edges, block))
+        .take(MAX_LOOPS)
+        .collect();
     for plan in plans {
         plan.apply(func);
     }
@@ -55,7 +57,7 @@ pub fn widen(func: &mut Function) {
 
 /// A loop that can be widened, and how.
 struct Plan {
-    block: Block,
+    blocks: Vec<Block>,
     base: Value,
     next: Vec<Next>,
     counter: Counter,
@@ -65,45 +67,31 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(func: &Function, block: Block) -> Option<Self> {
-        let dfg = &func.dfg;
-        let branch = func.layout.last_inst(block)?;
-        let InstructionData::Brif { arg: condition, blocks, .. } = dfg.insts[branch] else {
-            return None;
-        };
-        let back = blocks.map(|to| to.block(&dfg.value_lists) == block);
-        let (back, negated) = match back {
-            [true, false] => (blocks[0], false),
-            [false, true] => (blocks[1], true),
-            _ => return None,
-        };
-        let base = dfg.block_params(func.layout.entry_block()?)[0];
-        let of = Loop { func, block, params: dfg.block_params(block), base };
-
+    fn new(func: &Function, edges: &Edges, header: Block) -> Option<Self> {
+        let of = Loop::new(func, edges, header)?;
         let (mut loads, mut stores) = (Vec::new(), Vec::new());
-        for inst in func.layout.block_insts(block) {
-            let opcode = dfg.insts[inst].opcode();
+        for inst in of.blocks.iter().flat_map(|block| func.layout.block_insts(*block)) {
+            let opcode = func.dfg.insts[inst].opcode();
             if opcode == Opcode::Load {
                 loads.push(Access::new(&of, inst)?);
             } else if opcode == Opcode::Store {
                 stores.push(Access::new(&of, inst)?);
-            } else if inst != branch && !is_pure(opcode) {
+            } else if !is_pure(opcode) && !opcode.is_branch() {
                 return None;
             }
         }
-        let arguments: Option<Vec<Value>> = (back.args(&dfg.value_lists))
-            .map(|argument| argument.as_value().map(|value| of.resolve(value)))
-            .collect();
-        let next = of.next(&arguments?)?;
-        let counter = Counter::new(&of, condition, negated, &next)?;
+        let next = of.next()?;
+        let counter = Counter::new(&of, &next)?;
         let to = Stream::new(&of, &stores, &next)?;
         let source = Source::new(&of, &loads, &stores, &to, &next)?;
-        Some(Self { block, base, next, counter, to, source, srcloc: stores[0].srcloc })
+        let (base, srcloc) = (of.base, stores[0].srcloc);
+        Some(Self { blocks: of.blocks, base, next, counter, to, source, srcloc })
     }
 
     /// Emits guard and wide loop, and leads everything to the guard that led to the loop.
     fn apply(&self, func: &mut Function) {
-        let params = func.dfg.block_params(self.block).to_vec();
+        let header = self.blocks[0];
+        let params = func.dfg.block_params(header).to_vec();
         let types: Vec<Type> = params.iter().map(|param| func.dfg.value_type(*param)).collect();
         let [guard, check, wide] = [(); 3].map(|()| func.dfg.make_block());
         self.redirect(func, guard);
@@ -116,7 +104,7 @@ impl Plan {
 
         let mut pos = FuncCursor::new(func);
         for block in [guard, check, wide] {
-            pos.func.layout.insert_block(block, self.block);
+            pos.func.layout.insert_block(block, header);
         }
         pos.set_srcloc(self.srcloc);
         let at = Values { params: &params, here: &at_guard };
@@ -132,7 +120,7 @@ impl Plan {
         pos.goto_bottom(guard);
         let distance = self.counter.distance(&mut pos, &at);
         let enough = pos.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, distance, rounds * step);
-        pos.ins().brif(enough, check, &[], self.block, &arguments(&at_guard));
+        pos.ins().brif(enough, check, &[], header, &arguments(&at_guard));
 
         pos.goto_bottom(check);
         let bytes = if step == size {
@@ -161,7 +149,7 @@ impl Plan {
             Source::Fill(fill) => Some(fill.emit(&mut pos)),
         };
         let with_distance = [&at_guard[..], &[distance]].concat();
-        pos.ins().brif(good, wide, &arguments(&with_distance), self.block, &arguments(&at_guard));
+        pos.ins().brif(good, wide, &arguments(&with_distance), header, &arguments(&at_guard));
 
         pos.goto_bottom(wide);
         let at = Values { params: &params, here: &at_wide };
@@ -185,7 +173,7 @@ impl Plan {
         let more = pos.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, rounds * step);
         let to_loop = arguments(&after);
         after.push(left);
-        pos.ins().brif(more, wide, &arguments(&after), self.block, &to_loop);
+        pos.ins().brif(more, wide, &arguments(&after), header, &to_loop);
     }
 
     /// Emits what the parameters are after so many rounds.
@@ -213,14 +201,15 @@ impl Plan {
 
     /// Makes every branch to the loop from elsewhere one to `guard`.
     fn redirect(&self, func: &mut Function, guard: Block) {
-        let blocks: Vec<Block> = func.layout.blocks().filter(|b| *b != self.block).collect();
+        let blocks: Vec<Block> =
+            func.layout.blocks().filter(|b| !self.blocks.contains(b)).collect();
         for block in blocks {
             let Some(branch) = func.layout.last_inst(block) else { continue };
             let dfg = &mut func.dfg;
             let targets = dfg.insts[branch]
                 .branch_destination_mut(&mut dfg.jump_tables, &mut dfg.exception_tables);
             for target in targets {
-                if target.block(&dfg.value_lists) == self.block {
+                if target.block(&dfg.value_lists) == self.blocks[0] {
                     target.set_block(guard, &mut dfg.value_lists);
                 }
             }

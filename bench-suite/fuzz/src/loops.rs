@@ -143,15 +143,16 @@ fn function(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
     };
     let pointers = if indexed { String::new() } else { add("$p", stride) + &add("$q", stride) };
     let advance = pointers + &add("$i", step);
-    let compared = compare(random, step > 0);
-    let (condition, before) = (compared.as_str(), random.random_bool(0.2));
+    let condition = compare(random, step > 0);
     let test = format!("(local.set $again {condition})\n");
-    let (first, second) = if before { (test, advance) } else { (advance, test) };
-    // The condition on the stack, as compilers leave it, or in a local.
-    let tail = if before || random.random_bool(0.3) {
-        format!("{first}{second}(br_if 0 (local.get $again))")
-    } else {
-        format!("{first}(br_if 0 {condition})")
+    // Tested at the start, at the end or in between; with the condition on the stack, as compilers
+    // leave it, or in a local.
+    let round = match random.random_range(0..10) {
+        0 => format!("{body}{test}{advance}(br_if 0 (local.get $again))"),
+        1 | 2 => format!("{body}{advance}{test}(br_if 0 (local.get $again))"),
+        3..=5 => format!("(br_if 1 (i32.eqz {condition})){body}{advance}(br 0)"),
+        6 => format!("{advance}(br_if 1 (i32.eqz {condition})){body}(br 0)"),
+        _ => format!("{body}{advance}(br_if 0 {condition})"),
     };
     let _ = writeln!(
         text,
@@ -160,7 +161,7 @@ fn function(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
            (local $again i32) (local $before i32)
            (local.set $p (i32.const {to})) (local.set $q (i32.const {from}))
            (local.set $i (i32.const {start})) (local.set $end (i32.const {end}))
-           (loop {body} {tail})
+           (block (loop {round}))
            (i32.add (i32.add (local.get $p) (i32.mul (local.get $q) (i32.const 31)))
              (i32.add (i32.mul (local.get $i) (i32.const 977))
                (i32.mul (i32.add (local.get $last) (local.get $again)) (i32.const 65537))))

@@ -23,13 +23,9 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// Reads the condition on which the loop comes back, or with `negated` leaves.
-    pub fn new(
-        of: &Loop<'_>,
-        mut condition: Value,
-        mut negated: bool,
-        next: &[Next],
-    ) -> Option<Self> {
+    /// Reads the condition on which the loop comes back.
+    pub fn new(of: &Loop<'_>, next: &[Next]) -> Option<Self> {
+        let (mut condition, mut negated) = of.condition;
         let (code, left, right) = loop {
             condition = of.resolve(condition);
             match of.def(condition) {

@@ -1,8 +1,13 @@
-//! One round of a loop of one block: which values it makes, and how its parameters go on.
+//! One round of a loop: its blocks, which values they make, and how its parameters go on.
 
 use super::sum::Sum;
-use cranelift_codegen::ir::{Block, Function, InstructionData, Opcode, Type, Value, types::I32};
+use cranelift_codegen::{
+    entity::SecondaryMap,
+    ir::{Block, BlockCall, Function, InstructionData, Opcode, Type, Value, types::I32},
+};
 
+/// Blocks of a loop, at most.
+const MAX_BLOCKS: usize = 4;
 /// Steps from a value back to what the loop gets from outside.
 const MAX_STEPS: u32 = 32;
 
@@ -16,16 +21,63 @@ pub enum Next {
     Fixed(Value),
 }
 
-/// A loop, as far as it can be seen: one block.
+/// A loop of blocks in a row, with one branch out of it.
 pub struct Loop<'f> {
     pub func: &'f Function,
-    pub block: Block,
+    /// Its blocks in order; the first is the one that is come back to.
+    pub blocks: Vec<Block>,
     pub params: &'f [Value],
     /// The base of memory.
     pub base: Value,
+    /// Decides whether the loop comes back: when it is true, or when it is not.
+    pub condition: (Value, bool),
+    /// The parameters of the next round.
+    pub arguments: Vec<Value>,
 }
 
 impl<'f> Loop<'f> {
+    /// The loop that begins with `header`, if there is one, of such blocks.
+    pub fn new(func: &'f Function, edges: &Edges, header: Block) -> Option<Self> {
+        let dfg = &func.dfg;
+        let base = dfg.block_params(func.layout.entry_block()?)[0];
+        let target = |call: &BlockCall| call.block(&dfg.value_lists);
+        let mut blocks = vec![header];
+        let mut condition = None;
+        let back = loop {
+            let branch = func.layout.last_inst(*blocks.last()?)?;
+            let onward = match &dfg.insts[branch] {
+                InstructionData::Jump { destination, .. } => destination,
+                InstructionData::Brif { arg, blocks: [then, otherwise], .. } => {
+                    let stays = [then, otherwise].map(|call| {
+                        target(call) == header || edges.lead_back(func, target(call), header)
+                    });
+                    let negated = match stays {
+                        [true, false] => false,
+                        [false, true] => true,
+                        _ => return None,
+                    };
+                    if condition.replace((*arg, negated)).is_some() {
+                        return None;
+                    }
+                    if negated { otherwise } else { then }
+                }
+                _ => return None,
+            };
+            if target(onward) == header {
+                break onward;
+            }
+            if blocks.len() == MAX_BLOCKS || !edges.only_one(func, target(onward)) {
+                return None;
+            }
+            blocks.push(target(onward));
+        };
+        let arguments: Option<Vec<Value>> = (back.args(&dfg.value_lists))
+            .map(|argument| Some(dfg.resolve_aliases(argument.as_value()?)))
+            .collect();
+        let params = dfg.block_params(header);
+        Some(Self { func, blocks, params, base, condition: condition?, arguments: arguments? })
+    }
+
     pub fn resolve(&self, value: Value) -> Value {
         self.func.dfg.resolve_aliases(value)
     }
@@ -33,7 +85,8 @@ impl<'f> Loop<'f> {
     /// The instruction of the loop that makes `value`.
     pub fn def(&self, value: Value) -> Option<&'f InstructionData> {
         let inst = self.func.dfg.value_def(value).inst()?;
-        (self.func.layout.inst_block(inst) == Some(self.block)).then(|| &self.func.dfg.insts[inst])
+        let block = self.func.layout.inst_block(inst)?;
+        self.blocks.contains(&block).then(|| &self.func.dfg.insts[inst])
     }
 
     /// Whether `value` comes from outside and stays what it is.
@@ -81,9 +134,9 @@ impl<'f> Loop<'f> {
         (self.ty(value) == I32).then(|| self.sum(value, &mut { MAX_STEPS })).flatten()
     }
 
-    /// What becomes of the parameters with the arguments of the branch back.
-    pub fn next(&self, arguments: &[Value]) -> Option<Vec<Next>> {
-        let simple = self.params.iter().zip(arguments).map(|(param, argument)| {
+    /// What becomes of the parameters.
+    pub fn next(&self) -> Option<Vec<Next>> {
+        let simple = self.params.iter().zip(&self.arguments).map(|(param, argument)| {
             if param == argument {
                 return Some(Next::Step(0));
             }
@@ -118,5 +171,47 @@ impl<'f> Loop<'f> {
                 },
             }
         })
+    }
+}
+
+/// How many branches lead to each block of a function.
+pub struct Edges(SecondaryMap<Block, u32>);
+
+impl Edges {
+    /// Counts them.
+    pub fn new(func: &Function) -> Self {
+        let mut counts = SecondaryMap::new();
+        for block in func.layout.blocks() {
+            for call in func.layout.last_inst(block).into_iter().flat_map(|branch| {
+                func.dfg.insts[branch]
+                    .branch_destination(&func.dfg.jump_tables, &func.dfg.exception_tables)
+            }) {
+                counts[call.block(&func.dfg.value_lists)] += 1;
+            }
+        }
+        Self(counts)
+    }
+
+    /// Whether one branch leads to `block`, and brings nothing.
+    fn only_one(&self, func: &Function, block: Block) -> bool {
+        self.0[block] == 1 && func.dfg.num_block_params(block) == 0
+    }
+
+    /// Whether `block` and those after it do nothing but lead to `header`.
+    fn lead_back(&self, func: &Function, mut block: Block, header: Block) -> bool {
+        for _ in 0..MAX_BLOCKS {
+            let Some(branch) = func.layout.last_inst(block) else { return false };
+            let InstructionData::Jump { destination, .. } = func.dfg.insts[branch] else {
+                return false;
+            };
+            if !self.only_one(func, block) {
+                return false;
+            }
+            block = destination.block(&func.dfg.value_lists);
+            if block == header {
+                return true;
+            }
+        }
+        false
     }
 }
