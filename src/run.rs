@@ -181,7 +181,7 @@ impl Run {
     /// Loads the image, or compiles the runtime and loads that.
     fn load(&self, source: Source, state: &State) -> Result<Runtime> {
         let memory = match (self.max_pages, self.heap_pages) {
-            (Some(max), _) => MemoryPlan::Dynamic { max_pages: Some(max) },
+            (Some(max), _) => MemoryPlan::Dynamic { extra_pages: 0, max_pages: Some(max) },
             (None, Some(extra_pages)) => MemoryPlan::Static { extra_pages },
             (None, None) => {
                 let pages = state.heap_pages().unwrap_or(u64::from(DEFAULT_HEAP_PAGES));

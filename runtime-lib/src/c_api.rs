@@ -61,7 +61,7 @@ pub unsafe extern "C" fn lithify_pool_new(module: *const u8, options: *const Opt
     if let Some(options) = options {
         plan.memory = match (options.extra_pages, options.max_pages) {
             (0, 0) => MemoryPlan::Module,
-            (0, max) => MemoryPlan::Dynamic { max_pages: Some(max) },
+            (0, max) => MemoryPlan::Dynamic { extra_pages: 0, max_pages: Some(max) },
             (extra_pages, _) => MemoryPlan::Static { extra_pages },
         };
         if options.stack_size != 0 {

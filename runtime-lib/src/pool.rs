@@ -26,8 +26,11 @@ pub enum MemoryPlan {
         /// Additional pages of 64 KiB; Substrate's default is 2048.
         extra_pages: u32,
     },
-    /// The module's initial size, growing up to this many pages whatever the module says.
+    /// That many pages on top of the module's initial size, growing up to a size, whatever the
+    /// module says.
     Dynamic {
+        /// Additional pages of 64 KiB.
+        extra_pages: u32,
         /// The largest size, in pages of 64 KiB; `None` for 4 GiB.
         max_pages: Option<u32>,
     },
@@ -214,7 +217,9 @@ fn plan(image: &Loaded, options: &InstanceOptions) -> Result<Plan, InstanceError
             let pages = min + u64::from(extra_pages);
             (pages, pages)
         }
-        MemoryPlan::Dynamic { max_pages } => (min, u64::from(max_pages.unwrap_or(MAX_PAGES))),
+        MemoryPlan::Dynamic { extra_pages, max_pages } => {
+            (min + u64::from(extra_pages), u64::from(max_pages.unwrap_or(MAX_PAGES)))
+        }
     };
     match (u32::try_from(initial), u32::try_from(max)) {
         (Ok(initial_pages), Ok(max_pages)) if initial <= max && max_pages <= MAX_PAGES => {

@@ -44,7 +44,7 @@ fn check(script: &[[u32; 3]]) -> Option<Vec<u32>> {
     let image = lithify_compiler::compile_image(&wasm, &Default::default()).unwrap();
     // As wasmi has it: growing, by the pages of a heap.
     let mut options = RuntimeOptions::default();
-    options.instances.memory = MemoryPlan::Dynamic { max_pages: Some(2 + 2048) };
+    options.instances.memory = MemoryPlan::Dynamic { extra_pages: 0, max_pages: Some(2 + 2048) };
     let lithify = Runtime::from_bytes(&image, &options).unwrap();
     let input: Vec<u8> = script.iter().flatten().flat_map(|word| word.to_le_bytes()).collect();
     let mut context = CallContext::new();

@@ -218,17 +218,18 @@ fn memory_of_the_options() {
             assert_eq!(call(&mut instance, "grow", &[1]), Ok(0xffff_ffff));
         }
     }
-    let pool = module(MemoryPlan::Dynamic { max_pages: Some(50) });
+    let pool = module(MemoryPlan::Dynamic { extra_pages: 0, max_pages: Some(50) });
     let mut instance = pool.instance().unwrap();
     assert_eq!(instance.max_pages(), Some(50));
     assert_eq!(call(&mut instance, "grow", &[46]), Ok(4));
     assert_eq!(call(&mut instance, "grow", &[1]), Ok(0xffff_ffff));
-    let pool = module(MemoryPlan::Dynamic { max_pages: None });
+    let pool = module(MemoryPlan::Dynamic { extra_pages: 0, max_pages: None });
     assert_eq!(pool.instance().unwrap().max_pages(), None);
     let image = load(WAT, &Imports::new());
-    for plan in
-        [MemoryPlan::Dynamic { max_pages: Some(3) }, MemoryPlan::Static { extra_pages: u32::MAX }]
-    {
+    for plan in [
+        MemoryPlan::Dynamic { extra_pages: 0, max_pages: Some(3) },
+        MemoryPlan::Static { extra_pages: u32::MAX },
+    ] {
         let options = lithify_runtime::InstanceOptions { memory: plan, ..Default::default() };
         let error = Pool::new(&image, &options).err().expect("too much or too little");
         assert!(error.to_string().starts_with("memory of "), "{error}");

@@ -5,7 +5,7 @@
 //! heap is put on top.
 
 use anyhow::{Result, bail};
-use lithify_runtime::polkadot::call::{INITIALIZER, reactor_max_pages};
+use lithify_runtime::polkadot::call::{INITIALIZER, REACTOR_PAGES, reactor_max_pages};
 use lithify_runtime::polkadot::native::DEFAULT_HEAP_PAGES;
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{ExportKind, ExportSection, ImportSection, MemorySection, Module, SectionId};
@@ -63,7 +63,8 @@ impl Rewrite {
         let (minimum, maximum) = match (self.reactor, self.heap) {
             (true, _) => {
                 let initial = u32::try_from(memory.initial).unwrap_or(u32::MAX);
-                (memory.initial, reactor_max_pages(initial).into())
+                let maximum = u64::from(reactor_max_pages(initial));
+                ((memory.initial + u64::from(REACTOR_PAGES)).min(maximum), maximum)
             }
             (false, Heap::Static) => (pages, pages),
             (false, Heap::Growing) => (memory.initial, pages),

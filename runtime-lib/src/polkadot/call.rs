@@ -7,10 +7,10 @@
 //!
 //! A module without `__heap_base` but with [`INITIALIZER`] is what Go builds as a reactor: its memory
 //! is its own, and its runtime takes what lies behind the initial pages by growing, in the belief
-//! that nobody else does: it does not look where the new pages are. So before the initialiser runs,
-//! memory is grown by [`REACTOR_GUEST_PAGES`], which are left to such a guest, and behind them by
-//! [`REACTOR_HEAP_PAGES`], which are the heap of the host and never grow. A guest that goes by the
-//! result of growing gets pages behind both. Either may grow by no more than that share, so that a
+//! that nobody else does: it does not look where the new pages are. So the memory of a fresh instance
+//! is longer than the module says, by [`REACTOR_GUEST_PAGES`], which are left to such a guest, and
+//! behind them by [`REACTOR_HEAP_PAGES`], which are the heap of the host and never grow. A guest that
+//! goes by the result of growing gets pages behind both. Either may grow by no more than that share, so that a
 //! guest of the first kind is refused memory before it would reach the host's heap. The initialiser
 //! runs at the start of each call, since each has a fresh instance.
 
@@ -30,13 +30,16 @@ pub const REACTOR_GUEST_PAGES: u32 = 384;
 /// The host's heap in the memory of a reactor, in pages.
 pub const REACTOR_HEAP_PAGES: u32 = 128;
 
+/// What the memory of a reactor has from the start beside its initial pages, in pages.
+pub const REACTOR_PAGES: u32 = REACTOR_GUEST_PAGES + REACTOR_HEAP_PAGES;
+
 /// The largest memory of a reactor that begins with so many pages.
 pub fn reactor_max_pages(initial: u32) -> u32 {
-    let added = 2 * REACTOR_GUEST_PAGES + REACTOR_HEAP_PAGES;
-    initial.saturating_add(added).min(65536)
+    initial.saturating_add(REACTOR_PAGES + REACTOR_GUEST_PAGES).min(65536)
 }
 
-/// A fresh instance of a runtime on some engine.
+/// A fresh instance of a runtime on some engine. The memory of a reactor has [`REACTOR_PAGES`] more
+/// than its module says.
 pub trait RuntimeInstance: Guest {
     /// An entry point that was looked up.
     type Entry;
@@ -148,12 +151,9 @@ fn start_reactor<I: RuntimeInstance>(
     instance: &mut I,
     context: &mut CallContext,
 ) -> Result<(), CallError<I::Trap>> {
-    let page = WASM_PAGE as u32;
-    let pages = REACTOR_GUEST_PAGES + REACTOR_HEAP_PAGES;
-    let initial = instance.grow(pages).ok_or(CallError::NoHeapBase)?;
-    let first = initial + REACTOR_GUEST_PAGES;
-    let end = first.checked_add(REACTOR_HEAP_PAGES).and_then(|pages| pages.checked_mul(page));
-    context.begin_within(instance, first * page..end.ok_or(CallError::NoHeapBase)?);
+    let end = u32::try_from(instance.memory().len()).map_err(|_| CallError::NoHeapBase)?;
+    let start = end.checked_sub(REACTOR_HEAP_PAGES * WASM_PAGE as u32);
+    context.begin_within(instance, start.ok_or(CallError::NoHeapBase)?..end);
     let start = Instant::now();
     let done = instance.initialize(context).ok_or(CallError::NoHeapBase)?;
     context.set_initialize_ns(start.elapsed().as_nanos() as u64);

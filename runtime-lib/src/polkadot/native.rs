@@ -6,7 +6,7 @@
 
 use super::{
     CallContext, CallError, RuntimeInstance, RuntimeVersion, State, call,
-    call::{INITIALIZER, reactor_max_pages},
+    call::{INITIALIZER, REACTOR_PAGES, reactor_max_pages},
     functions,
     functions::MAX_PARAMS,
     version,
@@ -97,7 +97,7 @@ impl Runtime {
             // A memory of the guest's own, which grows as the guest wants.
             let initial = metadata.memory.map_or(0, |memory| memory.min);
             let max_pages = Some(reactor_max_pages(initial));
-            instances.memory = MemoryPlan::Dynamic { max_pages };
+            instances.memory = MemoryPlan::Dynamic { extra_pages: REACTOR_PAGES, max_pages };
         }
         let pool = Pool::new(image, &instances)?;
         Ok(Self { pool, heap_base: OnceLock::new() })
