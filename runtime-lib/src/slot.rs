@@ -34,6 +34,8 @@ pub struct Plan {
 /// A slot. It never moves: its address is in the vmctx.
 pub struct Slot {
     image: *const Loaded,
+    /// That of `memory`, which never moves.
+    base: *mut u8,
     memory: Box<Memory>,
     max_pages: u32,
     /// The bytes of a fresh vmctx.
@@ -46,8 +48,8 @@ pub struct Slot {
     activation: Cell<*const Activation>,
 }
 
-// SAFETY: the pointers are to the image, which is shared between threads, and to the activation
-// of a call, which is null when the slot changes threads.
+// SAFETY: the pointers are to the image, which is shared between threads, to the slot's own memory,
+// and to the activation of a call, which is null when the slot changes threads.
 unsafe impl Send for Slot {}
 
 /// A slot and the duty to free it.
@@ -102,6 +104,7 @@ impl Slot {
         let segments = |count: usize| vec![Cell::new(false); count];
         let slot = Box::into_raw(Box::new(Self {
             image,
+            base: memory.base(),
             max_pages: plan.max_pages,
             tables,
             dropped_data: segments(records.data.len()),
@@ -198,7 +201,7 @@ impl Slot {
     /// Address of linear memory.
     #[inline]
     pub fn base(&self) -> *mut u8 {
-        self.memory.base()
+        self.base
     }
 
     /// The newest activation on this slot, or null.
@@ -213,6 +216,7 @@ impl Slot {
         self.activation.set(activation);
     }
 
+    #[inline]
     fn header(&self) -> *mut Header {
         // SAFETY: the header lies in the vmctx.
         unsafe { self.base().offset(HEADER as isize).cast() }
@@ -276,6 +280,7 @@ impl Slot {
     ///
     /// While the slice lives no guest runs on this slot and nobody else has one.
     #[allow(clippy::mut_from_ref, reason = "the caller vouches that there is only one")]
+    #[inline]
     pub unsafe fn bytes(&self) -> &mut [u8] {
         // SAFETY: memory is mapped up to its length; protection faults are handled.
         unsafe { slice::from_raw_parts_mut(self.base(), self.memory_len()) }

@@ -160,7 +160,7 @@ impl CallContext {
             Observe::Replay => self.trace.replay(guest, &mut self.heap),
             Observe::Record => {
                 let result = work(self, guest)?;
-                self.trace.answer(result);
+                self.trace.end(result);
                 Ok(result)
             }
         }

@@ -101,15 +101,13 @@ impl HostFunction {
     /// Calls it with raw values, an `i32` in the low half. The result is 0 when there is none.
     ///
     /// An error is a trap of the guest, and so is a panic in the host's code, as in Substrate.
-    pub fn call(
+    pub fn call<G: Guest>(
         &self,
         context: &mut CallContext,
-        guest: &mut dyn Guest,
+        guest: &mut G,
         args: &[u64],
     ) -> Result<u64, HostError> {
-        let work = |context: &mut CallContext, guest: &mut (dyn Guest + '_)| {
-            self.dispatch(context, guest, args)
-        };
+        let work = |context: &mut CallContext, guest: &mut G| self.dispatch(context, guest, args);
         match self.of_heap {
             true => context.heap_call(self.name, guest, work),
             false => context.host_call(self.name, guest, work),

@@ -7,21 +7,14 @@
 
 use super::heap::HostHeap;
 use crate::host::{Guest, HostError};
+use std::ops::Range;
 
-/// The answers of all host functions of one call.
+/// What all host functions of one call did, one after the other.
 #[derive(Default)]
 pub(super) struct Trace {
-    answers: Vec<Answer>,
     steps: Vec<Step>,
     bytes: Vec<u8>,
     next: usize,
-}
-
-/// What one host function did.
-struct Answer {
-    result: u64,
-    /// Where its steps end in the list of all of them.
-    steps_end: usize,
 }
 
 /// Something that a host function does to the guest.
@@ -35,11 +28,12 @@ pub(super) enum Effect<'a> {
     Free(u32),
 }
 
-/// An effect, with its bytes in the list of all of them.
+/// An effect, with its bytes in the list of all of them; or the end of a host function.
 enum Step {
-    Write { address: u32, bytes: std::ops::Range<usize> },
+    Write { address: u32, bytes: Range<usize> },
     Allocate(u32),
     Free(u32),
+    Return(u64),
 }
 
 impl Trace {
@@ -48,7 +42,7 @@ impl Trace {
         *self = Self::default();
     }
 
-    /// Starts again with the first answer.
+    /// Starts again with the first host function.
     pub(super) fn rewind(&mut self) {
         self.next = 0;
     }
@@ -66,9 +60,9 @@ impl Trace {
         });
     }
 
-    /// Notes that the host function that is running returned.
-    pub(super) fn answer(&mut self, result: u64) {
-        self.answers.push(Answer { result, steps_end: self.steps.len() });
+    /// Notes that the host function that is running returns.
+    pub(super) fn end(&mut self, result: u64) {
+        self.steps.push(Step::Return(result));
     }
 
     /// Does what the next host function did.
@@ -78,10 +72,9 @@ impl Trace {
         guest: &mut G,
         heap: &mut HostHeap,
     ) -> Result<u64, HostError> {
-        let answer = self.answers.get(self.next).ok_or_else(other_call)?;
-        let start = self.next.checked_sub(1).map_or(0, |i| self.answers[i].steps_end);
-        self.next += 1;
-        for step in &self.steps[start..answer.steps_end] {
+        loop {
+            let step = self.steps.get(self.next).ok_or_else(other_call)?;
+            self.next += 1;
             match step {
                 Step::Allocate(size) => _ = heap.allocate(guest, *size)?,
                 Step::Free(address) => heap.free(guest, *address)?,
@@ -91,12 +84,13 @@ impl Trace {
                     let place = place.and_then(|place| place.get_mut(..bytes.len()));
                     place.ok_or_else(other_call)?.copy_from_slice(bytes);
                 }
+                Step::Return(result) => return Ok(*result),
             }
         }
-        Ok(answer.result)
     }
 }
 
+#[cold]
 fn other_call() -> HostError {
     HostError("the host calls that are replayed are not those of this call".into())
 }
