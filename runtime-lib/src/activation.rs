@@ -12,7 +12,7 @@ use crate::trap::{Frame, Trap};
 use lithify_abi::descriptor::NONE;
 use lithify_abi::site::Sites;
 use lithify_abi::trap::TrapCode;
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -31,6 +31,22 @@ pub struct Exit {
     pub pc: usize,
 }
 
+/// What an embedder lends to the host functions of a call.
+#[derive(Clone, Copy)]
+pub struct Data {
+    pub value: *mut dyn Any,
+    /// The type of `value`, which costs a call to ask it for.
+    pub ty: TypeId,
+}
+
+impl Data {
+    /// Notes what is lent.
+    #[inline]
+    pub fn new(value: &mut dyn Any) -> Self {
+        Self { ty: (*value).type_id(), value }
+    }
+}
+
 /// A call into a guest.
 #[repr(C)]
 pub struct Activation {
@@ -45,7 +61,7 @@ pub struct Activation {
     outer: *const Self,
     /// The host call of `outer` that made this call.
     outer_exit: Exit,
-    data: *mut dyn Any,
+    data: Data,
     code: Cell<TrapCode>,
     message: Cell<Option<String>>,
     frames: Frames,
@@ -75,7 +91,7 @@ pub fn current() -> *const Activation {
 
 impl Activation {
     /// A call into `slot` that gives host functions `data`.
-    pub fn new(slot: &Slot, data: *mut dyn Any) -> Self {
+    pub fn new(slot: &Slot, data: Data) -> Self {
         Self {
             host_sp: Cell::new(0),
             entry_fp: Cell::new(0),
@@ -132,7 +148,8 @@ impl Activation {
     }
 
     /// What the embedder passed to the call.
-    pub fn data(&self) -> *mut dyn Any {
+    #[inline]
+    pub fn data(&self) -> Data {
         self.data
     }
 

@@ -1,6 +1,6 @@
 //! Into the guest through an entry trampoline, out as results or a trap.
 
-use crate::activation::Activation;
+use crate::activation::{Activation, Data};
 use crate::image::Loaded;
 use crate::records::MAX_PAGES;
 use crate::slot::Slot;
@@ -9,7 +9,6 @@ use crate::trap::Trap;
 use lithify_abi::descriptor::{FuncRecord, NONE, kind};
 use lithify_abi::trap::TrapCode;
 use lithify_abi::types::{FuncType, ValType};
-use std::any::Any;
 
 /// A function of an image, found by its name or a reference. It can be called on any instance
 /// of that image.
@@ -76,7 +75,7 @@ pub(crate) unsafe fn call(
     slot: &Slot,
     func: &Func,
     slots: &mut [u128],
-    data: *mut dyn Any,
+    data: Data,
     stack_top: *mut u8,
 ) -> Result<(), Trap> {
     let image = slot.image();
@@ -102,7 +101,7 @@ pub(crate) unsafe fn call_code(
     entry: *const u8,
     callee: *const u8,
     slots: *mut u128,
-    data: *mut dyn Any,
+    data: Data,
     stack_top: *mut u8,
 ) -> Result<(), Trap> {
     if let Err(error) = altstack::prepare_thread() {

@@ -5,12 +5,14 @@
 
 mod caller;
 mod imports;
+mod numbered;
 mod typed;
 
 pub use caller::Caller;
 pub(crate) use caller::touch;
 pub(crate) use imports::{Function, HostFunc};
 pub use imports::{Imports, UnresolvedImport};
+pub use numbered::Numbered;
 pub use typed::{Native, NativeResult, TypedFunction};
 
 use lithify_abi::heap::Heap;

@@ -1,5 +1,6 @@
 //! An instance: a slot in use.
 
+use crate::activation::Data;
 use crate::call::{self, Func};
 use crate::error::InstanceError;
 use crate::host::{self, Guest};
@@ -95,12 +96,12 @@ impl Instance {
             return Ok(());
         }
         let stack = self.stack_top();
-        let mut data = ();
+        let data = Data::new(&mut ());
         // SAFETY: the trampoline is the one of the start function, which takes and gives nothing;
         // the guest stack is not in use.
         unsafe {
             let (entry, code) = (image.code(entry), image.code(start));
-            call::call_code(slot, entry, code, [].as_mut_ptr(), &raw mut data, stack)
+            call::call_code(slot, entry, code, [].as_mut_ptr(), data, stack)
         }
     }
 
@@ -154,7 +155,7 @@ impl Instance {
         let stack = self.stack_top();
         // SAFETY: the data is lent for this call; no other call uses the stack, since this one
         // borrows the instance.
-        unsafe { call::call(&self.slot, func, slots, data, stack) }
+        unsafe { call::call(&self.slot, func, slots, Data::new(data), stack) }
     }
 
     /// Calls a function with values.

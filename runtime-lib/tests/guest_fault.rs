@@ -5,9 +5,10 @@
 
 mod support;
 
+use lithify_runtime::host::Numbered;
 use lithify_runtime::{
-    FuncType, Guest, HostError, Imports, Instance, InstanceOptions, Pool, Trap, TrapCode, ValType,
-    Value,
+    Caller, FuncType, Guest, HostError, Imports, Instance, InstanceOptions, Pool, Trap, TrapCode,
+    ValType, Value,
 };
 use support::{instance, load, pool};
 
@@ -266,6 +267,63 @@ fn host_functions_fail_panic_and_are_missing() {
         let trap = call(&mut instance, "absent", &[]).unwrap_err();
         assert_eq!(trap.code, TrapCode::MissingHostFunction);
         assert_eq!(trap.message.as_deref(), Some("env.absent: (i64, i32) -> ()"));
+    }
+}
+
+/// Function `n` of each hundred takes `n` words, the odd ones `i32`, and makes digits of them.
+struct Digits;
+
+impl Numbered for Digits {
+    fn call(number: usize, caller: &mut Caller<'_>, words: &[u64]) -> Result<u64, HostError> {
+        let count = number % 100;
+        assert!(caller.data().is::<()>() && caller.guest_and_data::<()>().1.is_some());
+        assert!(caller.guest_and_data::<u32>().1.is_none());
+        let word = |i: usize| if i % 2 == 1 { u64::from(words[i] as u32) } else { words[i] };
+        match (0..count).map(word).fold(0, |sum, word| sum * 10 + word) {
+            0 => Err(HostError(format!("nothing in {number}"))),
+            9 => panic!("{number} is full"),
+            sum => Ok(sum),
+        }
+    }
+}
+
+#[test]
+fn numbered_functions_get_their_words_and_may_fail() {
+    // In registers, by the stack, and beyond the table of shims.
+    for number in [0, 1, 2, 3, 4, 5, 6, 7, 101, 205, 300, 301, 305] {
+        let count = number % 100;
+        let params: Vec<_> = [ValType::I64, ValType::I32].into_iter().cycle().take(count).collect();
+        // What is in the high half of an i32 is nobody's business.
+        let passed = |(i, ty): (usize, &ValType)| match ty {
+            ValType::I32 => format!("(i32.wrap_i64 (local.get {i}))"),
+            _ => format!("(local.get {i})"),
+        };
+        let wat = format!(
+            r#"(module
+                (import "env" "f" (func $f (param {}) (result i64)))
+                (func $caller (export "run") (param {}) (result i64) (call $f {})))"#,
+            params.iter().map(|ty| format!("{ty} ")).collect::<String>(),
+            "i64 ".repeat(count),
+            params.iter().enumerate().map(passed).collect::<String>(),
+        );
+        let mut imports = Imports::new();
+        imports.numbered::<Digits>("env", "f", &FuncType::new(&params, &[ValType::I64]), number);
+        let mut instance = pool(&wat, &imports).instance().unwrap();
+        let mut run = |digit: &dyn Fn(usize) -> usize| {
+            let high = |i| if i % 2 == 1 { 0xabcd << 32 } else { 0 };
+            let words: Vec<_> = (0..count).map(|i| digit(i) as u128 | high(i)).collect();
+            call(&mut instance, "run", &words)
+        };
+        if count > 0 {
+            let all = (1..=count as u128).fold(0, |sum, digit| sum * 10 + digit);
+            assert_eq!(run(&|i| i + 1).unwrap(), all);
+            let trap = run(&|i| if i + 1 == count { 9 } else { 0 }).unwrap_err();
+            assert_eq!(trap.message, Some(format!("panicked: {number} is full")));
+        }
+        let trap = run(&|_| 0).unwrap_err();
+        assert_eq!(trap.message, Some(format!("nothing in {number}")));
+        assert_eq!((trap.code, trap.backtrace.len()), (TrapCode::Host, 1), "{trap}");
+        assert_eq!(trap.frame().unwrap().name, "caller");
     }
 }
 

@@ -1,14 +1,14 @@
 //! The instance as a host function sees it.
 
 use super::{Guest, HostError};
-use crate::activation::Activation;
+use crate::activation::{Activation, Data};
 use crate::call::{self, Func};
 use crate::libcalls;
 use crate::slot::Slot;
 use crate::trap::Trap;
 use lithify_abi::heap::Heap;
 use lithify_abi::trap::TrapCode;
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::ops::Range;
 use std::ptr;
 
@@ -47,20 +47,21 @@ impl<'a> Caller<'a> {
     pub fn data(&mut self) -> &mut dyn Any {
         // SAFETY: the embedder lent it exclusively for the call. Only host functions of this
         // call get it, one after the other, each through its own exclusive `Caller`.
-        unsafe { &mut *self.activation().data() }
+        unsafe { &mut *self.activation().data().value }
     }
 
     /// Memory, and what the embedder passed to this call.
     pub fn memory_and_data(&mut self) -> (&mut [u8], &mut dyn Any) {
         // SAFETY: as for `data` and `memory`; the two have nothing in common.
-        unsafe { (self.slot.bytes(), &mut *self.activation().data()) }
+        unsafe { (self.slot.bytes(), &mut *self.activation().data().value) }
     }
 
-    /// The guest, and what the embedder passed to this call.
+    /// The guest, and what the embedder passed to this call if it is a `T`.
     #[inline]
-    pub fn guest_and_data(&mut self) -> (&mut Self, &mut dyn Any) {
-        // SAFETY: as for `data`; it is the embedder's, no part of the `Caller`.
-        let data = unsafe { &mut *self.activation().data() };
+    pub fn guest_and_data<T: Any>(&mut self) -> (&mut Self, Option<&mut T>) {
+        let Data { value, ty } = self.activation().data();
+        // SAFETY: as for `data`; the type was noted when the value was lent.
+        let data = (ty == TypeId::of::<T>()).then(|| unsafe { &mut *value.cast::<T>() });
         (self, data)
     }
 

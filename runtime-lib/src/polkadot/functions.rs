@@ -29,7 +29,7 @@ use super::wasi;
 use crate::host::{Guest, HostError};
 
 /// No host function takes more parameters.
-pub(super) const MAX_PARAMS: usize = 8;
+const MAX_PARAMS: usize = 8;
 
 /// The module of the Polkadot host.
 const ENV: &str = "env";

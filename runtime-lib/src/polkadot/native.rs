@@ -7,10 +7,9 @@
 use super::{
     CallContext, CallError, RuntimeInstance, RuntimeVersion, State, call,
     call::{INITIALIZER, REACTOR_PAGES, reactor_max_pages},
-    functions,
-    functions::MAX_PARAMS,
-    version,
+    functions, version,
 };
+use crate::host::{HostError, Numbered};
 use crate::{
     Caller, Entry, ExternType, Func, FuncType, Guest, Image, ImageError, Imports, Instance,
     InstanceError, InstanceOptions, MemoryPlan, Metadata, Pool, Trap, Trust, ValType, Value,
@@ -224,28 +223,25 @@ pub fn imports(trap_missing: bool) -> Imports {
         };
         context.heap_call(FREE, guest, free).map(drop)
     });
-    for function in functions().iter().filter(|f| ![MALLOC, FREE].contains(&f.name())) {
-        let params = function.ty().params.len();
-        let results = function.ty().results.len();
-        imports.func(
-            function.module(),
-            function.name(),
-            function.ty().clone(),
-            move |caller, slots| {
-                let mut arguments = [0; MAX_PARAMS];
-                for (argument, slot) in arguments.iter_mut().zip(&slots[..params]) {
-                    *argument = *slot as u64;
-                }
-                let (guest, context) = guest_and_context(caller);
-                let result = function.call(context, guest, &arguments[..params])?;
-                if results > 0 {
-                    slots[0] = u128::from(result);
-                }
-                Ok(())
-            },
-        );
+    for (number, function) in functions().iter().enumerate() {
+        let (module, name) = (function.module(), function.name());
+        if ![MALLOC, FREE].contains(&name) {
+            imports.numbered::<HostFunctions>(module, name, function.ty(), number);
+        }
     }
     imports
+}
+
+/// The host functions by their position in [`functions`].
+struct HostFunctions;
+
+impl Numbered for HostFunctions {
+    #[inline]
+    fn call(number: usize, caller: &mut Caller<'_>, words: &[u64]) -> Result<u64, HostError> {
+        let function = &functions()[number];
+        let (guest, context) = guest_and_context(caller);
+        function.call(context, guest, &words[..function.ty().params.len()])
+    }
 }
 
 /// What a host function works on.
@@ -253,8 +249,8 @@ pub fn imports(trap_missing: bool) -> Imports {
 fn guest_and_context<'a, 'c>(
     caller: &'a mut Caller<'c>,
 ) -> (&'a mut Caller<'c>, &'a mut CallContext) {
-    let (guest, data) = caller.guest_and_data();
-    (guest, data.downcast_mut().expect("whoever calls a runtime passes a context"))
+    let (guest, context) = caller.guest_and_data();
+    (guest, context.expect("whoever calls a runtime passes a context"))
 }
 
 impl Guest for RunningRuntime<'_> {
