@@ -96,7 +96,8 @@ impl Instance {
             return Ok(());
         }
         let stack = self.stack_top();
-        let data = Data::new(&mut ());
+        let mut nothing = ();
+        let data = Data::new(&mut nothing);
         // SAFETY: the trampoline is the one of the start function, which takes and gives nothing;
         // the guest stack is not in use.
         unsafe {
