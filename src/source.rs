@@ -82,9 +82,7 @@ pub fn sibling(path: &Path, extension: &str) -> Result<PathBuf> {
 /// The target that code is compiled for when it is to run here: the default level of the CPU
 /// where this machine has it.
 pub fn host_target() -> Target {
-    let mut target = Target::host();
-    target.features &= lithify_runtime::host_cpu_features();
-    target
+    Target::host().limited_to(lithify_runtime::host_cpu_features())
 }
 
 /// Options to compile `runtime` for this machine.

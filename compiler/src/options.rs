@@ -79,6 +79,12 @@ impl Target {
         if cfg!(target_arch = "aarch64") { Self::aarch64() } else { Self::default() }
     }
 
+    /// This target with those of its CPU features that are in `features`, bits of
+    /// [`CpuFeature`](lithify_abi::cpu::CpuFeature).
+    pub fn limited_to(self, features: u64) -> Self {
+        Self { features: self.features & features, ..self }
+    }
+
     /// 64-bit Arm, base architecture.
     pub fn aarch64() -> Self {
         Self { arch: Arch::Aarch64, features: 0 }

@@ -7,7 +7,6 @@ use super::{
 use crate::measure::trusted;
 use anyhow::{Context, Result, bail, ensure};
 use lithify_compiler::{Options, Profile, Target, compile_image};
-use lithify_runtime::abi::cpu::CpuFeature;
 use lithify_runtime::host::{Guest, HostError};
 use lithify_runtime::polkadot::CallContext;
 use lithify_runtime::polkadot::native::{EntryPoint, Runtime, RuntimeOptions, imports};
@@ -29,12 +28,10 @@ pub struct Aot {
 impl Aot {
     /// Opens it; an error where it cannot run what it compiles.
     pub fn new(host: Host) -> Result<Self> {
-        let mut target = Target::host();
         if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
             bail!("no code is generated for {}", std::env::consts::ARCH);
         }
-        let known = CpuFeature::ALL.iter().fold(0, |bits, feature| bits | feature.bit());
-        target.features &= host_cpu_features() & known;
+        let target = Target::host().limited_to(host_cpu_features());
         let mut imports = imports(true);
         trusted::native_probe(&mut imports);
         Ok(Self { imports, target, host })
