@@ -193,17 +193,12 @@ fn check_segments(elf: &Elf<'_>) -> Result<(), ImageError> {
             return Err(unsupported("segments that overlap or are out of order"));
         };
         end = last.next_multiple_of(page);
-        let congruent = segment.address % page == segment.offset % page;
-        let in_file = elf.bytes_at(segment.address, segment.file_len).is_some();
-        if !congruent || !in_file {
-            return Err(unsupported("a segment that cannot be mapped"));
+        let in_place = segment.address == segment.offset && segment.memory_len == segment.file_len;
+        if !in_place || elf.bytes_at(segment.address, segment.file_len).is_none() {
+            return Err(unsupported("a segment that is not in memory what it is in the file"));
         }
-        let zeros = segment.memory_len != segment.file_len;
-        if segment.execute && segment.write || zeros && !segment.write {
+        if segment.execute && segment.write {
             return Err(unsupported("a segment with unexpected flags"));
-        }
-        if segment.memory_len < segment.file_len {
-            return Err(unsupported("a segment longer in the file than in memory"));
         }
     }
     match elf.segments.is_empty() {

@@ -165,7 +165,7 @@ pub(crate) struct Loaded {
     /// The values of imported globals, by import.
     globals: Vec<u128>,
     /// The image, unless it is a part of the program.
-    _mapping: Option<Mapping>,
+    _mapping: Option<Arc<Mapping>>,
 }
 
 // SAFETY: nobody writes to an image once it is loaded; the pointers are into it.
@@ -181,7 +181,7 @@ impl Loaded {
         mut records: Records,
         memory: MemoryImage,
         bindings: Bindings,
-        mapping: Option<Mapping>,
+        mapping: Option<Arc<Mapping>>,
     ) -> Result<Self, ImageError> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         signals::install()?;

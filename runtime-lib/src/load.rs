@@ -1,4 +1,7 @@
-//! Maps a checked image and fills its linkage table, as `ld.so` would.
+//! Makes a file an image in memory: maps it, checks it, fills its linkage table, and makes its code
+//! executable.
+//!
+//! An image lies in memory as it lies in its file, so one mapping of the file is all it takes.
 
 use crate::bindings::{Bindings, Target};
 use crate::check::{self, Checked, Trust};
@@ -9,7 +12,6 @@ use crate::image::{Image, Loaded};
 use crate::memory_image::MemoryImage;
 use crate::sys::arch;
 use crate::sys::unix::mmap::{Mapping, Protection, page_size, round_up_to_page};
-use lithify_abi::IMAGE_ALIGN;
 use std::fs::File;
 use std::ops::Range;
 use std::slice;
@@ -21,82 +23,36 @@ pub fn file(file: &File, imports: &Imports, trust: Trust) -> Result<Image, Image
     if len == 0 {
         return Err(ImageError::NotElf);
     }
-    let whole = Mapping::file(file, 0, len)?;
-    // SAFETY: the mapping is readable and private; image files are not written to.
-    let checked = check::check_for_here(unsafe { whole.bytes() }, trust)?;
+    let mapping = Arc::new(Mapping::file(file, len)?);
+    // SAFETY: the mapping is readable and private; image files are not written to, and we write to
+    // it only where none of these bytes is in use any more.
+    let checked = check::check_for_here(unsafe { mapping.bytes() }, trust)?;
     let bindings = Bindings::resolve(checked.metadata, &checked.records, imports)?;
-    let (mapping, bias) = map(&checked.elf, file)?;
-    let text = mapping.start().wrapping_add(checked.text.wrapping_sub(bias) as usize);
-    relocate(&checked.elf, &mapping, bias, &bindings, text)?;
-    let metadata = mapping.at((checked.note.descriptor - bias) as usize);
-    // SAFETY: the metadata lies in one mapped segment, and `Loaded` keeps the mapping.
+    let text = mapping.at(checked.text as usize).cast_const();
+    let slots = slots(&checked.elf, &bindings, text)?;
+    let metadata = mapping.at(checked.note.descriptor as usize);
+    // SAFETY: the metadata was checked to lie in one segment, which is not written to, and `Loaded`
+    // keeps the mapping.
     let metadata: &'static [u8] =
         unsafe { slice::from_raw_parts(metadata, checked.metadata.len()) };
-    let Checked { records, memory_image, .. } = checked;
-    let memory = MemoryImage::from_file(
-        file,
-        memory_image.start as u64,
-        memory_image.len(),
-        &records.extents,
-    )?;
+    let Checked { records, memory_image, elf: Elf { segments, .. }, .. } = checked;
+    // SAFETY: what was read of these segments is not referred to any more.
+    unsafe { finish(&mapping, &segments, &slots)? };
+    let whole = Arc::clone(&mapping);
+    let memory = MemoryImage::from_file(file, whole, memory_image, &records.extents)?;
     let loaded = Loaded::new(text, metadata, records, memory, bindings, Some(mapping))?;
     Ok(Image(Arc::new(loaded)))
 }
 
-/// The pages of a segment, relative to the mapping.
-fn pages(segment: &Segment, bias: u64) -> Range<usize> {
-    let addresses = segment.addresses();
-    let start = (addresses.start - bias) as usize;
-    let end = (addresses.end - bias) as usize;
-    start - start % page_size()..round_up_to_page(end)
-}
+/// A place in the linkage table: its offset in the file, a multiple of 8, and the address that
+/// goes there.
+type Slot = (usize, usize);
 
-/// Maps all segments, the writable ones still writable. Also returns the address that the start
-/// of the mapping has in the file.
-fn map(elf: &Elf<'_>, file: &File) -> Result<(Mapping, u64), ImageError> {
-    let (Some(first), Some(last)) = (elf.segments.first(), elf.segments.last()) else {
-        let message = "no segments".into();
-        return Err(ImageError::Unsupported { message });
-    };
-    let bias = first.address - first.address % IMAGE_ALIGN;
-    let mapping = Mapping::reserve(pages(last, bias).end, IMAGE_ALIGN as usize)?;
-    for segment in &elf.segments {
-        let protection = match (segment.execute, segment.write) {
-            (true, _) => Protection::ReadExecute,
-            (_, true) => Protection::ReadWrite,
-            _ => Protection::Read,
-        };
-        let all = pages(segment, bias);
-        let skip = segment.address % page_size() as u64;
-        let in_file = round_up_to_page((skip + segment.file_len) as usize);
-        let file_end = all.start + if segment.file_len == 0 { 0 } else { in_file };
-        // SAFETY: the mapping is new, nothing refers to it.
-        unsafe {
-            if file_end > all.start {
-                let offset = segment.offset - skip;
-                mapping.map_file(all.start..file_end, file, offset, protection)?;
-            }
-            mapping.map_zeros(file_end..all.end.max(file_end), protection)?;
-        }
-        if segment.memory_len > segment.file_len {
-            let tail = (segment.address + segment.file_len - bias) as usize;
-            // SAFETY: the rest of the file's last page, in a writable segment, as was checked.
-            unsafe { mapping.at(tail).write_bytes(0, file_end.saturating_sub(tail)) };
-        }
-    }
-    Ok((mapping, bias))
-}
-
-/// Stores the addresses of imports and libcalls, and makes the places read-only.
-fn relocate(
-    elf: &Elf<'_>,
-    mapping: &Mapping,
-    bias: u64,
-    bindings: &Bindings,
-    text: *const u8,
-) -> Result<(), ImageError> {
+/// What goes into the linkage table: the addresses of imports and libcalls.
+fn slots(elf: &Elf<'_>, bindings: &Bindings, text: *const u8) -> Result<Vec<Slot>, ImageError> {
     let unsupported = |message: String| ImageError::Unsupported { message };
-    for relocation in elf.relocations().map_err(|message| unsupported(message.into()))? {
+    let relocations = elf.relocations().map_err(|message| unsupported(message.into()))?;
+    let slot = |relocation: &crate::elf::Relocation| {
         let place = relocation.address;
         let writable = elf.segments.iter().any(|segment| {
             let addresses = segment.addresses();
@@ -117,12 +73,36 @@ fn relocate(
                 return Err(unsupported(message));
             }
         };
-        // SAFETY: eight aligned bytes of a segment that is still writable.
-        unsafe { mapping.at((place - bias) as usize).cast::<usize>().write(address) };
+        Ok((place as usize, address))
+    };
+    relocations.iter().map(slot).collect()
+}
+
+/// Fills the linkage table and makes code executable.
+///
+/// # Safety
+///
+/// Nothing refers to segments that are written to. All slots are in such segments.
+unsafe fn finish(
+    mapping: &Mapping,
+    segments: &[Segment],
+    slots: &[Slot],
+) -> Result<(), ImageError> {
+    let pages = |segment: &Segment| -> Range<usize> {
+        let Range { start, end } = segment.addresses();
+        let start = start as usize;
+        start - start % page_size()..round_up_to_page(end as usize).min(mapping.len())
+    };
+    let protect = |write: bool, execute: bool, protection: Protection| {
+        (segments.iter().filter(|segment| (segment.write, segment.execute) == (write, execute)))
+            // SAFETY: code is only read, the rest is as the caller says.
+            .try_for_each(|segment| unsafe { mapping.protect(pages(segment), protection) })
+    };
+    protect(true, false, Protection::ReadWrite)?;
+    for (place, address) in slots {
+        // SAFETY: eight aligned bytes of a segment that was just made writable.
+        unsafe { mapping.at(*place).cast::<usize>().write(*address) };
     }
-    for segment in elf.segments.iter().filter(|segment| segment.write) {
-        // SAFETY: nothing refers to the segment.
-        unsafe { mapping.protect(pages(segment, bias), Protection::Read)? };
-    }
-    Ok(())
+    protect(true, false, Protection::Read)?;
+    Ok(protect(false, true, Protection::ReadExecute)?)
 }

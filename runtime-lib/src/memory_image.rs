@@ -9,6 +9,7 @@ use crate::sys::unix::mmap::{Mapping, page_size, round_up_to_page};
 use lithify_abi::descriptor::Extent;
 use std::fs::File;
 use std::ops::Range;
+use std::sync::Arc;
 use std::{io, ptr};
 
 /// A part of memory with initial bytes other than zeros.
@@ -29,42 +30,42 @@ struct Run {
 pub struct MemoryImage {
     runs: Vec<Run>,
     /// The file and a mapping of it that nobody writes to.
-    file: Option<(File, Mapping)>,
+    file: Option<(File, Arc<Mapping>)>,
 }
 
 impl MemoryImage {
-    /// The image whose bytes lie in `file` at `offset`. They are mapped from there when the host
-    /// page allows it, else from a copy.
-    pub fn from_file(file: &File, offset: u64, len: usize, extents: &[Extent]) -> io::Result<Self> {
-        let page = page_size() as u64;
-        let mappable = offset.is_multiple_of(page)
+    /// The image whose bytes are `range` of `file`, all of which is mapped as `whole`. They are
+    /// mapped from there when the host page allows it, else from a copy.
+    pub fn from_file(
+        file: &File,
+        whole: Arc<Mapping>,
+        range: Range<usize>,
+        extents: &[Extent],
+    ) -> io::Result<Self> {
+        let page = page_size();
+        let mappable = range.start.is_multiple_of(page)
             && extents.iter().all(|extent| {
                 [extent.address, extent.offset, extent.len]
                     .iter()
-                    .all(|value| u64::from(*value).is_multiple_of(page))
+                    .all(|value| (*value as usize).is_multiple_of(page))
             });
         if extents.is_empty() {
             return Ok(Self::empty());
         }
         if !mappable {
-            let start = offset - offset % page;
-            let skip = (offset - start) as usize;
-            let mapping = Mapping::file(file, start, round_up_to_page(skip + len))?;
             // SAFETY: the mapping is readable and private; images are not written to.
-            let bytes = unsafe { mapping.bytes() };
-            return Self::copy(&bytes[skip..skip + len], extents);
+            return Self::copy(unsafe { &whole.bytes()[range] }, extents);
         }
         let runs = extents
             .iter()
             .map(|extent| Run {
                 address: extent.address as usize,
                 len: extent.len as usize,
-                offset: offset + u64::from(extent.offset),
-                pristine: extent.offset as usize,
+                offset: range.start as u64 + u64::from(extent.offset),
+                pristine: range.start + extent.offset as usize,
             })
             .collect();
-        let pristine = Mapping::file(file, offset, round_up_to_page(len))?;
-        Ok(Self { runs, file: Some((file.try_clone()?, pristine)) })
+        Ok(Self { runs, file: Some((file.try_clone()?, whole)) })
     }
 
     /// The image with these bytes, in a file of its own.
@@ -95,7 +96,7 @@ impl MemoryImage {
             return Ok(Self::empty());
         }
         let file = memfd::sealed(&content)?;
-        let pristine = Mapping::file(&file, 0, content.len())?;
+        let pristine = Arc::new(Mapping::file(&file, content.len())?);
         Ok(Self { runs, file: Some((file, pristine)) })
     }
 

@@ -88,9 +88,9 @@ impl Mapping {
         Ok(Self { start, len })
     }
 
-    /// Maps `len` bytes of `file` from `offset`, a multiple of the host page, to be read.
-    pub fn file(file: &File, offset: u64, len: usize) -> io::Result<Self> {
-        let start = map(ptr::null_mut(), len, Protection::Read, PRIVATE, Some((file, offset)))?;
+    /// Maps the first `len` bytes of `file`, to be read.
+    pub fn file(file: &File, len: usize) -> io::Result<Self> {
+        let start = map(ptr::null_mut(), len, Protection::Read, PRIVATE, Some((file, 0)))?;
         Ok(Self { start, len })
     }
 
