@@ -61,6 +61,17 @@ impl Options {
     }
 }
 
+/// The emulator of this machine, where cargo runs tests by one: it has to start programs, too.
+pub fn emulator() -> Option<OsString> {
+    let runner = std::env::var_os("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER");
+    runner.filter(|_| cfg!(target_arch = "aarch64"))
+}
+
+/// What starts a program for this machine.
+pub fn start(program: &Path) -> Vec<OsString> {
+    emulator().into_iter().chain([program.into()]).collect()
+}
+
 /// Sees a run while it goes on. The methods do nothing unless implemented.
 pub trait Observer {
     /// Process `done` of `total` starts; `what` it is. The total grows once, when it is known
@@ -346,7 +357,9 @@ impl Runner<'_> {
         let [program, arguments @ ..] = &self.options.worker[..] else {
             bail!("no worker program");
         };
-        let mut child = Command::new(program)
+        let start = start(Path::new(program));
+        let mut child = Command::new(&start[0])
+            .args(&start[1..])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -99,7 +99,8 @@ fn a_c_program_runs_a_linked_module() {
     std::fs::write(at("guest.o"), support::compile_object(GUEST)).unwrap();
     std::fs::write(at("main.c"), PROGRAM).unwrap();
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
+    let cross = cfg!(target_arch = "aarch64").then_some("CC_aarch64_unknown_linux_gnu");
+    let compiler = std::env::var(cross.unwrap_or("CC")).unwrap_or_else(|_| "cc".into());
     let output = Command::new(compiler)
         .args(["-Wall", "-Werror", "-O1", "-I"])
         .arg(include)
@@ -109,7 +110,7 @@ fn a_c_program_runs_a_linked_module() {
         .output()
         .expect("a C compiler");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let output = Command::new(at("program")).output().expect("the program runs");
+    let output = support::program(&at("program")).output().expect("the program runs");
     let text = String::from_utf8_lossy(&output.stdout);
     let expected = "\
 hello from the guest -20 data

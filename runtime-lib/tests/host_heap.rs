@@ -6,6 +6,7 @@
 mod host_support;
 
 use host_support::wasmi_engine::WasmiRuntime;
+use lithify_compiler::{Options, Target};
 use lithify_runtime::MemoryPlan;
 use lithify_runtime::polkadot::native::{Runtime, RuntimeOptions};
 use lithify_runtime::polkadot::{CallContext, Observe, call};
@@ -41,7 +42,8 @@ const GUEST: &str = r#"(module
 /// The output on both engines, in both ways of counting host calls; `None` for a trap.
 fn check(script: &[[u32; 3]]) -> Option<Vec<u32>> {
     let wasm = wat::parse_str(GUEST).unwrap();
-    let image = lithify_compiler::compile_image(&wasm, &Default::default()).unwrap();
+    let options = Options { target: Target::host(), ..Options::default() };
+    let image = lithify_compiler::compile_image(&wasm, &options).unwrap();
     // As wasmi has it: growing, by the pages of a heap.
     let mut options = RuntimeOptions::default();
     options.instances.memory = MemoryPlan::Dynamic { extra_pages: 0, max_pages: Some(2 + 2048) };

@@ -13,12 +13,17 @@ fn address_space() -> u64 {
     statm.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096
 }
 
-/// Allows this process `bytes` more of address space than it has now.
-fn limit(bytes: u64) {
+/// Allows this process `bytes` more of address space than it has now. Is that what holds then?
+fn limit(bytes: u64) -> bool {
     let now = address_space();
     let limit = libc::rlimit { rlim_cur: now + bytes, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: the structure is valid.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+    let mut set = limit;
+    // SAFETY: the structures are valid.
+    unsafe {
+        assert_eq!(libc::setrlimit(libc::RLIMIT_AS, &raw const limit), 0);
+        assert_eq!(libc::getrlimit(libc::RLIMIT_AS, &raw mut set), 0);
+    }
+    set.rlim_cur == limit.rlim_cur
 }
 
 // The only test of its process, since the limit is the whole process' one.
@@ -29,8 +34,11 @@ fn instances_beyond_the_address_space_are_refused() {
     drop(pool.instance().unwrap());
     pool.trim();
     let before = address_space();
-    limit(16 << 30);
-    for _ in 0..100 {
+    // qemu-user ignores the limit, and comes to the end of what it reserved: after a while, and
+    // not always after as many. What it takes itself is counted, too.
+    let limited = limit(16 << 30);
+    let (rounds, most) = if limited { (100, 2..3) } else { (3, 2..100) };
+    for _ in 0..rounds {
         let mut instances = Vec::new();
         let error = loop {
             match pool.instance() {
@@ -38,13 +46,13 @@ fn instances_beyond_the_address_space_are_refused() {
                 Err(error) => break error,
             }
         };
-        assert_eq!(instances.len(), 2);
+        assert!(most.contains(&instances.len()), "{} instances", instances.len());
         assert!(matches!(error, InstanceError::Map { .. }));
         assert!(error.to_string().contains("ulimit -v"), "{error}");
         drop(instances);
         pool.trim();
     }
     limit(1 << 40);
-    assert!(address_space() <= before + (64 << 20));
+    assert!(!limited || address_space() <= before + (64 << 20));
     assert!(pool.instance().is_ok());
 }

@@ -8,9 +8,10 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use std::{
+    ffi::OsString,
     fs,
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, RecvTimeoutError, Sender},
     thread,
@@ -20,8 +21,8 @@ use std::{
 /// How a run is made.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The program that has `worker` and `replay`.
-    pub program: PathBuf,
+    /// What starts the program that has `worker` and `replay`.
+    pub program: Vec<OsString>,
     /// What is fuzzed, and which inputs; shared out among the workers.
     pub job: Job,
     /// When to stop.
@@ -30,6 +31,14 @@ pub struct Plan {
     pub jobs: u64,
     /// Where failing inputs are kept.
     pub keep: PathBuf,
+}
+
+impl Plan {
+    fn command(&self, subcommand: &str) -> Command {
+        let mut command = Command::new(&self.program[0]);
+        command.args(&self.program[1..]).arg(subcommand);
+        command
+    }
 }
 
 /// An input that failed.
@@ -65,7 +74,7 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(Done)) -> Result<(Done, Option<
             job.step = plan.jobs;
             let events = events.clone();
             scope.spawn(move || {
-                let end = match attend(&plan.program, &job, until, &events) {
+                let end = match attend(plan.command("worker"), &job, until, &events) {
                     Ok(None) => Event::End,
                     Ok(Some(finding)) => Event::Found(finding),
                     Err(error) => Event::Found(Finding {
@@ -98,18 +107,17 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(Done)) -> Result<(Done, Option<
 
 /// Starts a worker and listens to it until it ends, fails, hangs, or time is up.
 fn attend(
-    program: &Path,
+    mut program: Command,
     job: &Job,
     until: Instant,
     events: &Sender<Event>,
 ) -> Result<Option<Finding>> {
-    let mut child = Command::new(program)
-        .arg("worker")
+    let mut child = program
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| format!("cannot start {}", program.display()))?;
+        .with_context(|| format!("cannot start {program:?}"))?;
     let mut stdin = child.stdin.take().context("the worker has no input")?;
     stdin.write_all(&serde_json::to_vec(job)?)?;
     drop(stdin);
@@ -211,9 +219,7 @@ impl Replay<'_> {
     /// How the process ends; none when it hangs.
     fn run(&self, wasm: &[u8]) -> Result<Option<ExitStatus>> {
         fs::write(&self.path, wasm)?;
-        let mut child = Command::new(&self.plan.program)
-            .arg("replay")
-            .arg(&self.path)
+        let mut child = (self.plan.command("replay").arg(&self.path))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
@@ -251,7 +257,8 @@ mod tests {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
         let job = Job { kind: Kind::Parsers, seed: 1, first: 0, step: 1, end: 9, runtimes: vec![] };
         let time = Duration::from_secs(30);
-        let plan = Plan { program, job, time, jobs: 1, keep: folder.join("cases") };
+        let plan =
+            Plan { program: vec![program.into()], job, time, jobs: 1, keep: folder.join("cases") };
         let (done, finding) = run(&plan, |_| {}).expect("a run");
         let kept = finding
             .as_ref()

@@ -1,13 +1,15 @@
 //! The fuzzer as the gate runs it: few inputs, always the same ones, and every case that was kept.
 
+use lithify_bench::runner;
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
 fn fuzz(arguments: &[&str]) -> Output {
-    let program = env!("CARGO_BIN_EXE_lithify-fuzz");
-    let output = Command::new(program).args(arguments).output().expect("the program starts");
+    let program = runner::start(Path::new(env!("CARGO_BIN_EXE_lithify-fuzz")));
+    let output = Command::new(&program[0]).args(&program[1..]).args(arguments).output();
+    let output = output.expect("the program starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output
 }

@@ -4,6 +4,21 @@
 
 use lithify_compiler::{Options, Profile, Target};
 use lithify_runtime::{Image, Imports, Instance, InstanceOptions, MemoryPlan, Pool, Trust};
+use std::path::Path;
+use std::process::Command;
+
+/// A program for this machine, which an emulator has to start if cargo runs tests by one.
+pub fn program(path: &Path) -> Command {
+    let runner = std::env::var_os("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER");
+    match runner.filter(|_| cfg!(target_arch = "aarch64")) {
+        Some(emulator) => {
+            let mut command = Command::new(emulator);
+            command.arg(path);
+            command
+        }
+        None => Command::new(path),
+    }
+}
 
 fn options() -> Options {
     let profile = Some(Profile::General);
