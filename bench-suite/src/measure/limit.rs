@@ -8,8 +8,10 @@ use anyhow::{Context, Result};
 use rlimit::Resource;
 use serde::{Deserialize, Serialize};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::panic;
 use std::process;
 use std::sync::Arc;
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -81,6 +83,7 @@ impl Memory {
         let before = Resource::DATA.get().context("cannot read the limit on memory")?;
         let now = super::rss::status("VmData")?;
         let limit = now.saturating_add(bytes).min(before.1);
+        watch_threads();
         Resource::DATA.set(limit, before.1).context("cannot limit memory")?;
         LIMITED.store(true, Ordering::SeqCst);
         Ok(Self { before })
@@ -93,6 +96,22 @@ impl Drop for Memory {
         // Up to the hard limit, which has not changed, every process may.
         let _ = Resource::DATA.set(self.before.0, self.before.1);
     }
+}
+
+/// Sees to it that a thread which gets no stack for its signals, and can only panic, says what an
+/// allocation that is refused says.
+fn watch_threads() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let stack = |text: &str| text.contains("alternative stack");
+            if LIMITED.load(Ordering::Relaxed) && info.payload_as_str().is_some_and(stack) {
+                refused();
+            }
+            before(info);
+        }));
+    });
 }
 
 /// The system's allocator, which ends the process with a message where the kernel refuses memory
