@@ -18,6 +18,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The least time that a module gets while a failing one is made smaller.
+const MIN_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How a run is made.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -187,8 +190,12 @@ pub fn keep(plan: &Plan, finding: &Finding) -> Result<PathBuf> {
             let module = Generator::new(*seed, runtimes)?.module(finding.number);
             let wasm = module.context("the number makes no module")?;
             fs::create_dir_all(&plan.keep)?;
-            let replay = Replay { plan, path: plan.keep.join(".replay.wasm") };
+            let path = plan.keep.join(".replay.wasm");
+            let mut replay = Replay { plan, path, patience: kind.patience() };
+            let started = Instant::now();
             let ending = replay.run(&wasm)?;
+            // A smaller module that takes much longer is another failure: it hangs.
+            replay.patience = replay.patience.min(10 * started.elapsed() + MIN_PATIENCE);
             let mut fails = |wasm: &[u8]| Ok(replay.run(wasm)? == ending);
             // What only fails after other modules, or by hanging, stays as it is.
             let wasm = match ending {
@@ -213,6 +220,8 @@ pub fn keep(plan: &Plan, finding: &Finding) -> Result<PathBuf> {
 struct Replay<'p> {
     plan: &'p Plan,
     path: PathBuf,
+    /// How long one may take.
+    patience: Duration,
 }
 
 impl Replay<'_> {
@@ -223,7 +232,7 @@ impl Replay<'_> {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let until = Instant::now() + self.plan.job.kind.patience();
+        let until = Instant::now() + self.patience;
         loop {
             if let Some(status) = child.try_wait()? {
                 return Ok(Some(status));
