@@ -12,8 +12,8 @@
 //! The rule not to break: `wide` makes only rounds that the loop would make *and come back from*.
 //! The guard proves that from the loop's own exit condition, that no access of them faults or
 //! wraps around, and that source and destination are too far apart for the width to matter. So the
-//! loop still makes its last round by itself, with the values that it would have, and traps where
-//! and as it would have.
+//! loop still leaves by itself, with the values that it would have, and traps where and as it would
+//! have.
 //!
 //! Not here: other loops. What they do to values, not to memory, is Cranelift's business.
 

@@ -318,16 +318,18 @@ impl Reencode for Canonical {
     }
 }
 
-/// Computes the number on the stack from itself.
+/// Computes the number on the stack from itself. To reinterpret it is not enough: where a register
+/// holds either type, that is no computation.
 fn anew(function: &mut Function, ty: wasmparser::ValType) {
-    let steps: &[Instruction<'_>] = match ty {
-        wasmparser::ValType::I32 => &[Instruction::I32Const(0), Instruction::I32Xor],
-        wasmparser::ValType::I64 => &[Instruction::I64Const(0), Instruction::I64Xor],
+    use Instruction as I;
+    let steps: &[I<'_>] = match ty {
+        wasmparser::ValType::I32 => &[I::I32Const(0), I::I32Xor],
+        wasmparser::ValType::I64 => &[I::I64Const(0), I::I64Xor],
         wasmparser::ValType::F32 => {
-            &[Instruction::I32ReinterpretF32, Instruction::F32ReinterpretI32]
+            &[I::I32ReinterpretF32, I::I32Const(0), I::I32Xor, I::F32ReinterpretI32]
         }
         wasmparser::ValType::F64 => {
-            &[Instruction::I64ReinterpretF64, Instruction::F64ReinterpretI64]
+            &[I::I64ReinterpretF64, I::I64Const(0), I::I64Xor, I::F64ReinterpretI64]
         }
         _ => &[],
     };
