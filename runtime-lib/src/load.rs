@@ -28,16 +28,16 @@ pub fn file(file: &File, imports: &Imports, trust: Trust) -> Result<Image, Image
     // it only where none of these bytes is in use any more.
     let checked = check::check_for_here(unsafe { mapping.bytes() }, trust)?;
     let bindings = Bindings::resolve(checked.metadata, &checked.records, imports)?;
-    let text = mapping.at(checked.text as usize).cast_const();
+    // The address of a text without code is not checked, and not used.
+    let text = mapping.start().wrapping_add(checked.text as usize).cast_const();
     let slots = slots(&checked.elf, &bindings, text)?;
-    let metadata = mapping.at(checked.note.descriptor as usize);
-    // SAFETY: the metadata was checked to lie in one segment, which is not written to, and `Loaded`
-    // keeps the mapping.
-    let metadata: &'static [u8] =
-        unsafe { slice::from_raw_parts(metadata, checked.metadata.len()) };
+    let (metadata, len) = (mapping.at(checked.note.descriptor as usize), checked.metadata.len());
     let Checked { records, memory_image, elf: Elf { segments, .. }, .. } = checked;
-    // SAFETY: what was read of these segments is not referred to any more.
+    // SAFETY: what was read of the file is not referred to any more.
     unsafe { finish(&mapping, &segments, &slots)? };
+    // SAFETY: the metadata was checked to lie in one segment, nobody writes to the mapping any
+    // more, and `Loaded` keeps it.
+    let metadata: &'static [u8] = unsafe { slice::from_raw_parts(metadata, len) };
     let whole = Arc::clone(&mapping);
     let memory = MemoryImage::from_file(file, whole, memory_image, &records.extents)?;
     let loaded = Loaded::new(text, metadata, records, memory, bindings, Some(mapping))?;
