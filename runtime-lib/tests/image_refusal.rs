@@ -71,6 +71,27 @@ fn what_does_not_match_is_named() {
     check(&changed(note + 60, 1), "file hash");
 }
 
+/// A text without code may be said to be anywhere.
+#[test]
+fn an_empty_text_has_any_address() {
+    use lithify_runtime::abi::{
+        descriptor::{Function, MAGIC},
+        record::Field,
+    };
+    let mut image = compile("(module)");
+    let descriptor = image.windows(8).position(|w| w == MAGIC).expect("a descriptor");
+    image[descriptor + 16..][..8].copy_from_slice(&(1u64 << 40).to_le_bytes());
+    image[descriptor + 32..][..4].fill(0);
+    // The list of functions becomes the record that closes it, and that ends where the text does.
+    let word = |at: usize| u32::from_le_bytes(image[at..at + 4].try_into().unwrap());
+    let closing = word(descriptor + 96) + Function::SIZE as u32;
+    assert_eq!(word(descriptor + 100), 2 * Function::SIZE as u32);
+    image[descriptor + 96..][..4].copy_from_slice(&closing.to_le_bytes());
+    image[descriptor + 100..][..4].copy_from_slice(&(Function::SIZE as u32).to_le_bytes());
+    image[descriptor + closing as usize..][..4].fill(0);
+    Image::from_bytes(&image, &imports(), Trust::SkipHash).unwrap();
+}
+
 #[test]
 fn another_release_of_the_compiler_is_named() {
     let mut image = compile(WAT);
