@@ -67,9 +67,12 @@ pub fn emulator() -> Option<OsString> {
     runner.filter(|_| cfg!(target_arch = "aarch64"))
 }
 
-/// What starts a program for this machine.
-pub fn start(program: &Path) -> Vec<OsString> {
-    emulator().into_iter().chain([program.into()]).collect()
+/// Starts a program for this machine.
+pub fn command(program: &Path) -> Command {
+    let Some(emulator) = emulator() else { return Command::new(program) };
+    let mut command = Command::new(emulator);
+    command.arg(program);
+    command
 }
 
 /// Sees a run while it goes on. The methods do nothing unless implemented.
@@ -357,9 +360,7 @@ impl Runner<'_> {
         let [program, arguments @ ..] = &self.options.worker[..] else {
             bail!("no worker program");
         };
-        let start = start(Path::new(program));
-        let mut child = Command::new(&start[0])
-            .args(&start[1..])
+        let mut child = command(Path::new(program))
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

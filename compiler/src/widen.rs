@@ -181,7 +181,7 @@ impl Plan {
         let mut after = at.here.to_vec();
         for (next, value) in self.next.iter().zip(&mut after) {
             match next {
-                Next::Step(0) | Next::Sum(..) => {}
+                Next::Step(0) | Next::Sum(_) => {}
                 Next::Step(step) => {
                     *value = pos.ins().iadd_imm_s(*value, i64::from(step.wrapping_mul(rounds)));
                 }
@@ -191,9 +191,8 @@ impl Plan {
         let stepped = after.clone();
         let stepped = Values { params: at.params, here: &stepped };
         for (next, value) in self.next.iter().zip(&mut after) {
-            if let Next::Sum(sum, step) = next {
-                // Of the last round, which the stepped parameters are one ahead of.
-                *value = sum.clone().offset(step.wrapping_neg()).emit(pos, &stepped);
+            if let Next::Sum(sum) = next {
+                *value = sum.emit(pos, &stepped);
             }
         }
         after

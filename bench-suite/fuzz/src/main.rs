@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lithify_bench::runner;
 use lithify_fuzz::{
     supervise::{self, Plan},
     work::{self, Done, Job, Kind},
@@ -103,7 +102,7 @@ fn main() -> ExitCode {
 fn fuzz(kind: Kind, options: &Options, runtimes: Vec<PathBuf>) -> Result<()> {
     let cpus = || std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let plan = Plan {
-        program: runner::start(&std::env::current_exe().context("cannot find this program")?),
+        program: std::env::current_exe().context("cannot find this program")?,
         job: Job {
             kind,
             seed: options.seed,

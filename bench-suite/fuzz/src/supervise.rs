@@ -7,12 +7,12 @@ use crate::{
     work::{Done, Job, Kind, Line},
 };
 use anyhow::{Context, Result, bail};
+use lithify_bench::runner::command;
 use std::{
-    ffi::OsString,
     fs,
     io::{BufRead, BufReader, Write},
-    path::PathBuf,
-    process::{Child, Command, ExitStatus, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, ExitStatus, Stdio},
     sync::mpsc::{self, RecvTimeoutError, Sender},
     thread,
     time::{Duration, Instant},
@@ -24,8 +24,8 @@ const MIN_PATIENCE: Duration = Duration::from_secs(2);
 /// How a run is made.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What starts the program that has `worker` and `replay`.
-    pub program: Vec<OsString>,
+    /// The program that has `worker` and `replay`.
+    pub program: PathBuf,
     /// What is fuzzed, and which inputs; shared out among the workers.
     pub job: Job,
     /// When to stop.
@@ -34,14 +34,6 @@ pub struct Plan {
     pub jobs: u64,
     /// Where failing inputs are kept.
     pub keep: PathBuf,
-}
-
-impl Plan {
-    fn command(&self, subcommand: &str) -> Command {
-        let mut command = Command::new(&self.program[0]);
-        command.args(&self.program[1..]).arg(subcommand);
-        command
-    }
 }
 
 /// An input that failed.
@@ -77,7 +69,7 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(Done)) -> Result<(Done, Option<
             job.step = plan.jobs;
             let events = events.clone();
             scope.spawn(move || {
-                let end = match attend(plan.command("worker"), &job, until, &events) {
+                let end = match attend(&plan.program, &job, until, &events) {
                     Ok(None) => Event::End,
                     Ok(Some(finding)) => Event::Found(finding),
                     Err(error) => Event::Found(Finding {
@@ -110,17 +102,18 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(Done)) -> Result<(Done, Option<
 
 /// Starts a worker and listens to it until it ends, fails, hangs, or time is up.
 fn attend(
-    mut program: Command,
+    program: &Path,
     job: &Job,
     until: Instant,
     events: &Sender<Event>,
 ) -> Result<Option<Finding>> {
-    let mut child = program
+    let mut child = command(program)
+        .arg("worker")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| format!("cannot start {program:?}"))?;
+        .with_context(|| format!("cannot start {}", program.display()))?;
     let mut stdin = child.stdin.take().context("the worker has no input")?;
     stdin.write_all(&serde_json::to_vec(job)?)?;
     drop(stdin);
@@ -228,7 +221,9 @@ impl Replay<'_> {
     /// How the process ends; none when it hangs.
     fn run(&self, wasm: &[u8]) -> Result<Option<ExitStatus>> {
         fs::write(&self.path, wasm)?;
-        let mut child = (self.plan.command("replay").arg(&self.path))
+        let mut child = command(&self.plan.program)
+            .arg("replay")
+            .arg(&self.path)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
@@ -266,8 +261,7 @@ mod tests {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
         let job = Job { kind: Kind::Parsers, seed: 1, first: 0, step: 1, end: 9, runtimes: vec![] };
         let time = Duration::from_secs(30);
-        let plan =
-            Plan { program: vec![program.into()], job, time, jobs: 1, keep: folder.join("cases") };
+        let plan = Plan { program, job, time, jobs: 1, keep: folder.join("cases") };
         let (done, finding) = run(&plan, |_| {}).expect("a run");
         let kept = finding
             .as_ref()

@@ -1,15 +1,14 @@
 //! The fuzzer as the gate runs it: few inputs, always the same ones, and every case that was kept.
 
-use lithify_bench::runner;
+use lithify_bench::runner::command;
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 
 fn fuzz(arguments: &[&str]) -> Output {
-    let program = runner::start(Path::new(env!("CARGO_BIN_EXE_lithify-fuzz")));
-    let output = Command::new(&program[0]).args(&program[1..]).args(arguments).output();
-    let output = output.expect("the program starts");
+    let program = Path::new(env!("CARGO_BIN_EXE_lithify-fuzz"));
+    let output = command(program).args(arguments).output().expect("the program starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output
 }

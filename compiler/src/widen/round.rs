@@ -15,8 +15,8 @@ const MAX_STEPS: u32 = 32;
 pub enum Next {
     /// It grows by a constant; by 0, it stays.
     Step(i32),
-    /// It becomes this of the round, which grows by a constant.
-    Sum(Sum, i32),
+    /// It becomes this sum of what the others become.
+    Sum(Sum),
     /// It becomes a value from outside the loop.
     Fixed(Value),
 }
@@ -146,15 +146,15 @@ impl<'f> Loop<'f> {
             let sum = self.sum_of(*argument)?;
             match sum.terms[..] {
                 [(value, 1)] if value == *param => Some(Next::Step(sum.constant)),
-                _ => Some(Next::Sum(sum, 0)),
+                _ => Some(Next::Sum(sum)),
             }
         });
         let mut all = simple.collect::<Option<Vec<Next>>>()?;
         for i in 0..all.len() {
-            if let Next::Sum(sum, _) = &all[i] {
+            if let Next::Sum(sum) = &all[i] {
+                // It is one of this round, which the others are one ahead of.
                 let step = self.step(sum, &all)?;
-                let Next::Sum(_, known) = &mut all[i] else { unreachable!("it just was") };
-                *known = step;
+                all[i] = Next::Sum(sum.clone().offset(step.wrapping_neg()));
             }
         }
         Some(all)
