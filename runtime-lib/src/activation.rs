@@ -246,9 +246,11 @@ impl Activation {
     fn stack_word(&self, address: usize) -> Option<usize> {
         let stack = self.slot().memory().stack();
         let inside = stack.start <= address && address <= stack.end - size_of::<usize>();
+        if !inside || !address.is_multiple_of(size_of::<usize>()) {
+            return None;
+        }
         // SAFETY: the guest stack is readable, and the word lies in it, aligned.
-        (inside && address.is_multiple_of(size_of::<usize>()))
-            .then(|| unsafe { (address as *const usize).read() })
+        Some(unsafe { (address as *const usize).read() })
     }
 
     /// The trap that was recorded.

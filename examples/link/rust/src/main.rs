@@ -8,6 +8,7 @@
 use lithify_runtime::{Caller, Guest, HostError, Image, InstanceOptions, MemoryPlan, Pool, Value};
 use std::{error::Error, process::ExitCode};
 
+// SAFETY: the object that is linked defines it, and nobody writes to it.
 unsafe extern "C" {
     /// What the linker made of the runtime.
     static lithify_module: u8;
