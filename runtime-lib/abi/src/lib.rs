@@ -30,7 +30,7 @@ pub const ABI_VERSION: u32 = 2;
 
 /// The compiler that belongs to this version of the contract, as images name it. An image of
 /// another one is refused: it may have mistakes that this one has not, or the other way round.
-pub const COMPILER: &str = concat!("lithify ", env!("CARGO_PKG_VERSION"), " (cranelift 0.135.0)");
+pub const COMPILER: &str = concat!("lithify ", env!("CARGO_PKG_VERSION"), " (cranelift 0.135.8)");
 
 /// A WebAssembly page, in bytes.
 pub const WASM_PAGE: u64 = 64 * 1024;
