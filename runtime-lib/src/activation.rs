@@ -8,6 +8,7 @@ use crate::image::Loaded;
 use crate::slot::Slot;
 use crate::sys::arch;
 use crate::sys::arch_common::Registers;
+use crate::sys::unix::alarm;
 use crate::trap::{Frame, Trap};
 use lithify_abi::descriptor::NONE;
 use lithify_abi::site::Sites;
@@ -61,6 +62,9 @@ pub struct Activation {
     outer: *const Self,
     /// The host call of `outer` that made this call.
     outer_exit: Exit,
+    /// When the guest has to be left: this call's deadline or one of the calls around it, whichever
+    /// is first. A time of [`alarm`].
+    deadline: Cell<u64>,
     data: Data,
     code: Cell<TrapCode>,
     message: Cell<Option<String>>,
@@ -90,8 +94,9 @@ pub fn current() -> *const Activation {
 }
 
 impl Activation {
-    /// A call into `slot` that gives host functions `data`.
-    pub fn new(slot: &Slot, data: Data) -> Self {
+    /// A call into `slot` that gives host functions `data` and is left at `deadline`, a time of
+    /// [`alarm`], which this thread was prepared for if there is one.
+    pub fn new(slot: &Slot, data: Data, deadline: u64) -> Self {
         Self {
             host_sp: Cell::new(0),
             entry_fp: Cell::new(0),
@@ -99,6 +104,7 @@ impl Activation {
             parent: Cell::new(ptr::null()),
             outer: slot.activation(),
             outer_exit: slot.exit(),
+            deadline: Cell::new(deadline),
             data,
             code: Cell::new(TrapCode::Unreachable),
             message: Cell::new(None),
@@ -125,14 +131,35 @@ impl Activation {
         stack_top: *mut u8,
     ) -> Result<(), Trap> {
         let slot = self.slot();
-        self.parent.set(CURRENT.replace(self));
+        let parent = current();
+        self.parent.set(parent);
+        // SAFETY: activations below this one live until their calls return.
+        let around = unsafe { parent.as_ref() }.map_or(alarm::NEVER, |p| p.deadline.get());
+        let own = self.deadline.get() < around;
+        if !own {
+            self.deadline.set(around);
+        }
+        CURRENT.set(self);
         slot.set_activation(self);
+        if own {
+            alarm::set(self.deadline.get());
+        }
         // SAFETY: the caller vouches for code, slots and stack.
         let left = unsafe { arch::enter(self, entry, slot.base(), callee, slots, stack_top) };
         slot.check_canaries();
         slot.set_activation(self.outer);
-        CURRENT.set(self.parent.get());
-        if !self.outer.is_null() {
+        CURRENT.set(parent);
+        if own {
+            alarm::set(around);
+        }
+        if self.deadline.get() != alarm::NEVER {
+            // From here on the handler looks at the calls around this one.
+            slot.allow_host_calls();
+        }
+        if self.outer.is_null() {
+            // SAFETY: no call is active on the slot any more.
+            unsafe { slot.memory().close_room() };
+        } else {
             slot.set_exit(self.outer_exit);
         }
         match left {
@@ -151,6 +178,18 @@ impl Activation {
     #[inline]
     pub fn data(&self) -> Data {
         self.data
+    }
+
+    /// The activation of this thread that is below this one.
+    pub fn parent(&self) -> Option<&Self> {
+        // SAFETY: activations below this one live until their calls return.
+        unsafe { self.parent.get().as_ref() }
+    }
+
+    /// Whether the guest has to be left by now. Safe to call in a signal handler.
+    pub fn is_overdue(&self) -> bool {
+        let deadline = self.deadline.get();
+        deadline != alarm::NEVER && alarm::has_come(deadline)
     }
 
     /// Where `raise` returns to.

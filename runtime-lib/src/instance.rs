@@ -1,7 +1,7 @@
 //! An instance: a slot in use.
 
 use crate::activation::Data;
-use crate::call::{self, Func};
+use crate::call::{self, CallOptions, Func};
 use crate::error::InstanceError;
 use crate::host::{self, Guest};
 use crate::image::Loaded;
@@ -57,16 +57,17 @@ impl Instance {
         slot: OwnedSlot,
         shelf: usize,
         shelves: Arc<Shelves>,
+        options: CallOptions,
     ) -> Result<Self, InstanceError> {
         let mut this = Self { slot: ManuallyDrop::new(slot), shelf, shelves };
         if this.slot.image().has_start {
-            this.run_start()?;
+            this.run_start(options)?;
         }
         Ok(this)
     }
 
     #[cold]
-    fn run_start(&mut self) -> Result<(), Trap> {
+    fn run_start(&mut self, options: CallOptions) -> Result<(), Trap> {
         let slot: &Slot = &self.slot;
         let image = slot.image();
         let segment_start = |form, value| match form {
@@ -102,7 +103,7 @@ impl Instance {
         // the guest stack is not in use.
         unsafe {
             let (entry, code) = (image.code(entry), image.code(start));
-            call::call_code(slot, entry, code, [].as_mut_ptr(), data, stack)
+            call::call_code(slot, entry, code, [].as_mut_ptr(), data, stack, options)
         }
     }
 
@@ -153,10 +154,38 @@ impl Instance {
         slots: &mut [u128],
         data: &mut dyn Any,
     ) -> Result<(), Trap> {
+        self.call_with(func, slots, data, CallOptions::default())
+    }
+
+    /// Calls a function as [`call`](Self::call) does, within `options`.
+    ///
+    /// ```no_run
+    /// # use lithify_runtime::{CallOptions, Func, Instance, TrapCode};
+    /// # use std::time::{Duration, Instant};
+    /// # fn limited(instance: &mut Instance, func: &Func) {
+    /// let options = CallOptions::until(Instant::now() + Duration::from_millis(100));
+    /// match instance.call_with(func, &mut [0, 0], &mut (), options) {
+    ///     Err(trap) if trap.code == TrapCode::Deadline => println!("it takes too long"),
+    ///     other => println!("{other:?}"),
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`call`](Self::call) does.
+    #[inline]
+    pub fn call_with(
+        &mut self,
+        func: &Func,
+        slots: &mut [u128],
+        data: &mut dyn Any,
+        options: CallOptions,
+    ) -> Result<(), Trap> {
         let stack = self.stack_top();
         // SAFETY: the data is lent for this call; no other call uses the stack, since this one
         // borrows the instance.
-        unsafe { call::call(&self.slot, func, slots, Data::new(data), stack) }
+        unsafe { call::call(&self.slot, func, slots, Data::new(data), stack, options) }
     }
 
     /// Calls a function with values.

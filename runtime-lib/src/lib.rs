@@ -57,7 +57,7 @@ mod table;
 mod trap;
 mod value;
 
-pub use call::Func;
+pub use call::{CallOptions, Func};
 pub use check::Trust;
 pub use error::{ImageError, InstanceError};
 pub use host::{Caller, Guest, HostError, Imports, UnresolvedImport};

@@ -1,7 +1,7 @@
 //! Functions that compiled code calls: growing and bulk operations, and host functions.
 //!
-//! They are called on the guest's stack, with at least `HOST_STACK` bytes of it left. Each is one
-//! expression inside [`edge`], which turns errors and panics into traps: nothing here may leave
+//! They are called on the guest's stack, and have the host's room (`memory.rs`) where it ends. Each
+//! is one expression inside [`edge`], which turns errors and panics into traps: nothing here may leave
 //! the guest in any other way, since a trap skips all frames without dropping what they hold.
 
 use crate::host::HostError;

@@ -1,12 +1,16 @@
 //! A slot's reservation: guest stack, vmctx and linear memory, and how memory becomes fresh again.
 //!
 //! ```text
-//!  | guard | guest stack | guard | vmctx | linear memory | no access to 4 GiB | guard 2 GiB |
-//!                                        base            base + len
+//!  | guard | host's room | guest stack | guard | vmctx | linear memory | no access to 4 GiB | guard 2 GiB |
+//!                                                      base            base + len
 //! ```
 //!
 //! Compiled code adds a 32-bit index and an offset to `base` and checks nothing: the sum is guest
 //! data, or a fault that `sys::unix::signals` turns into a trap. This file is the sandbox.
+//!
+//! Host functions run on what the guest has left of its stack, and where that ends they go on into
+//! the host's room. Nothing of it is accessible before a host function needs it (`open_room`), so
+//! a guest's own stack ends where it says, and the room costs address space only.
 //!
 //! Initial contents are mapped from a file, so a new memory costs nothing but the mapping. Then
 //! it is *open* or *closed*:
@@ -34,7 +38,7 @@ use std::cell::Cell;
 use std::io;
 use std::ops::Range;
 use std::slice;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// More than this is not kept resident in a slot: the hot set's capacity, in bytes.
@@ -50,6 +54,13 @@ const FAULT_STEP: usize = 16;
 const AUDIT_INTERVAL: u32 = 64;
 /// In how many audits in a row a page must be clean to leave the hot set.
 const AUDITS_TO_COOL: u32 = 2;
+
+/// The host's room: address space below the guest stack that host functions may go on to, in
+/// bytes. What recurses with the state (`trie_db`, some 3 kB for each key that begins with the
+/// one before) needs more bytes of keys to fill it than a chain's state has.
+pub const HOST_ROOM: usize = 256 << 20;
+/// How much of the host's room becomes accessible beyond an address that was needed, in bytes.
+const ROOM_STEP: usize = 1 << 20;
 
 /// Sizes of a reservation, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +79,10 @@ pub struct Memory {
     /// Where linear memory starts in the mapping.
     base: usize,
     stack: Range<usize>,
+    /// Where the host's room starts; it ends at the stack.
+    room: usize,
+    /// From where on the host's room is accessible.
+    open_room: AtomicUsize,
     layout: Layout,
     image: Arc<MemoryImage>,
     hot: HotSet,
@@ -92,9 +107,10 @@ impl Memory {
         let stack_len = round_up_to_page(layout.stack_len);
         // The canary lies between the end of the mapped vmctx and the vmctx itself.
         let vmctx_len = round_up_to_page(layout.vmctx_len + CANARY_LEN);
-        let used = guard + stack_len + page + vmctx_len;
+        let used = guard + HOST_ROOM + stack_len + page + vmctx_len;
         let base = used.next_multiple_of(align);
-        let stack = base - used + guard..base - used + guard + stack_len;
+        let room = base - used + guard;
+        let stack = room + HOST_ROOM..room + HOST_ROOM + stack_len;
         let memory = Self {
             mapping: Mapping::reserve(base + RESERVATION as usize, align)?,
             hot: HotSet::new(layout.memory_len / page, MAX_HOT / page)?,
@@ -103,6 +119,8 @@ impl Memory {
             faults: AtomicU32::new(0),
             resets: Cell::new(0),
             base,
+            room,
+            open_room: AtomicUsize::new(stack.start),
             stack,
             layout,
         };
@@ -168,10 +186,49 @@ impl Memory {
         start + self.stack.start..start + self.stack.end
     }
 
-    /// The addresses below the guest stack that catch its overflow.
+    /// The addresses below the guest stack that catch its overflow: the host's room among them.
     pub fn stack_guard(&self) -> Range<usize> {
         let start = self.mapping.start() as usize;
         start..start + self.stack.start
+    }
+
+    /// Gives a host function that needs the stack at `address` more of its room. `false` when that
+    /// is not in the room, or the system refuses. Safe to call in a signal handler.
+    pub fn open_room(&self, address: usize) -> bool {
+        let offset = address.wrapping_sub(self.mapping.start() as usize);
+        let open = self.open_room.load(Ordering::Relaxed);
+        if offset < self.room || offset >= open {
+            return false;
+        }
+        let from = offset.saturating_sub(ROOM_STEP).max(self.room) & !(page_size() - 1);
+        // SAFETY: nobody could use these pages of ours before.
+        let done = unsafe { self.mapping.protect(from..open, Protection::ReadWrite) };
+        if done.is_ok() {
+            self.open_room.store(from, Ordering::Relaxed);
+        }
+        done.is_ok()
+    }
+
+    /// Takes back what host functions needed of their room.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses the stack.
+    #[inline]
+    pub unsafe fn close_room(&self) {
+        if self.open_room.load(Ordering::Relaxed) != self.stack.start {
+            // SAFETY: the caller vouches for it.
+            unsafe { self.close_open_room() };
+        }
+    }
+
+    #[cold]
+    unsafe fn close_open_room(&self) {
+        let open = self.open_room.load(Ordering::Relaxed)..self.stack.start;
+        // SAFETY: the caller vouches that nobody uses it. Where the system refuses, it stays open.
+        if unsafe { self.mapping.map_zeros(open, Protection::None) }.is_ok() {
+            self.open_room.store(self.stack.start, Ordering::Relaxed);
+        }
     }
 
     /// The lowest byte of the vmctx.

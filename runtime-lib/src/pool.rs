@@ -4,12 +4,13 @@
 //! the shelf of its entry point: `Core_version` on a slot that `Metadata_metadata` warmed would
 //! restore hundreds of pages that it never touches.
 
-use crate::call::Func;
+use crate::call::{CallOptions, Func};
 use crate::error::InstanceError;
 use crate::image::{Image, Loaded};
 use crate::instance::Instance;
 use crate::records::MAX_PAGES;
-use crate::slot::{HOST_STACK, OwnedSlot, Plan, Slot};
+use crate::memory::HOST_ROOM;
+use crate::slot::{OwnedSlot, Plan, Slot};
 use lithify_abi::descriptor::{NONE, kind};
 use lithify_abi::vmctx::RESERVATION;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,8 +42,8 @@ pub enum MemoryPlan {
 pub struct InstanceOptions {
     /// How much memory an instance has.
     pub memory: MemoryPlan,
-    /// The stack of guest functions, in bytes. Host functions run on the same stack and have a
-    /// MiB more.
+    /// The stack of guest functions, in bytes. Host functions run on the same stack; where it ends
+    /// they go on below it, in 256 MiB of address space that take memory as they are used.
     pub stack_size: usize,
     /// How many idle instances of one entry point are kept.
     pub idle_per_entry: usize,
@@ -101,7 +102,13 @@ impl Pool {
 
     /// A fresh instance for calls of several functions.
     pub fn instance(&self) -> Result<Instance, InstanceError> {
-        Shelves::take(&self.0, self.0.slots.len() - 1)
+        self.instance_with(CallOptions::default())
+    }
+
+    /// A fresh instance for calls of several functions, whose start function is called within
+    /// `options`.
+    pub fn instance_with(&self, options: CallOptions) -> Result<Instance, InstanceError> {
+        Shelves::take(&self.0, self.0.slots.len() - 1, options)
     }
 
     /// Gives the memory of all idle slots back to the system. The next calls are slower.
@@ -135,7 +142,13 @@ impl Entry {
     /// A fresh instance on a slot that is warm for this function.
     #[inline]
     pub fn instance(&self) -> Result<Instance, InstanceError> {
-        Shelves::take(&self.shelves, self.shelf)
+        self.instance_with(CallOptions::default())
+    }
+
+    /// A fresh instance on such a slot, whose start function is called within `options`.
+    #[inline]
+    pub fn instance_with(&self, options: CallOptions) -> Result<Instance, InstanceError> {
+        Shelves::take(&self.shelves, self.shelf, options)
     }
 
     /// The function.
@@ -146,7 +159,11 @@ impl Entry {
 
 impl Shelves {
     /// A fresh instance on a slot of that shelf, or a new one.
-    fn take(this: &Arc<Self>, shelf: usize) -> Result<Instance, InstanceError> {
+    fn take(
+        this: &Arc<Self>,
+        shelf: usize,
+        options: CallOptions,
+    ) -> Result<Instance, InstanceError> {
         let idle = lock(&this.slots[shelf]).pop();
         let slot = match idle {
             Some(slot) => {
@@ -155,14 +172,14 @@ impl Shelves {
             }
             None => this.create()?,
         };
-        Instance::start(slot, shelf, Arc::clone(this))
+        Instance::start(slot, shelf, Arc::clone(this), options)
     }
 
     #[cold]
     fn create(&self) -> Result<OwnedSlot, InstanceError> {
         // SAFETY: the slot ends up in an instance or on a shelf, and both keep the image.
         unsafe { Slot::create(&self.image, &self.plan) }.map_err(|source| InstanceError::Map {
-            reserved: RESERVATION + (self.plan.stack_size + HOST_STACK) as u64,
+            reserved: RESERVATION + (self.plan.stack_size + HOST_ROOM) as u64,
             source,
         })
     }

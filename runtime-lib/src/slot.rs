@@ -17,9 +17,6 @@ use std::ops::{Deref, Range};
 use std::ptr::{self, NonNull};
 use std::slice;
 
-/// What of the stack is left to a host function that the guest calls at its last, in bytes.
-pub const HOST_STACK: usize = 1 << 20;
-
 /// Sizes that an image and the options decide.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -27,7 +24,7 @@ pub struct Plan {
     pub initial_pages: u32,
     /// The largest size of memory, in pages.
     pub max_pages: u32,
-    /// The guest stack without [`HOST_STACK`], in bytes.
+    /// The guest stack, in bytes.
     pub stack_size: usize,
 }
 
@@ -85,7 +82,7 @@ impl Slot {
         let records = &image.records;
         let layout = Layout {
             memory_len: (u64::from(plan.initial_pages) * WASM_PAGE) as usize,
-            stack_len: plan.stack_size + HOST_STACK,
+            stack_len: plan.stack_size,
             vmctx_len: records.descriptor.vmctx_size as usize,
         };
         let memory = Memory::new(layout, &image.memory)?;
@@ -116,7 +113,7 @@ impl Slot {
         // SAFETY: the box was made above and nothing else refers to it.
         let this = unsafe { &mut *slot };
         let header = Header {
-            stack_limit: (this.memory.stack().start + HOST_STACK) as u64,
+            stack_limit: this.memory.stack().start as u64,
             exit_fp: 0,
             exit_sp: 0,
             exit_pc: 0,
@@ -262,6 +259,25 @@ impl Slot {
     pub fn set_host_data(&self, value: u64) {
         // SAFETY: as for `header_field`.
         unsafe { (*self.header()).host_data = value };
+    }
+
+    /// Makes the next host call of the guest stop it: no stack is enough for it. Safe to call in a
+    /// signal handler.
+    pub fn forbid_host_calls(&self) {
+        // SAFETY: as for `header_field`.
+        unsafe { (&raw mut (*self.header()).stack_limit).write_volatile(u64::MAX) };
+    }
+
+    /// Whether [`forbid_host_calls`](Self::forbid_host_calls) was called.
+    pub fn host_calls_forbidden(&self) -> bool {
+        self.header_field(|header| header.stack_limit == u64::MAX)
+    }
+
+    /// Undoes [`forbid_host_calls`](Self::forbid_host_calls).
+    pub fn allow_host_calls(&self) {
+        let limit = self.memory.stack().start as u64;
+        // SAFETY: as for `header_field`.
+        unsafe { (&raw mut (*self.header()).stack_limit).write_volatile(limit) };
     }
 
     /// The stack pointer below which no host call is made.

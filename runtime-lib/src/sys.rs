@@ -32,6 +32,7 @@ pub mod arch_common {
 
 pub mod unix {
     //! The operating system.
+    pub mod alarm;
     pub mod altstack;
     pub mod memfd;
     pub mod mmap;

@@ -6,7 +6,7 @@
 
 mod support;
 
-use lithify_runtime::{FuncType, Guest, Imports};
+use lithify_runtime::{FuncType, Guest, Imports, TrapCode};
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +20,9 @@ const WAT: &str = r#"(module
     (import "env" "host" (func $host))
     (memory 1)
     (func (export "host") call $host)
+    (func $deep (export "deep") (param i32)
+        (if (local.get 0) (then (call $deep (i32.sub (local.get 0) (i32.const 1))))
+            (else (loop $l (br $l)))))
     (func (export "trap") (drop (i32.load (i32.const 0x10000)))))"#;
 
 /// Runs `case` in a child process, after a trap has shown that our handler is there.
@@ -147,4 +150,71 @@ fn a_panic_in_a_thread_of_a_host_function_unwinds() {
         assert!(std::thread::spawn(|| panic!("elsewhere")).join().is_err());
     }
     check("a_panic_in_a_thread_of_a_host_function_unwinds", || (), panic, None, "survived");
+}
+
+/// Sends this thread a signal every few milliseconds for as long as the process lives, and handles
+/// it without `SA_ONSTACK`.
+fn alarm_without_stack() {
+    extern "C" fn handler(_: i32) {
+        SIGNALS.fetch_add(1, Ordering::Relaxed);
+    }
+    // SAFETY: the handler only counts.
+    unsafe { libc::signal(libc::SIGALRM, handler as *const () as usize) };
+    // SAFETY: no precondition.
+    let thread = unsafe { libc::pthread_self() };
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            // SAFETY: the thread lives as long as the process.
+            unsafe { libc::pthread_kill(thread, libc::SIGALRM) };
+        }
+    });
+}
+
+static SIGNALS: AtomicUsize = AtomicUsize::new(0);
+
+/// Recursion to the last frame that the stack has, then a loop for 100 ms: signals come there.
+fn deepest(expected: &[TrapCode]) {
+    let pool = support::pool(WAT, &{
+        let mut imports = Imports::new();
+        imports.trap_missing(true);
+        imports
+    });
+    let mut instance = pool.instance().unwrap();
+    let deep = instance.func("deep").unwrap();
+    let mut call = |level: u32| {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_millis(100);
+        let options = lithify_runtime::CallOptions::until(deadline);
+        instance.call_with(&deep, &mut [level.into()], &mut (), options).unwrap_err().code
+    };
+    let (mut good, mut bad) = (0, 1 << 20);
+    while bad - good > 1 {
+        let middle = good + (bad - good) / 2;
+        match call(middle) {
+            TrapCode::StackOverflow => bad = middle,
+            _ => good = middle,
+        }
+    }
+    let code = call(good);
+    assert!(expected.contains(&code), "{code}");
+    assert!(SIGNALS.load(Ordering::Relaxed) > 0);
+}
+
+#[test]
+fn an_earlier_handler_has_a_stack_when_the_guest_has_none() {
+    fn case() {
+        deepest(&[TrapCode::Deadline]);
+    }
+    let name = "an_earlier_handler_has_a_stack_when_the_guest_has_none";
+    check(name, alarm_without_stack, case, None, "survived");
+}
+
+#[test]
+fn a_later_handler_without_a_stack_ends_the_call_not_the_process() {
+    fn case() {
+        alarm_without_stack();
+        deepest(&[TrapCode::SignalStack]);
+    }
+    let name = "a_later_handler_without_a_stack_ends_the_call_not_the_process";
+    check(name, || (), case, None, "survived");
 }

@@ -55,6 +55,11 @@ trap_codes! {
     Host = 10, "host function failed";
     /// A host function that was not provided was called.
     MissingHostFunction = 11, "call of a missing host function";
+    /// The call's deadline has passed (`CallOptions::deadline`).
+    Deadline = 12, "deadline exceeded";
+    /// A signal came while the guest had used up its stack, and its handler, which somebody else
+    /// installed without `SA_ONSTACK`, had no room there. The signal is lost.
+    SignalStack = 13, "a signal found no room on the guest's stack";
 }
 
 impl fmt::Display for TrapCode {

@@ -1,13 +1,20 @@
-//! Faults of guests, as traps; first writes to pages, as pages of the hot set. This is the sandbox.
+//! Faults of guests, as traps; first writes to pages, as pages of the hot set; deadlines, as traps.
+//! This is the sandbox.
 //!
 //! One handler for the whole process, for SIGSEGV, SIGBUS, SIGILL and SIGFPE. It does something
-//! in two cases only, and hands every other signal to the handler that was there before:
+//! in four cases only, and hands every other signal to the handler that was there before:
 //!
 //! - a write to a page of some slot's memory that is mapped read-only, by whatever code;
 //! - a fault of code in the image that this thread's newest activation runs, at a listed trap
-//!   site or in the guard of its stack.
+//!   site or in the guard of its stack;
+//! - a signal of somebody else's that the kernel could not deliver, as that code had used up its
+//!   stack;
+//! - a host function that needs the stack beyond the guest's: it gets more of its room.
 //!
-//! It neither allocates nor locks nor formats nor panics.
+//! A second handler, [`interrupt`], has a signal of its own (`alarm.rs`) and leaves a guest whose
+//! deadline has passed.
+//!
+//! They neither allocate nor lock nor format nor panic.
 
 use super::super::arch;
 use super::super::arch_common::Registers;
@@ -27,6 +34,12 @@ const SIGNALS: [i32; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGF
 
 /// `SEGV_ACCERR`: the page is mapped, but not for this kind of access.
 const SEGV_ACCERR: i32 = 2;
+
+/// `SI_KERNEL`: the kernel's own doing, such as a signal that it cannot deliver.
+const SI_KERNEL: i32 = 0x80;
+
+/// More than what the kernel puts on a stack for a signal, in bytes.
+const SIGNAL_FRAME: usize = 64 << 10;
 
 struct Previous(UnsafeCell<[libc::sigaction; 4]>);
 
@@ -55,8 +68,29 @@ pub fn install() -> io::Result<()> {
             check(libc::sigaction(*signal, &raw const action, ptr::null_mut()))?;
         }
         *installed += 1;
+        if *installed == SIGNALS.len() {
+            put_handlers_on_stack();
+        }
     }
     Ok(())
+}
+
+/// Sees to it that the handlers which the program has by now run on a thread's alternate stack, if
+/// it has one: on the guest's they have no room when the guest has used it up. The Go runtime does
+/// the same for a program that it is a part of.
+fn put_handlers_on_stack() {
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: zeros are a valid sigaction.
+        let mut action: libc::sigaction = unsafe { mem::zeroed() };
+        // SAFETY: asks only; the pointer is valid.
+        let asked = unsafe { libc::sigaction(signal, ptr::null(), &raw mut action) };
+        let own = ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction);
+        if asked == 0 && own && action.sa_flags & libc::SA_ONSTACK == 0 {
+            action.sa_flags |= libc::SA_ONSTACK;
+            // SAFETY: the action is what the program installed. Where the system refuses, it stays.
+            unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
+        }
+    }
 }
 
 fn check(result: i32) -> io::Result<()> {
@@ -77,7 +111,8 @@ extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut libc
     let registers = arch::registers(context);
     let done = code > 0
         && (first_write(signal, code, address, &registers)
-            || guest_fault(signal, address, &registers, context));
+            || guest_fault(signal, code, address, &registers, context)
+            || host_stack(signal, address));
     if !done {
         chain(signal, info, ptr::from_mut(context).cast());
     }
@@ -102,6 +137,7 @@ fn first_write(signal: i32, code: i32, address: usize, registers: &Registers) ->
 /// Turns a fault of guest code into a trap.
 fn guest_fault(
     signal: i32,
+    kind: i32,
     address: usize,
     registers: &Registers,
     context: &mut libc::ucontext_t,
@@ -110,7 +146,11 @@ fn guest_fault(
     let Some(activation) = (unsafe { activation::current().as_ref() }) else {
         return false;
     };
-    let Some((code, in_stub)) = trap_code(activation, signal, address, registers) else {
+    let found = match kind {
+        SI_KERNEL => lost_signal(activation, signal, registers),
+        _ => trap_code(activation, signal, address, registers),
+    };
+    let Some((code, in_stub)) = found else {
         return false;
     };
     activation.fault(code, registers, in_stub);
@@ -145,7 +185,71 @@ fn trap_code(
         libc::SIGILL => true,
         _ => trap == TrapCode::MemoryOutOfBounds && beyond_memory,
     };
-    expected.then_some((trap, function.index == NONE))
+    // A stub that finds no stack for a host call, since none is allowed any more.
+    let late = trap == TrapCode::StackOverflow && slot.host_calls_forbidden();
+    expected.then_some((if late { TrapCode::Deadline } else { trap }, function.index == NONE))
+}
+
+/// Whether the kernel ended a guest's thread since it had no room for a signal on the guest's stack.
+fn lost_signal(
+    activation: &Activation,
+    signal: i32,
+    registers: &Registers,
+) -> Option<(TrapCode, bool)> {
+    let (image, memory) = (activation.slot().image(), activation.slot().memory());
+    image.text_offset(registers.pc)?;
+    let left = registers.sp.wrapping_sub(memory.stack_guard().end);
+    (signal == libc::SIGSEGV && left < SIGNAL_FRAME).then_some((TrapCode::SignalStack, false))
+}
+
+/// Gives a host function of this thread that went beyond the guest's stack more of its room. Says
+/// so where it used up all of it, before the process ends.
+fn host_stack(signal: i32, address: usize) -> bool {
+    if signal != libc::SIGSEGV {
+        return false;
+    }
+    // SAFETY: activations of this thread live until their calls return, below this frame.
+    let newest = unsafe { activation::current().as_ref() };
+    let mut all = std::iter::successors(newest, |activation| activation.parent());
+    let memory = |activation: &Activation| -> *const _ { activation.slot().memory() };
+    let found = all.find(|activation| activation.slot().memory().stack_guard().contains(&address));
+    let Some(memory) = found.map(memory) else {
+        return false;
+    };
+    // SAFETY: slots outlive their activations.
+    if unsafe { (*memory).open_room(address) } {
+        return true;
+    }
+    const MESSAGE: &str = "lithify: a host function used up its stack, or there is no memory for it\n";
+    // SAFETY: the bytes are there for as long as the program.
+    unsafe { libc::write(2, MESSAGE.as_ptr().cast(), MESSAGE.len()) };
+    false
+}
+
+/// Leaves the guest of this thread if its deadline has passed. In a host function, which is not
+/// left, it sees to it that no other one is called; as long as the time stays set, this signal comes
+/// again.
+pub extern "C" fn interrupt(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: `__errno_location` is this thread's, always valid.
+    let errno = unsafe { *libc::__errno_location() };
+    // SAFETY: the kernel passes a valid context for the duration of the handler.
+    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    // SAFETY: activations of this thread live until their calls return, below this frame.
+    if let Some(activation) =
+        unsafe { activation::current().as_ref() }.filter(|newest| newest.is_overdue())
+    {
+        let registers = arch::registers(context);
+        let slot = activation.slot();
+        match slot.image().text_offset(registers.pc) {
+            Some(_) => {
+                activation.fault(TrapCode::Deadline, &registers, false);
+                arch::resume_with_raise(context, activation.host_sp());
+            }
+            None => slot.forbid_host_calls(),
+        }
+    }
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = errno };
 }
 
 /// Does what would have happened without our handler.
