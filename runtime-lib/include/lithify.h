@@ -19,6 +19,10 @@
  * written; ordinary writes do not notice, but a system call that writes there needs
  * `lithify_touch` before.
  *
+ * Host functions run on the guest's stack and go on below it, in 256 MiB of address space. Handlers
+ * of signals need SA_ONSTACK: those that the program has when its first pool is made get it, a later
+ * one without it ends the call (not the process) when the guest has used up its stack.
+ *
  * One instance is used by one thread at a time; pools may be shared.
  */
 
@@ -60,6 +64,9 @@ typedef struct {
     uint32_t max_pages;
     /* The guest's stack, in bytes; 0 for 4 MiB. */
     size_t stack_size;
+    /* The longest that a call or a start function may take, in nanoseconds; 0 for no limit. A guest
+     * that is stopped has left its memory in the middle of something: free the instance. */
+    uint64_t timeout_ns;
 } lithify_options;
 
 typedef struct lithify_pool lithify_pool;

@@ -1,6 +1,7 @@
 //! The C interface, for programs that a linked module is a part of. `include/lithify.h` says what
 //! each function does; this file only translates.
 
+use crate::call::CallOptions;
 use crate::error::{ImageError, InstanceError};
 use crate::host::{Guest, HostError, touch};
 use crate::image::Image;
@@ -11,6 +12,7 @@ use crate::slot::Slot;
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt::Display;
+use std::time::{Duration, Instant};
 use std::{ptr, slice};
 
 /// `lithify_options`
@@ -20,6 +22,25 @@ pub struct Options {
     extra_pages: u32,
     max_pages: u32,
     stack_size: usize,
+    timeout_ns: u64,
+}
+
+/// `lithify_pool`
+pub struct LinkedPool {
+    pool: Pool,
+    timeout: Option<Duration>,
+}
+
+/// `lithify_instance`
+pub struct LinkedInstance {
+    instance: Instance,
+    timeout: Option<Duration>,
+}
+
+/// A call that starts now.
+fn within(timeout: Option<Duration>) -> CallOptions {
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    CallOptions { deadline }
 }
 
 thread_local! {
@@ -54,10 +75,14 @@ fn boxed<T, E: Display>(made: Result<T, E>) -> *mut T {
 ///
 /// As for [`Image::linked`]; `options` is null or valid.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lithify_pool_new(module: *const u8, options: *const Options) -> *mut Pool {
+pub unsafe extern "C" fn lithify_pool_new(
+    module: *const u8,
+    options: *const Options,
+) -> *mut LinkedPool {
     // SAFETY: null or valid, as the caller vouches.
     let options = unsafe { options.as_ref() };
     let mut plan = InstanceOptions::default();
+    let mut timeout = None;
     if let Some(options) = options {
         plan.memory = match (options.extra_pages, options.max_pages) {
             (0, 0) => MemoryPlan::Module,
@@ -67,11 +92,13 @@ pub unsafe extern "C" fn lithify_pool_new(module: *const u8, options: *const Opt
         if options.stack_size != 0 {
             plan.stack_size = options.stack_size;
         }
+        timeout = Some(options.timeout_ns).filter(|ns| *ns != 0).map(Duration::from_nanos);
     }
     // SAFETY: the caller vouches for the module.
     let image = unsafe { Image::linked(module) };
     let pool = |image| Pool::new(&image, &plan).map_err(|error| error.to_string());
-    boxed(image.map_err(|error: ImageError| error.to_string()).and_then(pool))
+    let made = image.map_err(|error: ImageError| error.to_string()).and_then(pool);
+    boxed(made.map(|pool| LinkedPool { pool, timeout }))
 }
 
 /// `lithify_pool_free`
@@ -80,7 +107,7 @@ pub unsafe extern "C" fn lithify_pool_new(module: *const u8, options: *const Opt
 ///
 /// `pool` is null or comes from `lithify_pool_new` and is not used again.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lithify_pool_free(pool: *mut Pool) {
+pub unsafe extern "C" fn lithify_pool_free(pool: *mut LinkedPool) {
     if !pool.is_null() {
         // SAFETY: made by `boxed`, as the caller vouches.
         drop(unsafe { Box::from_raw(pool) });
@@ -94,20 +121,24 @@ pub unsafe extern "C" fn lithify_pool_free(pool: *mut Pool) {
 /// `pool` is valid; `entry` is null or a C string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lithify_instance_new(
-    pool: *const Pool,
+    pool: *const LinkedPool,
     entry: *const c_char,
-) -> *mut Instance {
+) -> *mut LinkedInstance {
     // SAFETY: valid, as the caller vouches.
-    let pool = unsafe { &*pool };
+    let LinkedPool { pool, timeout } = unsafe { &*pool };
+    let options = within(*timeout);
     let made: Result<_, InstanceError> = match entry.is_null() {
-        true => pool.instance(),
+        true => pool.instance_with(options),
         false => {
             // SAFETY: a C string, as the caller vouches.
             let name = unsafe { CStr::from_ptr(entry) }.to_string_lossy();
-            pool.entry(&name).map_or_else(|| pool.instance(), |entry| entry.instance())
+            match pool.entry(&name) {
+                Some(entry) => entry.instance_with(options),
+                None => pool.instance_with(options),
+            }
         }
     };
-    boxed(made)
+    boxed(made.map(|instance| LinkedInstance { instance, timeout: *timeout }))
 }
 
 /// `lithify_instance_free`
@@ -116,7 +147,7 @@ pub unsafe extern "C" fn lithify_instance_new(
 ///
 /// `instance` is null or comes from `lithify_instance_new` and is not used again.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lithify_instance_free(instance: *mut Instance) {
+pub unsafe extern "C" fn lithify_instance_free(instance: *mut LinkedInstance) {
     if !instance.is_null() {
         // SAFETY: made by `boxed`, as the caller vouches.
         drop(unsafe { Box::from_raw(instance) });
@@ -130,13 +161,14 @@ pub unsafe extern "C" fn lithify_instance_free(instance: *mut Instance) {
 /// `instance` is valid and not in use, `name` is a C string, `values` points at `count` values.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lithify_call(
-    instance: *mut Instance,
+    instance: *mut LinkedInstance,
     name: *const c_char,
     values: *mut u128,
     count: usize,
 ) -> c_int {
     // SAFETY: valid, as the caller vouches.
-    let (instance, name) = unsafe { (&mut *instance, CStr::from_ptr(name).to_string_lossy()) };
+    let (linked, name) = unsafe { (&mut *instance, CStr::from_ptr(name).to_string_lossy()) };
+    let LinkedInstance { instance, timeout } = linked;
     let values = match count {
         0 => &mut [],
         // SAFETY: as many values as the caller says, 16 bytes each.
@@ -151,7 +183,7 @@ pub unsafe extern "C" fn lithify_call(
         set_error(&format_args!("{count} values, but {name} is {ty}"));
         return -1;
     }
-    match instance.call(&func, values, &mut ()) {
+    match instance.call_with(&func, values, &mut (), within(*timeout)) {
         Ok(()) => 0,
         Err(trap) => {
             set_error(&trap);
@@ -166,9 +198,9 @@ pub unsafe extern "C" fn lithify_call(
 ///
 /// `instance` is valid and not in use; `len` is null or valid.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lithify_memory(instance: *mut Instance, len: *mut usize) -> *mut u8 {
+pub unsafe extern "C" fn lithify_memory(instance: *mut LinkedInstance, len: *mut usize) -> *mut u8 {
     // SAFETY: valid, as the caller vouches.
-    let memory = unsafe { &mut *instance }.memory();
+    let memory = unsafe { &mut *instance }.instance.memory();
     if !len.is_null() {
         // SAFETY: valid, as the caller vouches.
         unsafe { len.write(memory.len()) };
@@ -183,13 +215,13 @@ pub unsafe extern "C" fn lithify_memory(instance: *mut Instance, len: *mut usize
 /// `instance` is valid and not in use, `name` is a C string, `value` is valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lithify_global(
-    instance: *const Instance,
+    instance: *const LinkedInstance,
     name: *const c_char,
     value: *mut u128,
 ) -> c_int {
     // SAFETY: valid, as the caller vouches.
-    let (instance, name) = unsafe { (&*instance, CStr::from_ptr(name).to_string_lossy()) };
-    let Some(found) = instance.global_get(&name) else {
+    let (linked, name) = unsafe { (&*instance, CStr::from_ptr(name).to_string_lossy()) };
+    let Some(found) = linked.instance.global_get(&name) else {
         set_error(&format_args!("no global is exported as {name}"));
         return -1;
     };
@@ -204,9 +236,9 @@ pub unsafe extern "C" fn lithify_global(
 ///
 /// `instance` is valid.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn lithify_set_host_data(instance: *mut Instance, data: *mut c_void) {
+pub unsafe extern "C" fn lithify_set_host_data(instance: *mut LinkedInstance, data: *mut c_void) {
     // SAFETY: valid, as the caller vouches.
-    unsafe { &mut *instance }.set_host_data(data as u64);
+    unsafe { &mut *instance }.instance.set_host_data(data as u64);
 }
 
 /// `lithify_trap`

@@ -17,6 +17,9 @@ use std::ops::{Deref, Range};
 use std::ptr::{self, NonNull};
 use std::slice;
 
+/// A stack limit that no stack pointer is above: the next host call stops the guest.
+pub const NO_HOST_CALLS: usize = usize::MAX;
+
 /// Sizes that an image and the options decide.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -261,16 +264,15 @@ impl Slot {
         unsafe { (*self.header()).host_data = value };
     }
 
-    /// Makes the next host call of the guest stop it: no stack is enough for it. Safe to call in a
-    /// signal handler.
+    /// Makes the next host call of the guest stop it. Safe to call in a signal handler.
     pub fn forbid_host_calls(&self) {
         // SAFETY: as for `header_field`.
-        unsafe { (&raw mut (*self.header()).stack_limit).write_volatile(u64::MAX) };
+        unsafe { (&raw mut (*self.header()).stack_limit).write_volatile(NO_HOST_CALLS as u64) };
     }
 
     /// Whether [`forbid_host_calls`](Self::forbid_host_calls) was called.
     pub fn host_calls_forbidden(&self) -> bool {
-        self.header_field(|header| header.stack_limit == u64::MAX)
+        self.stack_limit() == NO_HOST_CALLS
     }
 
     /// Undoes [`forbid_host_calls`](Self::forbid_host_calls).
@@ -282,7 +284,8 @@ impl Slot {
 
     /// The stack pointer below which no host call is made.
     pub fn stack_limit(&self) -> usize {
-        self.header_field(|header| header.stack_limit as usize)
+        // SAFETY: as for `header_field`; volatile, as a signal handler may write it.
+        unsafe { (&raw const (*self.header()).stack_limit).read_volatile() as usize }
     }
 
     /// The largest size of memory, in pages.

@@ -25,7 +25,8 @@ const GUEST: &str = r#"(module
             (local.get 0) (local.get 1) (i32.const 1)))
     (func (export "calls") (result i32) (i32.load (i32.const 1000)))
     (func (export "ask") (result i32) (call $refuse (i32.const 3)))
-    (func (export "out_of_bounds") (result i32) (i32.load (i32.const 0x7fffffff))))"#;
+    (func (export "out_of_bounds") (result i32) (i32.load (i32.const 0x7fffffff)))
+    (func (export "endless") (loop $l (br $l))))"#;
 
 const PROGRAM: &str = r#"
 #include "lithify.h"
@@ -72,6 +73,10 @@ int main(void) {
     printf("%d ", lithify_global(instance, "add", &value));
     printf("%s\n", lithify_last_error());
     lithify_instance_free(instance);
+    lithify_pool_free(pool);
+    lithify_options options = {.timeout_ns = 20000000};
+    pool = lithify_pool_new(lithify_module, &options);
+    run(pool, "endless");
     lithify_pool_free(pool);
     return 0;
 }
@@ -134,6 +139,9 @@ absent: no function is exported as absent
 0 131072 0
 0 123456789a
 -1 no global is exported as add
+endless: deadline exceeded
+  0: function 7 endless
+0 131072 0
 ";
     assert_eq!(without_offsets(&text), expected, "{output:?}");
     std::fs::remove_dir_all(&folder).unwrap();

@@ -4,7 +4,7 @@ use super::{Guest, HostError};
 use crate::activation::{Activation, Data};
 use crate::call::{self, CallOptions, Func};
 use crate::libcalls;
-use crate::slot::Slot;
+use crate::slot::{NO_HOST_CALLS, Slot};
 use crate::trap::Trap;
 use lithify_abi::heap::Heap;
 use lithify_abi::trap::TrapCode;
@@ -77,19 +77,21 @@ impl<'a> Caller<'a> {
     ///
     /// When the function belongs to another image or there are too few slots.
     pub fn call(&mut self, func: &Func, slots: &mut [u128]) -> Result<(), Trap> {
-        if self.slot.host_calls_forbidden() {
-            return Err(Trap::bare(TrapCode::Deadline));
-        }
         let here = ptr::from_ref(&slots) as usize;
         let stack = self.slot.memory().stack();
-        if here <= self.slot.stack_limit() || here >= stack.end {
-            return Err(Trap::bare(TrapCode::StackOverflow));
+        // Read once, since a signal may change it at any time.
+        let limit = self.slot.stack_limit();
+        if here <= limit || here >= stack.end {
+            let late = limit == NO_HOST_CALLS;
+            return Err(Trap::bare(if late {
+                TrapCode::Deadline
+            } else {
+                TrapCode::StackOverflow
+            }));
         }
         let data = self.activation().data();
         // SAFETY: the data is lent for longer than this call; there is room on the stack.
-        unsafe {
-            call::call(self.slot, func, slots, data, ptr::null_mut(), CallOptions::default())
-        }
+        unsafe { call::call(self.slot, func, slots, data, ptr::null_mut(), CallOptions::default()) }
     }
 
     /// Makes `range` of memory writable ahead of a system call that writes there.

@@ -11,11 +11,16 @@ use super::{
 };
 use crate::host::{HostError, Numbered};
 use crate::{
-    Caller, Entry, ExternType, Func, FuncType, Guest, Image, ImageError, Imports, Instance,
-    InstanceError, InstanceOptions, MemoryPlan, Metadata, Pool, Trap, Trust, ValType, Value,
+    CallOptions, Caller, Entry, ExternType, Func, FuncType, Guest, Image, ImageError, Imports,
+    Instance, InstanceError, InstanceOptions, MemoryPlan, Metadata, Pool, Trap, Trust, ValType,
+    Value,
 };
 use lithify_abi::heap::{FREE, Heap, MALLOC};
-use std::{path::Path, sync::OnceLock};
+use std::{
+    path::Path,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 /// Substrate's default heap: pages on top of the module's initial memory.
 pub const DEFAULT_HEAP_PAGES: u32 = 2048;
@@ -24,6 +29,7 @@ pub const DEFAULT_HEAP_PAGES: u32 = 2048;
 pub struct Runtime {
     pool: Pool,
     heap_base: OnceLock<Option<u32>>,
+    call_timeout: Option<Duration>,
 }
 
 /// How a runtime is loaded.
@@ -35,6 +41,9 @@ pub struct RuntimeOptions {
     pub trust: Trust,
     /// Whether a missing host function is a trap when it is called, rather than an error now.
     pub trap_missing: bool,
+    /// The longest that a call may take, from its instance's start function on, before the guest is
+    /// stopped with [`TrapCode::Deadline`](crate::TrapCode::Deadline).
+    pub call_timeout: Option<Duration>,
 }
 
 impl Default for RuntimeOptions {
@@ -44,6 +53,7 @@ impl Default for RuntimeOptions {
             instances: InstanceOptions { memory, ..InstanceOptions::default() },
             trust: Trust::Verify,
             trap_missing: false,
+            call_timeout: None,
         }
     }
 }
@@ -99,7 +109,7 @@ impl Runtime {
             instances.memory = MemoryPlan::Dynamic { extra_pages: REACTOR_PAGES, max_pages };
         }
         let pool = Pool::new(image, &instances)?;
-        Ok(Self { pool, heap_base: OnceLock::new() })
+        Ok(Self { pool, heap_base: OnceLock::new(), call_timeout: options.call_timeout })
     }
 
     /// The image.
@@ -165,7 +175,10 @@ impl EntryPoint<'_> {
     /// A fresh instance to call it on.
     #[inline]
     pub fn instance(&self) -> Result<RunningRuntime<'_>, InstanceError> {
-        Ok(RunningRuntime { point: self, instance: self.entry.instance()? })
+        let timeout = self.runtime.call_timeout;
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let options = CallOptions { deadline };
+        Ok(RunningRuntime { point: self, instance: self.entry.instance_with(options)?, options })
     }
 
     /// Calls it on a fresh instance; see [`Runtime::call`].
@@ -178,6 +191,7 @@ impl EntryPoint<'_> {
 pub struct RunningRuntime<'e> {
     point: &'e EntryPoint<'e>,
     instance: Instance,
+    options: CallOptions,
 }
 
 impl RunningRuntime<'_> {
@@ -196,7 +210,7 @@ impl RunningRuntime<'_> {
             return None;
         }
         let mut slots = [0];
-        self.instance.call(&func, &mut slots, context).ok()?;
+        self.instance.call_with(&func, &mut slots, context, self.options).ok()?;
         Some(slots[0] as u32)
     }
 }
@@ -297,7 +311,7 @@ impl RuntimeInstance for RunningRuntime<'_> {
         if *self.instance.func_type(&func) != FuncType::new(&[], &[]) {
             return None;
         }
-        Some(self.instance.call(&func, &mut [], context))
+        Some(self.instance.call_with(&func, &mut [], context, self.options))
     }
 
     fn enter(
@@ -308,7 +322,7 @@ impl RuntimeInstance for RunningRuntime<'_> {
         context: &mut CallContext,
     ) -> Result<u64, Trap> {
         let mut slots = [u128::from(address), u128::from(len_bytes)];
-        self.instance.call(&entry, &mut slots, context)?;
+        self.instance.call_with(&entry, &mut slots, context, self.options)?;
         Ok(slots[0] as u64)
     }
 }

@@ -220,7 +220,8 @@ fn host_stack(signal: i32, address: usize) -> bool {
     if unsafe { (*memory).open_room(address) } {
         return true;
     }
-    const MESSAGE: &str = "lithify: a host function used up its stack, or there is no memory for it\n";
+    const MESSAGE: &str =
+        "lithify: a host function used up its stack, or there is no memory for it\n";
     // SAFETY: the bytes are there for as long as the program.
     unsafe { libc::write(2, MESSAGE.as_ptr().cast(), MESSAGE.len()) };
     false
