@@ -174,7 +174,8 @@ fn inherent(text: &str) -> Result<(InherentId, Vec<u8>)> {
 fn load(name: &str, input: &RuntimeInput, limits: LimitOptions) -> Result<Runtime> {
     let options = source::host_options(input);
     let image = limits.compile(name, input.wasm(), Emit::Image, &options, &())?;
-    let options = RuntimeOptions { trap_missing: true, ..RuntimeOptions::default() };
+    let call_timeout = limits.call_timeout();
+    let options = RuntimeOptions { trap_missing: true, call_timeout, ..RuntimeOptions::default() };
     Runtime::from_bytes(&image, &options).map_err(|error| anyhow!("{name}: {error}"))
 }
 

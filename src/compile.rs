@@ -115,7 +115,9 @@ impl Compile {
             None if runs_here => {
                 Runtime::for_version(&bytes).ok().and_then(|runtime| runtime.version().ok())
             }
-            None => self.limits.limits().within(|| source::version(&runtime))?,
+            None => {
+                self.limits.limits().within("asking the version", || source::version(&runtime))?
+            }
             version => version.clone(),
         };
         output::write(&path, &bytes)?;
@@ -167,7 +169,7 @@ impl Compile {
 
     fn text(&self, runtime: &RuntimeInput, options: &Options, what: Dump) -> Result<()> {
         let dump = || dump(runtime.wasm(), options, what, self.function.as_deref());
-        let text = self.limits.limits().within(dump)??;
+        let text = self.limits.limits().within("compiling", dump)??;
         let stdout = PathBuf::from("-");
         output::write(self.output.as_ref().unwrap_or(&stdout), text.as_bytes())
     }

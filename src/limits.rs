@@ -1,4 +1,4 @@
-//! `--max-memory` and `--timeout`, for every command that compiles.
+//! `--max-memory` and `--timeout`, for every command that compiles or runs a guest.
 
 use anyhow::{Result, anyhow};
 use clap::Args;
@@ -6,13 +6,13 @@ use lithify_bench::measure::limit::Limits;
 use lithify_compiler::{Emit, Options, Progress, compile};
 use std::time::Duration;
 
-/// Bounds on compiling, shared by the commands that do.
+/// Bounds on compiling and on calls of guests, shared by the commands that do either.
 #[derive(Args, Clone, Copy)]
 pub struct LimitOptions {
     /// The most memory that compiling may take: bytes, or with K, M or G.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_memory: Option<u64>,
-    /// The longest that compiling may take: seconds, or with ms, s, m or h.
+    /// The longest that compiling may take, and then each call of the guest: seconds, or with ms, s, m or h.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
 }
@@ -21,6 +21,11 @@ impl LimitOptions {
     /// The bounds.
     pub fn limits(self) -> Limits {
         Limits { memory: self.max_memory, time: self.timeout }
+    }
+
+    /// The longest that a call may take.
+    pub fn call_timeout(self) -> Option<Duration> {
+        self.timeout
     }
 
     /// Compiles the module that is called `name` within the bounds.
@@ -32,7 +37,8 @@ impl LimitOptions {
         options: &Options,
         progress: &dyn Progress,
     ) -> Result<Vec<u8>> {
-        let compiled = self.limits().within(|| compile(wasm, emit, options, progress))?;
+        let compiled =
+            self.limits().within("compiling", || compile(wasm, emit, options, progress))?;
         compiled.map_err(|e| anyhow!("{name}: {e}"))
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
-use lithify_compiler::{Emit, compile};
+use lithify_compiler::Emit;
 use lithify_runtime::{
     InstanceOptions, MemoryPlan,
     polkadot::{
@@ -128,7 +128,8 @@ impl Run {
         if let Ok(version) = runtime.version() {
             state.set_version(version.state_version());
         }
-        let hook: VersionHook = Arc::new(core_version);
+        let limits = self.limits;
+        let hook: VersionHook = Arc::new(move |wasm| core_version(wasm, limits));
         let mut session = state.session_with(Some(hook));
         let started = Instant::now();
         match (&self.entry, block) {
@@ -192,8 +193,12 @@ impl Run {
         };
         let instances =
             InstanceOptions { memory, stack_size: self.stack_size, ..InstanceOptions::default() };
-        let options =
-            RuntimeOptions { instances, trap_missing: self.trap_missing, ..Default::default() };
+        let options = RuntimeOptions {
+            instances,
+            trap_missing: self.trap_missing,
+            call_timeout: self.limits.call_timeout(),
+            ..Default::default()
+        };
         let image = match source.input {
             Input::Image(bytes) => bytes,
             Input::Runtime(runtime) => {
@@ -290,9 +295,10 @@ fn read_state(path: &std::path::Path) -> Result<(State, Option<Block>)> {
 }
 
 /// Runs `Core_version` of a runtime that a guest asks about.
-fn core_version(wasm: &[u8]) -> Option<Vec<u8>> {
+fn core_version(wasm: &[u8], limits: LimitOptions) -> Option<Vec<u8>> {
     let options = lithify_compiler::Options { target: source::host_target(), ..Default::default() };
-    let image = compile(wasm, Emit::Image, &options, &()).ok()?;
+    let name = "the runtime whose version the guest asks for";
+    let image = limits.compile(name, wasm, Emit::Image, &options, &()).ok()?;
     let runtime = Runtime::for_version(&image).ok()?;
     State::empty()
         .session()

@@ -44,7 +44,8 @@ impl Soak {
             Some(path) => source::Source::read(path)?,
             None => source::Source::bundled()?,
         };
-        let options = RuntimeOptions::default();
+        let options =
+            RuntimeOptions { call_timeout: self.limits.call_timeout(), ..Default::default() };
         let (runtime, state) = match source.input {
             Input::Image(image) => (Runtime::from_bytes(&image, &options)?, None),
             Input::Runtime(runtime) => {

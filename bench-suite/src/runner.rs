@@ -37,7 +37,7 @@ pub struct Options {
     pub compiles: u32,
     /// Decides the order and the resampling of the report.
     pub seed: u64,
-    /// Bounds on each compilation.
+    /// Bounds on each compilation, and the time of a first call.
     pub limits: Limits,
     /// Which engines; all by default.
     pub engines: Vec<Id>,

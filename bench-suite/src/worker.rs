@@ -32,7 +32,7 @@ pub struct Job {
     pub engine: Id,
     /// The work.
     pub task: Task,
-    /// Bounds on compiling.
+    /// Bounds on compiling, and the time of a call.
     #[serde(default)]
     pub limits: Limits,
 }
@@ -80,14 +80,15 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
         Task::Compile { workload, artifact } => {
             let workload = Workload::load(workload)?;
             let mut worker = Worker::new(job, kind, &workload, None);
-            job.limits.within(|| worker.compile(&workload, artifact))??;
+            job.limits.within("compiling", || worker.compile(&workload, artifact))??;
             worker.finish(out)
         }
         Task::Call { workload, call, artifact, samples } => {
             let workload = Workload::load(workload)?;
             let entry = workload.calls.get(*call).context("no such call")?.label.clone();
             let mut worker = Worker::new(job, kind, &workload, Some(entry));
-            worker.calls(&workload, *call, artifact, *samples)?;
+            let bounds = Limits { memory: None, ..job.limits };
+            worker.calls(&workload, *call, artifact, *samples, &bounds)?;
             worker.finish(out)
         }
     }
@@ -175,6 +176,7 @@ impl Worker {
         index: usize,
         artifact: &Path,
         samples: u32,
+        bounds: &Limits,
     ) -> Result<()> {
         let call = &workload.calls[index];
         let cost = SpanCost::measure();
@@ -186,7 +188,10 @@ impl Worker {
         let (loaded, first_load) = timed(|| engine.load(artifact, Check::Whole));
         let loaded: Box<dyn Loaded> = loaded?;
         let mut entry = loaded.entry(&call.entry)?;
-        let first = session.execute(|| entry.call(&call.input, &mut context, Clock::Ends))?;
+        // A call that ends once ends again.
+        let first = bounds.within("the call", || {
+            session.execute(|| entry.call(&call.input, &mut context, Clock::Ends))
+        })??;
         let cold = start.elapsed();
         let output = first.output;
         if let Some(expected) = call.output {

@@ -1,7 +1,8 @@
-//! Bounds on what a compilation may take: memory by the kernel, time by a watching thread.
+//! Bounds on what a compilation, or a call on any engine, may take: memory by the kernel, time by a
+//! watching thread.
 //!
 //! Beyond a bound the process ends with exit status 1 and says which one it was, wherever the
-//! compilation is at that moment: one function can be dear, so asking between functions is not
+//! work is at that moment: one function can be dear, so asking between functions is not
 //! enough. Nothing is written before a compilation is over, so nothing is left behind.
 
 use anyhow::{Context, Result};
@@ -33,14 +34,14 @@ const OUT_OF_MEMORY: &str = "error: out of memory: compiling takes more than --m
     allow more, or compile with fewer --jobs\n";
 
 impl Limits {
-    /// Does `work` within the bounds. The limit on memory is the whole process'.
-    pub fn within<T>(&self, work: impl FnOnce() -> T) -> Result<T> {
+    /// Does `work`, which `what` names, within the bounds. The limit on memory is the whole process'.
+    pub fn within<T>(&self, what: &'static str, work: impl FnOnce() -> T) -> Result<T> {
         let _memory = self.memory.map(Memory::limit).transpose()?;
         let over = Arc::new(AtomicBool::new(false));
         let watcher = self.time.map(|time| {
             thread::spawn({
                 let over = Arc::clone(&over);
-                move || watch(time, &over)
+                move || watch(what, time, &over)
             })
         });
         let result = work();
@@ -57,7 +58,7 @@ impl Limits {
 }
 
 /// Ends the process when `time` has passed before `over` is true.
-fn watch(time: Duration, over: &AtomicBool) {
+fn watch(what: &str, time: Duration, over: &AtomicBool) {
     let started = std::time::Instant::now();
     while let Some(left) = time.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) {
         if over.load(Ordering::SeqCst) {
@@ -67,7 +68,7 @@ fn watch(time: Duration, over: &AtomicBool) {
     }
     if !over.swap(true, Ordering::SeqCst) {
         eprintln!(
-            "error: timeout: compiling takes longer than the {time:?} that --timeout allows; allow more"
+            "error: timeout: {what} takes longer than the {time:?} that --timeout allows; allow more"
         );
         process::exit(1);
     }
