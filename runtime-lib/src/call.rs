@@ -78,7 +78,8 @@ pub struct CallOptions {
     ///
     /// It costs the guest nothing and a call some ten nanoseconds: a thread of this library sends
     /// the calling thread a real-time signal that had no handler before. System calls of host
-    /// functions may be interrupted by it (`SA_RESTART` is set).
+    /// functions may be interrupted by it (`SA_RESTART` is set). A child that the process forks off
+    /// after its first deadline has no such thread, so deadlines do not come there.
     pub deadline: Option<Instant>,
 }
 

@@ -26,7 +26,10 @@
 //! Everything that a guest can do wrong ends in a [`Trap`]; everything that is wrong with a file
 //! in an [`ImageError`] that names the field. Memory is guarded by the hardware, so faults of
 //! guests arrive as signals: the library installs handlers for SIGSEGV, SIGBUS, SIGILL and
-//! SIGFPE when the first image is loaded and passes on what is not its own.
+//! SIGFPE when the first image is loaded and passes on what is not its own. Other handlers that the
+//! program has by then get `SA_ONSTACK`, as the Go runtime does it: a guest that has used up its
+//! stack leaves none to them. One that is installed later and lacks the flag ends the call then, with
+//! [`TrapCode::SignalStack`]. A call with a deadline ([`CallOptions`]) uses a real-time signal, too.
 
 #![warn(clippy::unwrap_used)]
 

@@ -10,6 +10,16 @@ use std::{
 pub const TARGET: &str = "aarch64-unknown-linux-gnu";
 pub const GCC: &str = "aarch64-linux-gnu-gcc";
 
+/// Whether to test on aarch64, for which the machine needs more than Rust. Says so where not.
+pub fn wanted() -> bool {
+    let targets = std::env::var("LITHIFY_TEST_TARGETS").unwrap_or_default();
+    let wanted = targets.split([',', ' ']).any(|target| target == "aarch64");
+    if !wanted {
+        eprintln!("skipped: LITHIFY_TEST_TARGETS=aarch64, which scripts/test sets, asks for it");
+    }
+    wanted
+}
+
 /// Builds `packages` of `examples/` and returns the folder of what was made.
 pub fn build(packages: &[&str], object: Option<&Path>) -> PathBuf {
     let target_dir = scratch("examples-aarch64");

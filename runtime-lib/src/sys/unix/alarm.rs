@@ -104,12 +104,15 @@ fn register(handler: Handler) -> io::Result<()> {
     // SAFETY: always allowed.
     let thread = unsafe { libc::pthread_self() };
     let alarm = Arc::new(Alarm { due: AtomicU64::new(NEVER), thread });
+    let registered = Some(Registered(Arc::clone(&alarm)));
     alarms.push(Arc::clone(&alarm));
     drop(alarms);
+    REGISTERED
+        .try_with(|cell| cell.set(registered))
+        .map_err(|_| io::Error::other("the thread is about to end"))?;
     // SAFETY: `REGISTERED` keeps it for as long as this thread reads the other cell, which it
     // clears before.
     THREAD.set(Some(unsafe { &*ptr::from_ref(&alarm.due) }));
-    REGISTERED.set(Some(Registered(alarm)));
     Ok(())
 }
 
