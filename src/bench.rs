@@ -92,16 +92,9 @@ impl Bench {
         options.compiles = self.compiles;
         options.limits = self.limits.limits();
         options.seed = self.seed.unwrap_or(options.seed);
-        let mut watch = Watch {
-            bar: bar()?,
-            file: self.samples.as_deref().map(create).transpose()?.map(BufWriter::new),
-            json: self.json,
-        };
+        let mut watch = Watch::new(self.samples.as_deref(), self.json)?;
         let run = run(&workloads, &options, &mut watch)?;
-        watch.bar.finish_and_clear();
-        if let Some(mut file) = watch.file {
-            file.flush().context("cannot write the samples")?;
-        }
+        watch.finish()?;
         if self.json {
             return Ok(());
         }
@@ -129,10 +122,27 @@ fn bar() -> Result<ProgressBar> {
 }
 
 /// Shows a run and keeps its samples.
-struct Watch {
+pub struct Watch {
     bar: ProgressBar,
     file: Option<BufWriter<File>>,
     json: bool,
+}
+
+impl Watch {
+    /// Keeps the samples in the file `samples`, and prints them if `json` is set.
+    pub fn new(samples: Option<&Path>, json: bool) -> Result<Self> {
+        let file = samples.map(create).transpose()?.map(BufWriter::new);
+        Ok(Self { bar: bar()?, file, json })
+    }
+
+    /// Ends what was shown and kept.
+    pub fn finish(self) -> Result<()> {
+        self.bar.finish_and_clear();
+        match self.file {
+            Some(mut file) => file.flush().context("cannot write the samples"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Observer for Watch {

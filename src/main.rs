@@ -5,6 +5,7 @@
 mod bench;
 mod build_block;
 mod check;
+mod compare;
 mod compile;
 mod inspect;
 mod limits;
@@ -60,6 +61,7 @@ enum Command {
     Run(run::Run),
     BuildBlock(build_block::BuildBlock),
     Bench(bench::Bench),
+    Compare(compare::Compare),
     Verify(verify::Verify),
     Soak(soak::Soak),
     Workloads(workloads::Workloads),
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         Command::Run(command) => command.execute(),
         Command::BuildBlock(command) => command.execute(),
         Command::Bench(command) => command.execute(),
+        Command::Compare(command) => return command.execute(),
         Command::Verify(command) => command.execute(),
         Command::Soak(command) => command.execute(),
         Command::Workloads(command) => command.execute(),

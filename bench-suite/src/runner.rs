@@ -7,8 +7,10 @@
 //!
 //! It never prints: an [`Observer`] sees progress and records as they come.
 
+mod compare;
 mod outcome;
 
+pub use self::compare::{Compared, Exact, compare};
 use self::outcome::{Outcome, outcome, same, samples, shortest};
 use crate::engine::{Id, KINDS, Kind, NATIVE, Start};
 use crate::machine::Machine;
@@ -115,14 +117,7 @@ fn with_rows(
 ) -> Result<Run> {
     ensure!(!workloads.is_empty(), "nothing to measure");
     let folder = tempfile::tempdir().context("cannot make a folder for artifacts")?;
-    let mut runner = Runner {
-        options,
-        observer,
-        folder: folder.path(),
-        run: Run::default(),
-        process: 0,
-        total: 0,
-    };
+    let mut runner = Runner::new(options, observer, folder.path());
     runner.header()?;
     let kinds = runner.open()?;
     let able = runner.compile(workloads, &kinds)?;
@@ -151,7 +146,11 @@ struct Row {
     outcome: Outcome,
 }
 
-impl Runner<'_> {
+impl<'r> Runner<'r> {
+    fn new(options: &'r Options, observer: &'r mut dyn Observer, folder: &'r Path) -> Self {
+        Self { options, observer, folder, run: Run::default(), process: 0, total: 0 }
+    }
+
     fn record(&mut self, record: Record) -> Result<()> {
         self.observer.record(&record)?;
         self.run.push(record);

@@ -4,9 +4,12 @@
 //! independent, and on a shared machine nothing is as steady as the minimum. Global minima lie,
 //! so over processes the 25 % quantile counts, and a bootstrap over processes gives the interval.
 
+pub mod sides;
+
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
 
 /// The quantile over processes that stands for a row.
 pub const QUANTILE: f64 = 0.25;
@@ -44,7 +47,7 @@ fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
 }
 
 /// A ratio of two rows with its 95 % interval.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Ratio {
     /// Quotient of the quantiles.
     pub ratio: f64,
@@ -86,7 +89,8 @@ fn resampled(values: &[f64], rng: &mut ChaCha8Rng) -> Option<f64> {
 }
 
 /// What a ratio says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Less time.
     Faster,
