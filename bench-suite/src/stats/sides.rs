@@ -44,7 +44,7 @@ pub enum State {
     Open,
     /// The interval lies inside the floor: more processes would tell no more.
     Same,
-    /// Different by more than the floor, and not by chance.
+    /// Different by more than the floor, and not by chance, with an interval that says so, too.
     Alarmed,
 }
 
@@ -96,7 +96,10 @@ pub fn look(rows: &mut [&mut Row], look: usize, floor: f64, resamples: usize, se
         let Some(ratio) = row.ratio(seed) else { continue };
         if ratio.verdict(floor) == Verdict::Same {
             row.state = State::Same;
-        } else if alarm && ratio.ratio.ln().abs() > floor.ln_1p() {
+        } else if alarm
+            && ratio.ratio.ln().abs() > floor.ln_1p()
+            && !(ratio.low..=ratio.high).contains(&1.0)
+        {
             row.state = State::Alarmed;
         }
     }
