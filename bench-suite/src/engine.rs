@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::measure::wall::ns;
 pub use own_memory::{Heap, own_memory};
@@ -77,6 +77,18 @@ pub trait Loaded {
 pub trait Instance {
     /// Calls the function exported as `name`.
     fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Vec<Value>, Stopped>;
+
+    /// The same, but the guest is stopped with [`TrapCode::Deadline`] after about `time`, by an engine
+    /// that can do so.
+    fn call_for(
+        &mut self,
+        name: &str,
+        arguments: &[Value],
+        time: Duration,
+    ) -> Result<Vec<Value>, Stopped> {
+        let _ = time;
+        self.call(name, arguments)
+    }
 
     /// The value of the global exported as `name`.
     fn global(&mut self, name: &str) -> Option<Value>;

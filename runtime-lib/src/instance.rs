@@ -195,6 +195,17 @@ impl Instance {
         arguments: &[Value],
         data: &mut dyn Any,
     ) -> Result<Vec<Value>, CallError> {
+        self.call_values_with(func, arguments, data, CallOptions::default())
+    }
+
+    /// Calls a function with values, within `options`.
+    pub fn call_values_with(
+        &mut self,
+        func: &Func,
+        arguments: &[Value],
+        data: &mut dyn Any,
+        options: CallOptions,
+    ) -> Result<Vec<Value>, CallError> {
         let ty = self.func_type(func).clone();
         if !arguments.iter().map(Value::ty).eq(ty.params.iter().copied()) {
             let types: Vec<_> = arguments.iter().map(|value| value.ty().to_string()).collect();
@@ -212,7 +223,7 @@ impl Instance {
         for (slot, value) in slots.iter_mut().zip(arguments) {
             *slot = value.to_bits();
         }
-        self.call(func, &mut slots, data)?;
+        self.call_with(func, &mut slots, data, options)?;
         let results = ty.results.iter().zip(slots);
         Ok(results.map(|(ty, bits)| Value::from_bits(*ty, bits)).collect())
     }

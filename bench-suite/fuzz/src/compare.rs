@@ -2,12 +2,13 @@
 
 use crate::rewrite::{FUEL, FUEL_PER_CALL, MEMORY, bounded, canonical, plain};
 use anyhow::{Context, Result, bail};
-use lithify_bench::engine::{Engine, Host, HostResult, Instance, Stopped, open};
+use lithify_bench::engine::{Engine, Host, HostResult, Instance, Loaded, Stopped, open};
 use lithify_runtime::host::HostError;
 use lithify_runtime::{FuncType, TrapCode, ValType, Value};
 use std::{
     fmt,
     hash::{Hash, Hasher},
+    time::Duration,
 };
 use wasmparser::{ExternalKind, Parser, Payload, TypeRef, Validator, WasmFeatures};
 
@@ -43,6 +44,8 @@ pub struct Covered {
     pub calls: u64,
     /// How many of them trapped.
     pub traps: u64,
+    /// How many calls were stopped by a deadline when they were made again.
+    pub stopped: u64,
     /// How often an engine contradicted itself.
     pub theirs: u64,
     /// How many engines ran it: all that know what it uses, or none where Lithify is the only one.
@@ -128,7 +131,10 @@ impl Engines {
         if peers.is_empty() {
             return Ok(covered);
         }
-        let lithify = run(&*self.lithify, &wasm).context("lithify")?;
+        let exports = Exports::of(&wasm)?;
+        let loaded = self.lithify.load_source(&self.lithify.prepare(&wasm)?).context("lithify")?;
+        let lithify = run(&*loaded, &exports).context("lithify")?;
+        covered.stopped = interrupt(&*loaded, &exports, &lithify).context("lithify, stopped")?;
         covered.calls = lithify.calls.len() as u64;
         covered.traps = lithify.calls.iter().filter(|(_, called)| called.is_err()).count() as u64;
         for peer in peers {
@@ -146,7 +152,10 @@ impl Peer {
     fn agrees(&self, lithify: &Outcome, wasm: &[u8]) -> Result<bool> {
         let mut first = None;
         for form in self.forms {
-            let mut theirs = run(&*self.engine, &form(wasm)?).context(self.name)?;
+            let form = form(wasm)?;
+            let loaded =
+                self.engine.load_source(&self.engine.prepare(&form)?).context(self.name)?;
+            let mut theirs = run(&*loaded, &Exports::of(&form)?).context(self.name)?;
             let mut ours = lithify.clone();
             cut_at_exhaustion(&mut ours, &mut theirs);
             if ours == theirs {
@@ -158,10 +167,42 @@ impl Peer {
     }
 }
 
-/// Runs a module on an engine.
-fn run(engine: &dyn Engine, wasm: &[u8]) -> Result<Outcome> {
-    let exports = Exports::of(wasm)?;
-    let loaded = engine.load_source(&engine.prepare(wasm)?)?;
+/// Makes the calls of `outcome` again with deadlines of some microseconds: each ends as it did, or is
+/// stopped, which is the end of what its instance can be asked. How many were stopped.
+fn interrupt(loaded: &dyn Loaded, exports: &Exports, outcome: &Outcome) -> Result<u64> {
+    let mut stopped = 0;
+    let functions = exports.functions.iter().take(MAX_CALLED);
+    for ((name, ty), (_, expected)) in functions.zip(&outcome.calls) {
+        // Calls that come first are the same on every instance.
+        let Ok(mut instance) = loaded.instance() else { return Ok(stopped) };
+        let arguments = arguments(name, ty, 0);
+        for round in 0..2 {
+            instance.set_global(FUEL, Value::I32(FUEL_PER_CALL))?;
+            let time = Duration::from_nanos(hash(&(name, round)) % 30_000);
+            match instance.call_for(name, &arguments, time) {
+                Err(Stopped::Trap(TrapCode::Deadline)) => stopped += 1,
+                Err(Stopped::Failed(error)) => return Err(error),
+                // On a fresh instance the first function does what it did.
+                called if round == 0 && name == &exports.functions[0].0 => {
+                    let called = match called {
+                        Ok(values) => Ok(values.into_iter().map(Bits::from).collect()),
+                        Err(Stopped::Trap(code)) => Err(code),
+                        Err(Stopped::Failed(error)) => return Err(error),
+                    };
+                    let exhausted = called == Err(TrapCode::StackOverflow);
+                    if !exhausted && called != *expected {
+                        bail!("{name}: {called:?} instead of {expected:?}");
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(stopped)
+}
+
+/// Runs a module on the engine that loaded it.
+fn run(loaded: &dyn Loaded, exports: &Exports) -> Result<Outcome> {
     let mut outcome = Outcome { refused: None, calls: vec![], globals: vec![], memory: vec![] };
     let mut instance = match loaded.instance() {
         Ok(instance) => instance,
@@ -191,14 +232,16 @@ fn run(engine: &dyn Engine, wasm: &[u8]) -> Result<Outcome> {
 }
 
 fn call(instance: &mut dyn Instance, name: &str, ty: &FuncType, round: u64) -> Result<Called> {
-    let arguments: Vec<Value> = (ty.params.iter().enumerate())
-        .map(|(i, ty)| argument(*ty, hash(&(name, round, i))))
-        .collect();
-    match instance.call(name, &arguments) {
+    match instance.call(name, &arguments(name, ty, round)) {
         Ok(values) => Ok(Ok(values.into_iter().map(Bits::from).collect())),
         Err(Stopped::Trap(code)) => Ok(Err(code)),
         Err(Stopped::Failed(error)) => Err(error),
     }
+}
+
+fn arguments(name: &str, ty: &FuncType, round: u64) -> Vec<Value> {
+    let types = ty.params.iter().enumerate();
+    types.map(|(i, ty)| argument(*ty, hash(&(name, round, i)))).collect()
 }
 
 /// A value of type `ty`, often one at an edge.

@@ -74,7 +74,7 @@ impl std::ops::AddAssign for Done {
 }
 
 impl From<Covered> for Done {
-    fn from(Covered { calls, traps, theirs, engines }: Covered) -> Self {
+    fn from(Covered { calls, traps, theirs, engines, .. }: Covered) -> Self {
         Self { inputs: (engines > 0).into(), calls, traps, theirs, runs: engines }
     }
 }

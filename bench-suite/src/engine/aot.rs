@@ -11,11 +11,12 @@ use lithify_runtime::host::{Guest, HostError};
 use lithify_runtime::polkadot::CallContext;
 use lithify_runtime::polkadot::native::{EntryPoint, Runtime, RuntimeOptions, imports};
 use lithify_runtime::{
-    CallError, ExternType, FuncType, Image, Imports, InstanceError, InstanceOptions, Metadata,
-    Pool, Trap, Trust, Value, host_cpu_features,
+    CallError, CallOptions, ExternType, FuncType, Image, Imports, InstanceError, InstanceOptions,
+    Metadata, Pool, Trap, Trust, Value, host_cpu_features,
 };
 use std::borrow::Cow;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Lithify for this machine.
 pub struct Aot {
@@ -130,12 +131,16 @@ fn stubs(metadata: &Metadata, stub: Stub) -> Imports {
 
 impl Instance for lithify_runtime::Instance {
     fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Vec<Value>, Stopped> {
-        let func = self.func(name).with_context(|| format!("no function {name}"))?;
-        match self.call_values(&func, arguments, &mut ()) {
-            Ok(values) => Ok(values.into_iter().map(opaque).collect()),
-            Err(CallError::Trap(trap)) => Err(stopped(&trap)),
-            Err(error) => Err(error.into()),
-        }
+        call(self, name, arguments, CallOptions::default())
+    }
+
+    fn call_for(
+        &mut self,
+        name: &str,
+        arguments: &[Value],
+        time: Duration,
+    ) -> Result<Vec<Value>, Stopped> {
+        call(self, name, arguments, CallOptions::until(Instant::now() + time))
     }
 
     fn global(&mut self, name: &str) -> Option<Value> {
@@ -153,6 +158,20 @@ impl Instance for lithify_runtime::Instance {
         let exported =
             exports.iter().any(|e| e.name == name && matches!(e.ty, ExternType::Memory(_)));
         exported.then(|| &*Guest::memory(self))
+    }
+}
+
+fn call(
+    instance: &mut lithify_runtime::Instance,
+    name: &str,
+    arguments: &[Value],
+    options: CallOptions,
+) -> Result<Vec<Value>, Stopped> {
+    let func = instance.func(name).with_context(|| format!("no function {name}"))?;
+    match instance.call_values_with(&func, arguments, &mut (), options) {
+        Ok(values) => Ok(values.into_iter().map(opaque).collect()),
+        Err(CallError::Trap(trap)) => Err(stopped(&trap)),
+        Err(error) => Err(error.into()),
     }
 }
 
