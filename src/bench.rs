@@ -1,12 +1,14 @@
 //! `lithify bench`: ahead-of-time against just-in-time and interpreted, on the same host functions.
 
-use crate::{limits::LimitOptions, output, source::Source};
+use crate::{limits::LimitOptions, output, run::initializer, source::Source};
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lithify_bench::{
-    Calls, Manifest, Observer, Options, Record, Workload, report, run, sample, table, worker,
+    Calls, Manifest, Observer, Record, Workload, report, run, sample, table, worker,
 };
+use lithify_compiler::{Options, Profile, inspect};
+use lithify_runtime::polkadot::Input;
 use std::{
     fs::File,
     io::{BufWriter, IsTerminal, Write},
@@ -46,6 +48,10 @@ pub struct Bench {
     /// Print the raw samples instead of the table.
     #[arg(long)]
     json: bool,
+    /// Let every call of a runtime first call this exported function, by default _initialize or
+    /// else _start: for modules that are not ready without. No node does so.
+    #[arg(long, value_name = "EXPORT", num_args = 0..=1, require_equals = true)]
+    initialize: Option<Option<String>>,
     /// Measure nothing: make the table of samples that were kept.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["runtimes", "samples", "json"])]
     report: Option<PathBuf>,
@@ -85,9 +91,11 @@ impl Bench {
             }
             let Source { name, input } = Source::read(path)?;
             let stem = Path::new(&name).file_stem().map(|stem| stem.to_string_lossy());
-            workloads.push(Workload::new(stem.as_deref().unwrap_or(&name), input)?);
+            let initialize = self.initializer(&input);
+            let name = stem.as_deref().unwrap_or(&name);
+            workloads.push(Workload::initialized_by(initialize, name, input)?);
         }
-        let mut options = Options::new(&["bench-worker"])?;
+        let mut options = lithify_bench::Options::new(&["bench-worker"])?;
         options.processes = self.processes.unwrap_or_else(|| processes(&workloads));
         options.compiles = self.compiles;
         options.limits = self.limits.limits();
@@ -99,6 +107,17 @@ impl Bench {
             return Ok(());
         }
         output::write("-".as_ref(), table(&report(&run)).as_bytes())
+    }
+
+    /// The initialiser that was asked for, in this module.
+    fn initializer(&self, input: &Input) -> Option<String> {
+        let asked = self.initialize.as_ref()?;
+        let Input::Runtime(runtime) = input else { return None };
+        let general = Options { profile: Some(Profile::General), ..Options::default() };
+        let exports = inspect(runtime.wasm(), &general).map(|info| info.exports);
+        let exports = exports.unwrap_or_default();
+        let names: Vec<&str> = exports.iter().map(|export| &*export.name).collect();
+        Some(initializer(asked.as_deref(), &names))
     }
 }
 

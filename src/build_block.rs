@@ -74,9 +74,8 @@ impl BuildBlock {
     pub fn execute(self) -> Result<()> {
         crate::logger::start(log::LevelFilter::Warn);
         let (name, input) = Source::read(&self.state)?.runtime()?;
-        let mut state = input.state.clone().with_context(|| {
-            format!("{name} has no state; give a raw chain spec or a block file")
-        })?;
+        let state = input.state.clone();
+        let mut state = state.with_context(|| format!("{name} {}", input.form.no_state()))?;
         let mut request = self.request(&input)?;
         let runtime = load(&name, &input, self.limits)?;
         let version = runtime.version().with_context(|| name.clone())?;

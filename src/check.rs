@@ -1,16 +1,15 @@
 //! `lithify check`: can a runtime run on a Polkadot host, and what stands in the way?
 
+mod node;
+
 use crate::{
     output,
     source::{self, Source},
 };
 use anyhow::{Result, bail};
 use clap::Args;
-use lithify_compiler::{ExternInfo, ModuleInfo, Options, Profile, inspect};
-use lithify_runtime::{
-    ValType,
-    polkadot::{RuntimeInput, native, resolve},
-};
+use lithify_compiler::{Options, Profile, inspect};
+use lithify_runtime::polkadot::RuntimeInput;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -29,9 +28,6 @@ pub struct Check {
     #[arg(long)]
     json: bool,
 }
-
-/// What a runtime must export to be executed at all.
-const NEEDED_ENTRIES: &[&str] = &["Core_version", "Core_execute_block", "Core_initialize_block"];
 
 impl Check {
     /// Runs the command.
@@ -102,58 +98,5 @@ impl Report {
             report.notes.push(note.into());
         }
         report
-    }
-
-    fn imports(&mut self, info: &ModuleInfo) {
-        for import in &info.imports {
-            if let ExternInfo::Func(ty) = &import.ty
-                && import.module == "env"
-                && let Err(error) = resolve(&import.module, &import.name, ty)
-            {
-                self.obstacles.push(error.to_string());
-            }
-        }
-    }
-
-    fn exports(&mut self, info: &ModuleInfo) {
-        let export = |name: &str| info.exports.iter().find(|export| export.name == name);
-        match export("__heap_base").map(|export| &export.ty) {
-            Some(ExternInfo::Global(ValType::I32, _)) => {}
-            Some(other) => {
-                self.obstacles.push(format!("__heap_base is a {other}, not a global of type i32"));
-            }
-            None => self.obstacles.push(
-                "no exported global __heap_base: the host cannot tell where the heap begins \
-                 (link with --export=__heap_base)"
-                    .into(),
-            ),
-        }
-        match info.memory {
-            None => self.obstacles.push("no memory".into()),
-            Some((_, _, imported)) => {
-                let exported = info.exports.iter().any(|export| export.ty == ExternInfo::Memory);
-                if !imported && !exported {
-                    self.obstacles.push("memory is neither imported nor exported".into());
-                }
-            }
-        }
-        let entry = ExternInfo::Func(native::entry_type());
-        for name in NEEDED_ENTRIES {
-            match export(name) {
-                None => self.obstacles.push(format!("no entry point {name}")),
-                Some(export) if export.ty != entry => self
-                    .obstacles
-                    .push(format!("entry point {name} is a {}, not a {entry}", export.ty)),
-                Some(_) => {}
-            }
-        }
-        for name in ["_start", "_initialize"] {
-            if export(name).is_some() {
-                self.notes.push(format!(
-                    "exports {name}, which no Polkadot host calls: what it would initialise has \
-                     to be so without it"
-                ));
-            }
-        }
     }
 }

@@ -65,6 +65,11 @@ pub struct CodeOptions {
 }
 
 impl CodeOptions {
+    /// Whether modules are asked for that no chain would take.
+    pub fn general(&self) -> bool {
+        self.accept == Some(Profile::General)
+    }
+
     /// The compiler's options for `runtime`.
     pub fn options(&self, runtime: &RuntimeInput, default: Target) -> Result<Options> {
         let mut target = self.target.unwrap_or(default);

@@ -38,11 +38,11 @@ impl CallProfile {
     pub fn measure(
         runtime: &Runtime,
         session: &mut Session<'_>,
+        mut context: CallContext,
         entry: &str,
         input: &[u8],
     ) -> Result<Self, RuntimeError> {
         let point = runtime.entry(entry)?;
-        let mut context = CallContext::new();
         context.observe(Observe::Profile);
         // The first instance, since on a later one the pages of earlier calls would count.
         let mut instance = point.instance()?;

@@ -12,9 +12,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use lithify_compiler::Emit;
 use lithify_runtime::{
-    InstanceOptions, MemoryPlan,
+    ImageError, InstanceOptions, MemoryPlan,
     polkadot::{
-        Block, CallContext, CallError, Input, Session, State, VersionHook, execute_block,
+        Block, CallContext, CallError, Form as InputForm, Input, Session, State, VersionHook,
+        call::INITIALIZER,
+        execute_block,
         native::{DEFAULT_HEAP_PAGES, Runtime, RuntimeError, RuntimeOptions},
         parse_hex, version,
     },
@@ -65,6 +67,10 @@ pub struct Run {
     /// Load although host functions are missing: calling one of them traps.
     #[arg(long)]
     trap_missing: bool,
+    /// Call this exported function first, by default _initialize or else _start: for modules that
+    /// are not ready without. No node does so.
+    #[arg(long, value_name = "EXPORT", num_args = 0..=1, require_equals = true)]
+    initialize: Option<Option<String>>,
     /// Print where the time and the memory of the call went instead of its output: host functions,
     /// heap, pages, collections. The call is made several times.
     #[arg(long)]
@@ -113,7 +119,10 @@ impl Run {
         let argument = self.argument()?;
         let source = Source::read(&self.input)?;
         let (state, block) = match &source.input {
-            Input::Runtime(runtime) => (runtime.state.clone(), runtime.block.clone()),
+            Input::Runtime(runtime) => {
+                self.check_state(&source.name, runtime.form)?;
+                (runtime.state.clone(), runtime.block.clone())
+            }
             Input::Image(_) => (None, None),
         };
         let (mut state, block) = match &self.state {
@@ -124,8 +133,14 @@ impl Run {
             None => (state.unwrap_or_else(State::empty), block),
         };
         let runtime = self.load(source, &state)?;
+        let mut context = CallContext::new();
+        if let Some(asked) = &self.initialize {
+            let metadata = runtime.image().metadata();
+            let names: Vec<&str> = metadata.exports.iter().map(|e| &*e.name).collect();
+            context.initialize_by(Some(initializer(asked.as_deref(), &names)));
+        }
         // The root of a state depends on it. What has no version is no runtime, and has no state.
-        if let Ok(version) = runtime.version() {
+        if let Ok(version) = runtime.version_by(&mut context) {
             state.set_version(version.state_version());
         }
         let limits = self.limits;
@@ -134,19 +149,19 @@ impl Run {
         let started = Instant::now();
         match (&self.entry, block) {
             (entry, Some(block)) if self.profile && entry.is_none() => {
-                self.show_profile(&runtime, &mut session, "Core_execute_block", &block.argument())?;
+                let (entry, argument) = ("Core_execute_block", block.argument());
+                self.show_profile(&runtime, &mut session, context, entry, &argument)?;
             }
             (Some(entry), _) if self.profile => {
-                self.show_profile(&runtime, &mut session, entry, &argument)?;
+                self.show_profile(&runtime, &mut session, context, entry, &argument)?;
             }
             (Some(entry), _) => {
-                let mut context = CallContext::new();
                 let output = session
                     .execute(|| runtime.call(entry, &argument, &mut context))
-                    .map_err(trapped)?;
+                    .map_err(|error| self.refused(error))?;
                 self.print(entry, &output)?;
             }
-            (None, Some(block)) => self.block(&runtime, &mut session, &block)?,
+            (None, Some(block)) => self.block(&runtime, &mut session, &mut context, &block)?,
             (None, None) => bail!(
                 "which entry point? there are {}; only a block file can be run without one",
                 lithify_runtime::polkadot::native::entry_points(runtime.image().metadata())
@@ -159,14 +174,29 @@ impl Run {
         Ok(())
     }
 
+    /// Refuses a call on the state of a chain spec that only a node could make.
+    fn check_state(&self, name: &str, form: InputForm) -> Result<()> {
+        let stateless = |entry: &str| {
+            let prefixes = ["Core_version", "Metadata_", "GenesisBuilder_"];
+            prefixes.iter().any(|prefix| entry.starts_with(prefix))
+        };
+        let known = form != InputForm::PlainSpec || self.state.is_some();
+        if known || self.entry.as_deref().is_none_or(stateless) {
+            return Ok(());
+        }
+        bail!("{name} {}, or another state by --state", form.no_state());
+    }
+
     fn show_profile(
         &self,
         runtime: &Runtime,
         session: &mut Session<'_>,
+        context: CallContext,
         entry: &str,
         input: &[u8],
     ) -> Result<()> {
-        let profile = CallProfile::measure(runtime, session, entry, input).map_err(trapped)?;
+        let profile = CallProfile::measure(runtime, session, context, entry, input)
+            .map_err(|error| self.refused(error))?;
         if self.json { profile.json() } else { profile.table() }
     }
 
@@ -197,6 +227,7 @@ impl Run {
             instances,
             trap_missing: self.trap_missing,
             call_timeout: self.limits.call_timeout(),
+            any_memory: self.code.general(),
             ..Default::default()
         };
         let image = match source.input {
@@ -219,15 +250,33 @@ impl Run {
         if self.time {
             print_time("load", started);
         }
-        runtime.map_err(|e| trapped(e).context(source.name))
+        runtime.map_err(|e| self.refused(e).context(source.name))
     }
 
-    fn block(&self, runtime: &Runtime, session: &mut Session<'_>, block: &Block) -> Result<()> {
-        let mut context = CallContext::new();
+    /// The error with the option of this command that gets past it.
+    fn refused(&self, error: RuntimeError) -> anyhow::Error {
+        let way_out = match &error {
+            RuntimeError::Memory => "--accept general runs it anyway",
+            RuntimeError::Image(ImageError::Imports { .. }) => {
+                "--trap-missing loads it although host functions are missing, and traps where it \
+                 calls one"
+            }
+            _ => return trapped(error),
+        };
+        anyhow!("{error}; {way_out}")
+    }
+
+    fn block(
+        &self,
+        runtime: &Runtime,
+        session: &mut Session<'_>,
+        context: &mut CallContext,
+        block: &Block,
+    ) -> Result<()> {
         let entry = runtime.entry("Core_execute_block")?;
         let mut instance = entry.instance()?;
         let version = session.state().version();
-        let report = execute_block(session, &mut instance, &mut context, block, version)
+        let report = execute_block(session, &mut instance, context, block, version)
             .map_err(|e| trapped(e.into()))?;
         let (number, extrinsics) = (block.header.number, block.extrinsics.len());
         let (expected, computed) =
@@ -283,6 +332,12 @@ impl Run {
     }
 }
 
+/// The initialiser of a module with these exports: the one asked for, else one of the usual names.
+pub fn initializer(asked: Option<&str>, exports: &[&str]) -> String {
+    let usual = if exports.contains(&INITIALIZER) { INITIALIZER } else { "_start" };
+    asked.unwrap_or(usual).to_owned()
+}
+
 fn print_time(what: &str, since: Instant) {
     eprintln!("{what:>10} {:>10.1} ms", since.elapsed().as_secs_f64() * 1e3);
 }
@@ -290,7 +345,7 @@ fn print_time(what: &str, since: Instant) {
 /// Reads the state of a chain spec or block file, and the block.
 fn read_state(path: &std::path::Path) -> Result<(State, Option<Block>)> {
     let (name, runtime) = Source::read(path)?.runtime()?;
-    let none = || anyhow!("{name} has no state; give a chain spec or a block file");
+    let none = || anyhow!("{name} {}", runtime.form.no_state());
     Ok((runtime.state.ok_or_else(none)?, runtime.block))
 }
 

@@ -8,6 +8,8 @@ use std::{
 
 const SPEC: &str = "workloads/solochain/chain-spec.json";
 const BLOCK: &str = "workloads/solochain/block-transfers.json";
+/// FRAME's `System.Number`, which was 1 in the genesis of 2019.
+const NUMBER: &str = "0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519aca4983ac";
 /// The time of the block in [`BLOCK`].
 const TIME: &str = "1750000002000";
 
@@ -124,8 +126,49 @@ fn blocks_of_transfers() {
     fails(&["--state", SPEC, "--seed", "1"], &["--transfers"]);
 }
 
-/// The corpus next to the repository, where it exists: Aura, BABE, a relay chain of 2020, and a
-/// parachain, whose inherent data only a collator can make.
+/// The bundled chain as its spec would have looked in other years: the same block.
+#[test]
+fn blocks_on_chain_specs_of_other_years() {
+    let spec: serde_json::Value = serde_json::from_slice(&fs::read(SPEC).unwrap()).unwrap();
+    let top = spec["genesis"]["raw"]["top"].clone();
+    let mut of_2019 = top.clone();
+    of_2019[NUMBER] = "0x01000000".into();
+    let build = |name: &str, raw: serde_json::Value| {
+        let state = place(&format!("{name}.spec.json"));
+        let block = place(&format!("{name}.block.json"));
+        fs::write(&state, serde_json::json!({"genesis": {"raw": raw}}).to_string()).unwrap();
+        let (state, block) = (state.to_str().unwrap(), block.to_str().unwrap());
+        let said = stdout(&lithify(&["build-block", "--state", state, "-o", block]));
+        assert!(said.starts_with("block 1: 1 inherents"), "{name}: {said}");
+        said
+    };
+    let of_today = build("today", serde_json::json!({"top": top, "childrenDefault": {}}));
+    assert_eq!(build("list", serde_json::json!([top, {}])), of_today);
+    assert_eq!(build("flat", top), of_today);
+    // Known as the genesis, on which this runtime, other than those of 2019, then makes no block 1.
+    let numbered = place("numbered.spec.json");
+    fs::write(&numbered, serde_json::json!({"genesis": {"raw": of_2019}}).to_string()).unwrap();
+    fails(&["--state", numbered.to_str().unwrap()], &["must be strictly increasing"]);
+
+    let code = spec["genesis"]["raw"]["top"]["0x3a636f6465"].clone();
+    let plain = place("plain.spec.json");
+    let genesis = serde_json::json!({"genesis": {"runtimeGenesis": {"code": code, "patch": {}}}});
+    fs::write(&plain, genesis.to_string()).unwrap();
+    let plain = plain.to_str().unwrap();
+    assert!(stdout(&lithify(&["run", plain, "Core_version"])).starts_with("0x446c697468"));
+    assert!(stdout(&lithify(&["check", plain])).contains("runs on a Polkadot host"));
+    let way = ["has no state, only what a node makes it of", "chain-spec-builder convert-to-raw"];
+    fails(&["--state", plain], &way);
+    let refused = lithify(&["run", plain, "AuraApi_authorities"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && way.iter().all(|part| said.contains(part)), "{said}");
+    let with_state = stdout(&lithify(&["run", plain, "AuraApi_authorities", "--state", SPEC]));
+    assert!(with_state.len() > 60, "{with_state}");
+}
+
+/// The corpus next to the repository, where it exists: Aura, BABE, a relay chain of 2020, and
+/// parachains, whose inherent data only a collator can make. Each block is executed again to its root,
+/// and so is each that is in a file.
 #[test]
 fn blocks_of_other_chains() {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
@@ -142,14 +185,32 @@ fn blocks_of_other_chains() {
         "westend-genesis.chain-spec.json",
         "block-child-trie-create-one.json",
         "block-child-trie-read-basic.json",
-        // A parachain, on a relay chain that is made up.
+        // Parachains, on a relay chain that is made up: of before trie layout 1, and one that wants
+        // the relay blocks that follow.
         "polkadot-coretime.chain-spec.json",
+        "asset-hub-2021.chain-spec.json",
+        "people-next.chain-spec.json",
     ];
     for (name, state) in built.into_iter().filter_map(|name| Some((name, state(name)?))) {
         let path = place(&format!("of-{name}"));
         let path = path.to_str().unwrap();
         let said = stdout(&lithify(&["build-block", "--state", &state, "-o", path]));
         assert!(said.contains("inherents, 0 extrinsics"), "{name}: {said}");
+        let given = name.starts_with("block").then_some(&*state);
+        for block in given.into_iter().chain([path]) {
+            let said = stdout(&lithify(&["run", block]));
+            assert!(said.contains("matches"), "{name}: {said}");
+        }
+    }
+    if let Some(state) = state("westend-genesis.chain-spec.json") {
+        let mut spec: serde_json::Value =
+            serde_json::from_slice(&fs::read(&state).unwrap()).unwrap();
+        spec["genesis"]["raw"]["top"][NUMBER] = "0x01000000".into();
+        let (state, block) = (place("numbered-westend.json"), place("of-numbered-westend.json"));
+        fs::write(&state, spec.to_string()).unwrap();
+        let (state, block) = (state.to_str().unwrap(), block.to_str().unwrap());
+        let said = stdout(&lithify(&["build-block", "--state", state, "-o", block]));
+        assert!(said.starts_with("block 1: "), "{said}");
     }
     if let Some(state) = state("polkadot-coretime.chain-spec.json") {
         // The relay chain's data holds the parent's header, of which only the hash is given.

@@ -182,6 +182,7 @@ impl Worker {
         let cost = SpanCost::measure();
         let mut session = workload.state.session();
         let mut context = CallContext::new();
+        context.initialize_by(workload.initialize.clone());
 
         let start = Instant::now();
         let engine = self.kind.open()?;

@@ -30,6 +30,8 @@ pub struct Workload {
     pub state: State,
     /// The calls.
     pub calls: Vec<Call>,
+    /// The exported function that every call runs first, for a module that is not ready without.
+    pub initialize: Option<String>,
     /// Whether the native build of the ledger is the same program.
     pub native: bool,
 }
@@ -65,6 +67,11 @@ impl Call {
 impl Workload {
     /// A runtime with the calls that every one has, and the block that came with it.
     pub fn new(name: &str, input: Input) -> Result<Self> {
+        Self::initialized_by(None, name, input)
+    }
+
+    /// The same, where every call first runs the exported function `initialize`.
+    pub fn initialized_by(initialize: Option<String>, name: &str, input: Input) -> Result<Self> {
         let runtime = match input {
             Input::Runtime(runtime) => *runtime,
             Input::Image(_) => bail!(
@@ -77,14 +84,24 @@ impl Workload {
             ..Call::new("Core_execute_block", block.argument())
         }));
         let state = runtime.state.clone().unwrap_or_else(State::empty);
-        Self::with_calls(name, &runtime, state, calls)
+        Self::of(name, &runtime, state, initialize, calls)
     }
 
     /// A runtime with these calls on that state, whose version becomes the runtime's.
     pub fn with_calls(
         name: &str,
         runtime: &RuntimeInput,
+        state: State,
+        calls: Vec<Call>,
+    ) -> Result<Self> {
+        Self::of(name, runtime, state, None, calls)
+    }
+
+    fn of(
+        name: &str,
+        runtime: &RuntimeInput,
         mut state: State,
+        initialize: Option<String>,
         calls: Vec<Call>,
     ) -> Result<Self> {
         let wasm = runtime.wasm().to_vec();
@@ -93,7 +110,8 @@ impl Workload {
             // Without any key there is nothing that a version could encode.
             None if state.is_empty() => {}
             None => {
-                let version = state_version(&wasm, &state).with_context(|| name.to_owned())?;
+                let version = state_version(&wasm, &state, initialize.as_ref())
+                    .with_context(|| name.to_owned())?;
                 state.set_version(version);
             }
         }
@@ -103,6 +121,7 @@ impl Workload {
             wasm,
             state,
             calls,
+            initialize,
             native: false,
         })
     }
@@ -129,6 +148,7 @@ impl Workload {
             wasm,
             state: State::empty(),
             calls: vec![Call::plain("host_calls")],
+            initialize: None,
             native: false,
         }
     }
@@ -149,6 +169,7 @@ impl Workload {
             children,
             state_v1: self.state.version() == StateVersion::V1,
             calls: self.calls.clone(),
+            initialize: self.initialize.clone(),
             native: self.native,
         };
         fs::write(path, stored.encode()).with_context(|| format!("cannot write {}", path.display()))
@@ -166,6 +187,7 @@ impl Workload {
             wasm: stored.wasm,
             state: State::new(stored.top, stored.children, version),
             calls: stored.calls,
+            initialize: stored.initialize,
             native: stored.native,
         })
     }
@@ -180,17 +202,19 @@ struct Stored {
     children: BTreeMap<Vec<u8>, Pairs>,
     state_v1: bool,
     calls: Vec<Call>,
+    initialize: Option<String>,
     native: bool,
 }
 
 /// The version of the state trie, from `Core_version` on the interpreter: the one engine that is
 /// there on every machine and needs no compilation.
-fn state_version(wasm: &[u8], state: &State) -> Result<StateVersion> {
+fn state_version(wasm: &[u8], state: &State, initialize: Option<&String>) -> Result<StateVersion> {
     let interpreter = Id { engine: "wasmi".into(), setting: "interpreter".into() };
     let engine: Box<dyn Engine> = Kind::of(&interpreter)?.open()?;
     let loaded = engine.load_source(&engine.prepare(wasm)?)?;
     let mut entry = loaded.entry("Core_version")?;
     let mut context = CallContext::new();
+    context.initialize_by(initialize.cloned());
     let fresh = state.session().execute(|| entry.call(&[], &mut context, Clock::Ends))?;
     let version = version::decode(&fresh.output).map_err(|error| anyhow!("{error}"))?;
     Ok(version.state_version())

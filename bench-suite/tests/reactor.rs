@@ -7,11 +7,11 @@ mod support;
 use lithify_bench::Workload;
 use lithify_bench::engine::KINDS;
 use lithify_bench::workload::Call;
-use lithify_runtime::polkadot::call::{REACTOR_GUEST_PAGES, REACTOR_HEAP_PAGES};
+use lithify_runtime::polkadot::call::REACTOR_GUEST_PAGES;
 use lithify_runtime::polkadot::{Input, State};
 
-/// Two initial pages. The initialiser takes one more; what it gets is the first behind the host's
-/// heap, which leaves room behind the initial pages for a guest that does not look what it got.
+/// Two initial pages. The initialiser takes one more, and gets the one behind them, as a guest expects
+/// that is alone in its memory.
 /// The entry points run with a memory that the initialiser has changed.
 const GUEST: &str = r#"(module
     (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
@@ -59,8 +59,56 @@ const GUEST: &str = r#"(module
     (func (export "exits") (param i32 i32) (result i64)
       (call $exit (i32.const 3)) (i64.const 0)))"#;
 
+/// A collector that goes by `memory.size`, at the start and after it has grown: all behind its first
+/// page is its own, up to there. What it has written there must stay, and what the host has in the same
+/// memory must, too.
+const BELIEVER: &str = r#"(module
+    (import "env" "ext_storage_get_version_1" (func $get (param i64) (result i64)))
+    (memory (export "memory") 2)
+    (func $end (result i32) (i32.shl (memory.size) (i32.const 16)))
+    (func $fill (local $at i32)
+      (local.set $at (i32.const 65536))
+      (loop $next
+        (i64.store (local.get $at) (i64.const 0x5a5a5a5a5a5a5a5a))
+        (local.set $at (i32.add (local.get $at) (i32.const 8)))
+        (br_if $next (i32.lt_u (local.get $at) (call $end)))))
+    (func $intact (result i32) (local $at i32)
+      (local.set $at (i32.const 65536))
+      (loop $next
+        (if (i64.ne (i64.load (local.get $at)) (i64.const 0x5a5a5a5a5a5a5a5a))
+          (then (return (i32.const 0))))
+        (local.set $at (i32.add (local.get $at) (i32.const 8)))
+        (br_if $next (i32.lt_u (local.get $at) (call $end))))
+      (i32.const 1))
+    (func (export "_initialize") (call $fill))
+    (func (export "believes") (param $input i32) (param i32) (result i64)
+      (drop (call $get (i64.const 0x3_0000_0400)))
+      (i32.store (i32.const 0) (call $intact))
+      (drop (memory.grow (memory.size)))
+      (call $fill)
+      (i32.store (i32.const 4) (i32.load8_u (local.get $input)))
+      (drop (call $get (i64.const 0x3_0000_0400)))
+      (i32.store (i32.const 8) (call $intact))
+      (i32.store (i32.const 12) (memory.size))
+      (i64.const 0x10_0000_0000)))"#;
+
+/// A module that is a runtime but for an initialiser, which no node would call.
+const UNREADY: &str = r#"(module
+    (memory (export "memory") 2)
+    (global (export "__heap_base") i32 (i32.const 65536))
+    (global $ready (mut i32) (i32.const 0))
+    (func (export "_start") (global.set $ready (i32.const 7)))
+    (func (export "ready") (param i32 i32) (result i64)
+      (if (i32.eqz (global.get $ready)) (then unreachable))
+      (i32.store (i32.const 0) (global.get $ready))
+      (i64.const 0x4_0000_0000)))"#;
+
 fn workload(calls: Vec<Call>) -> Workload {
-    let wasm = wat::parse_str(GUEST).expect("the test's text");
+    of(GUEST, calls)
+}
+
+fn of(text: &str, calls: Vec<Call>) -> Workload {
+    let wasm = wat::parse_str(text).expect("the test's text");
     let Ok(Input::Runtime(runtime)) = Input::read(wasm, "reactor") else { panic!("a module") };
     Workload::with_calls("reactor", &runtime, State::empty(), calls).expect("a workload")
 }
@@ -71,11 +119,10 @@ fn call(entry: &str, output: &[u8]) -> Call {
 
 #[test]
 fn every_engine_serves_a_reactor() {
-    let pages = REACTOR_GUEST_PAGES + REACTOR_HEAP_PAGES;
     let words = |words: &[u32]| words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>();
     // The input of 10 bytes takes a block of 16, each with a header of 8.
     let first = (2 + REACTOR_GUEST_PAGES) * 65536 + 8;
-    let places = words(&[2 + pages, first, 3 + pages, 0, first + 16 + 8]);
+    let places = words(&[2, first, 3, 0, first + 16 + 8]);
     let begin = 1_735_689_600_000_000_000u64;
     let mut system = (begin + 1000).to_le_bytes().to_vec();
     system.extend(0xe220_a839_7b1d_cdafu64.to_le_bytes());
@@ -89,6 +136,21 @@ fn every_engine_serves_a_reactor() {
     let greedy = words(&[REACTOR_GUEST_PAGES - 1 + 1]);
     let calls = vec![call("places", &places), call("system", &system), call("greedy", &greedy)];
     support::agree(&[workload(calls)], &settings);
+}
+
+#[test]
+fn every_engine_keeps_the_heap_from_a_guest_that_goes_by_the_size() {
+    let settings: Vec<&str> = KINDS.iter().map(|kind| kind.setting).collect();
+    let output: Vec<u8> = [1u32, 1, 1, 4].iter().flat_map(|word| word.to_le_bytes()).collect();
+    support::agree(&[of(BELIEVER, vec![call("believes", &output)])], &settings);
+}
+
+#[test]
+fn every_engine_initialises_a_module_that_asks_for_it() {
+    let settings: Vec<&str> = KINDS.iter().map(|kind| kind.setting).collect();
+    let mut workload = of(UNREADY, vec![call("ready", &7u32.to_le_bytes())]);
+    workload.initialize = Some("_start".into());
+    support::agree(&[workload], &settings);
 }
 
 /// The host's heap does not grow into the guest's, and the guest may end itself.

@@ -2,7 +2,7 @@
 
 use crate::{
     error::CompileError,
-    module::{ExportKind, ImportKind, Memory, Module},
+    module::{ConstExpr, ExportKind, ImportKind, Memory, Module, SegmentMode},
     options::{Options, Profile},
     parse,
 };
@@ -33,6 +33,11 @@ pub struct ModuleInfo {
     pub largest_body: (usize, u32),
     /// Length of all data segments, in bytes.
     pub data_bytes: usize,
+    /// Where the segments end that are placed at the start at a constant position: in memory, in
+    /// bytes, and in a table, in elements.
+    pub segments_end: (u64, u64),
+    /// Whether it has a custom section `runtime_version`.
+    pub embeds_version: bool,
     /// Whether it has a start function.
     pub start: bool,
     /// Number of functions that the name section names.
@@ -138,9 +143,26 @@ pub fn inspect(wasm: &[u8], options: &Options) -> Result<ModuleInfo, CompileErro
             .max()
             .unwrap_or_default(),
         data_bytes: module.data.iter().map(|segment| segment.bytes.len()).sum(),
+        segments_end: (
+            end(module.data.iter().map(|segment| (segment.mode, segment.bytes.len()))),
+            end(module.elements.iter().map(|segment| (segment.mode, segment.items.len()))),
+        ),
+        embeds_version: !module.runtime_version.is_empty(),
         start: module.start.is_some(),
         names: module.names.iter().flatten().count(),
     })
+}
+
+/// The largest end of active segments, given with their lengths; also one without length has one.
+fn end(segments: impl Iterator<Item = (SegmentMode, usize)>) -> u64 {
+    let ends = segments.filter_map(|(mode, len)| match mode {
+        SegmentMode::Active { offset: ConstExpr::Const(offset), .. } => {
+            // Only the low half is an i32's.
+            Some(u64::from(offset as u32) + len as u64)
+        }
+        _ => None,
+    });
+    ends.max().unwrap_or_default()
 }
 
 fn function(module: &Module<'_>, index: u32) -> ExternInfo {

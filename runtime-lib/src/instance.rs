@@ -292,7 +292,7 @@ impl Instance {
     ///
     /// Where the kernel cannot tell (`PAGEMAP_SCAN`).
     pub fn written_pages(&self) -> std::io::Result<usize> {
-        self.slot.memory().written_pages(self.slot.memory_len())
+        self.slot.memory().written_pages(self.slot.reach())
     }
 
     /// Makes `range` of memory writable ahead of a system call that writes there; see

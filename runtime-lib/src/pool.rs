@@ -35,6 +35,15 @@ pub enum MemoryPlan {
         /// The largest size, in pages of 64 KiB; `None` for 4 GiB.
         max_pages: Option<u32>,
     },
+    /// Two parts: the guest has what the module says, and may grow it; behind all that it can have
+    /// lies a part of the host's, which `memory.size` does not count and `memory.grow` never reaches.
+    /// It is at the end of [`Instance`]'s memory, all of which is there from the start.
+    Split {
+        /// By how many pages of 64 KiB the guest may grow its part.
+        guest_pages: u32,
+        /// Pages of 64 KiB of the host's part.
+        host_pages: u32,
+    },
 }
 
 /// How instances are made and kept.
@@ -226,6 +235,7 @@ fn plan(image: &Loaded, options: &InstanceOptions) -> Result<Plan, InstanceError
     let d = &image.records.descriptor;
     let module_max = if d.memory_max == NONE { MAX_PAGES } else { d.memory_max };
     let min = u64::from(d.memory_min);
+    let mut hidden = 0;
     let (initial, max) = match options.memory {
         // A module without memory has none to plan.
         _ if d.memory == 0 => (0, 0),
@@ -237,10 +247,17 @@ fn plan(image: &Loaded, options: &InstanceOptions) -> Result<Plan, InstanceError
         MemoryPlan::Dynamic { extra_pages, max_pages } => {
             (min + u64::from(extra_pages), u64::from(max_pages.unwrap_or(MAX_PAGES)))
         }
+        MemoryPlan::Split { guest_pages, host_pages } => {
+            hidden = host_pages;
+            (min, min + u64::from(guest_pages))
+        }
     };
     match (u32::try_from(initial), u32::try_from(max)) {
-        (Ok(initial_pages), Ok(max_pages)) if initial <= max && max_pages <= MAX_PAGES => {
-            Ok(Plan { initial_pages, max_pages, stack_size: options.stack_size })
+        (Ok(initial_pages), Ok(max_pages))
+            if initial <= max && max + u64::from(hidden) <= u64::from(MAX_PAGES) =>
+        {
+            let mapped_pages = if hidden > 0 { max_pages + hidden } else { initial_pages };
+            Ok(Plan { initial_pages, max_pages, mapped_pages, stack_size: options.stack_size })
         }
         _ => Err(InstanceError::Pages { initial, max, module: d.memory_min }),
     }

@@ -27,6 +27,9 @@ pub struct Plan {
     pub initial_pages: u32,
     /// The largest size of memory, in pages.
     pub max_pages: u32,
+    /// What is mapped from the start, in pages: `initial_pages`, or more than `max_pages`, the rest of
+    /// which is the host's.
+    pub mapped_pages: u32,
     /// The guest stack, in bytes.
     pub stack_size: usize,
 }
@@ -38,6 +41,8 @@ pub struct Slot {
     base: *mut u8,
     memory: Box<Memory>,
     max_pages: u32,
+    /// How much of memory is mapped from the start, in bytes.
+    mapped_len: usize,
     /// The bytes of a fresh vmctx.
     vmctx: Box<[u8]>,
     tables: Vec<RefCell<Table>>,
@@ -84,7 +89,7 @@ impl Slot {
     pub unsafe fn create(image: &Loaded, plan: &Plan) -> io::Result<OwnedSlot> {
         let records = &image.records;
         let layout = Layout {
-            memory_len: (u64::from(plan.initial_pages) * WASM_PAGE) as usize,
+            memory_len: (u64::from(plan.mapped_pages) * WASM_PAGE) as usize,
             stack_len: plan.stack_size,
             vmctx_len: records.descriptor.vmctx_size as usize,
         };
@@ -106,6 +111,7 @@ impl Slot {
             image,
             base: memory.base(),
             max_pages: plan.max_pages,
+            mapped_len: layout.memory_len,
             tables,
             dropped_data: segments(records.data.len()),
             dropped_elements: segments(records.elements.len()),
@@ -120,7 +126,7 @@ impl Slot {
             exit_fp: 0,
             exit_sp: 0,
             exit_pc: 0,
-            memory_len: layout.memory_len as u64,
+            memory_len: u64::from(plan.initial_pages) * WASM_PAGE,
             instance: slot as u64,
             host_data: 0,
             reserved: 0,
@@ -152,7 +158,7 @@ impl Slot {
     /// Nothing refers to its memory, and no call on it is active.
     pub unsafe fn reset(&self) -> io::Result<()> {
         debug_assert!(self.activation.get().is_null(), "reset during a call");
-        let len = self.memory_len();
+        let len = self.reach();
         for table in &self.tables {
             table.borrow_mut().reset();
         }
@@ -228,10 +234,16 @@ impl Slot {
         field(unsafe { &*self.header() })
     }
 
-    /// Length of linear memory, in bytes.
+    /// Length of linear memory as the guest sees it, in bytes.
     #[inline]
     pub fn memory_len(&self) -> usize {
         self.header_field(|header| header.memory_len as usize)
+    }
+
+    /// Length of what is mapped, in bytes: that, or more where the host has a part of its own.
+    #[inline]
+    pub fn reach(&self) -> usize {
+        self.memory_len().max(self.mapped_len)
     }
 
     /// Where the guest made its latest host call.
@@ -302,7 +314,7 @@ impl Slot {
     #[inline]
     pub unsafe fn bytes(&self) -> &mut [u8] {
         // SAFETY: memory is mapped up to its length; protection faults are handled.
-        unsafe { slice::from_raw_parts_mut(self.base(), self.memory_len()) }
+        unsafe { slice::from_raw_parts_mut(self.base(), self.reach()) }
     }
 
     /// The record of the heap, if compiled code has a part in it.
@@ -326,7 +338,10 @@ impl Slot {
         let new = old.checked_add(delta).filter(|new| *new <= self.max_pages)?;
         if delta > 0 {
             let new_len = (u64::from(new) * WASM_PAGE) as usize;
-            self.memory.grow(old_len, new_len).ok()?;
+            // Up to there it is mapped already.
+            if new_len > self.mapped_len {
+                self.memory.grow(old_len, new_len).ok()?;
+            }
             // SAFETY: as for `header_field`.
             unsafe { (*self.header()).memory_len = new_len as u64 };
         }
@@ -352,7 +367,7 @@ impl Slot {
     /// The offsets of `len` bytes from `start` on, if memory has them.
     pub fn range(&self, start: u32, len: u32) -> Option<Range<usize>> {
         let end = start as usize + len as usize;
-        (end <= self.memory_len()).then_some(start as usize..end)
+        (end <= self.reach()).then_some(start as usize..end)
     }
 
     /// The table with this index.

@@ -227,6 +227,23 @@ fn transactions_nest_over_main_and_child_tries() {
     });
 }
 
+/// The overlay keeps a root that the guest asked for, and does not notice what is appended later.
+#[test]
+fn a_root_is_that_of_the_final_state() {
+    let pairs = BTreeMap::from([(b"a".to_vec(), b"\x04x".to_vec())]);
+    let expected = State::new(pairs, BTreeMap::new(), StateVersion::V1);
+    let empty = State::empty();
+    let mut session = empty.session();
+    on(&mut session, |c| {
+        c.raw("storage_root_version_2", &[1]).unwrap();
+        c.run("storage_append_version_1", &[b"a", b"x"]);
+    });
+    assert_eq!(session.root(StateVersion::V1), expected.root());
+    let mut written = State::empty();
+    written.apply(session.into_changes(StateVersion::V1));
+    assert_eq!(written.root(), expected.root());
+}
+
 #[test]
 fn roots_agree_with_a_state_of_the_same_pairs() {
     let long = "v".repeat(40);

@@ -89,6 +89,104 @@ fn forms() {
     );
 }
 
+/// The raw state as chain specs have had it over the years.
+#[test]
+fn every_form_of_a_raw_state() {
+    let code = format!(r#""0x3a636f6465":"0x{}","0x01":"0x02""#, hex(WASM));
+    let child = format!("0x{}", hex(b":child_storage:default:c"));
+    let pairs = r#"{"0x05":"0x06"}"#;
+    let forms = [
+        (format!("{{{code}}}"), false),
+        ("{}".into(), false),
+        (format!("[{{{code}}}]"), false),
+        (format!("[{{{code}}},{{}}]"), false),
+        (format!(r#"[{{{code}}},{{"{child}":{pairs}}}]"#), true),
+        (format!(r#"{{"top":{{{code}}}}}"#), false),
+        (format!(r#"{{"top":{{{code}}},"children":{{}}}}"#), false),
+        (format!(r#"{{"children":{{"{child}":{pairs}}},"top":{{{code}}}}}"#), true),
+        (
+            format!(
+                r#"{{"top":{{{code}}},"children":{{"{child}":
+                    {{"data":{pairs},"child_info":[1,2],"child_type":1}}}}}}"#
+            ),
+            true,
+        ),
+        (
+            format!(
+                r#"{{"top":{{{code}}},"children":{{"{child}":
+                    {{"child_type":1,"data":{pairs}}}}}}}"#
+            ),
+            true,
+        ),
+        (format!(r#"{{"top":{{{code}}},"childrenDefault":{{"0x63":{pairs}}}}}"#), true),
+    ];
+    for (raw, with_child) in forms {
+        let read = read(spec(&format!(r#"{{"raw":{raw}}}"#)).as_bytes());
+        if raw == "{}" {
+            assert!(read.is_err_and(|error| error.contains("genesis.raw has no code")));
+            continue;
+        }
+        let runtime = read.unwrap_or_else(|error| panic!("{raw}: {error}"));
+        assert_eq!((runtime.form, runtime.wasm()), (Form::ChainSpec, WASM), "{raw}");
+        let state = runtime.state.expect("a raw chain spec has one");
+        assert_eq!(state.storage(&[1]), Some(vec![2]), "{raw}");
+        let child = with_child.then(|| vec![6]);
+        assert_eq!(state.child_storage(b"c", &[5]), child, "{raw}");
+    }
+    for (raw, part) in [
+        ("[{},{},{}]".to_owned(), "genesis.raw has more than two parts"),
+        ("[{},[]]".to_owned(), "expected an object at genesis.raw[1]"),
+        (format!("{{{code},{code}}}"), "genesis.raw[\"0x3a636f6465\"] is there twice"),
+        (format!(r#"[{{{code}}},{{"0x63":{{}}}}]"#), "is not that of a default child trie"),
+        ("7".to_owned(), "expected an object or a list of two at genesis.raw"),
+    ] {
+        let error = read(spec(&format!(r#"{{"raw":{raw}}}"#)).as_bytes()).err().unwrap();
+        assert!(error.contains(part), "{raw}: {error}");
+    }
+}
+
+/// Of a chain spec that is not raw the code is taken, wherever its year had it.
+#[test]
+fn code_of_plain_chain_specs() {
+    let digits = hex(WASM);
+    let list: Vec<String> = WASM.iter().map(u8::to_string).collect();
+    let packed = format!("\"0x{}\"", hex(&compressed()));
+    for (code, stored) in [
+        (format!("\"0x{digits}\""), WASM.to_vec()),
+        (format!("\"{digits}\""), WASM.to_vec()),
+        (format!("[{}]", list.join(",")), WASM.to_vec()),
+        (packed, compressed()),
+    ] {
+        for genesis in [
+            format!(r#"{{"runtimeGenesis":{{"code":{code},"patch":{{"x":[{{}}]}}}}}}"#),
+            format!(r#"{{"runtimeGenesis":{{"config":{{}},"code":{code}}}}}"#),
+            format!(r#"{{"runtimeAndCode":{{"runtime":{{}},"code":{code}}}}}"#),
+            format!(
+                r#"{{"runtime":{{"a":1,"system":{{"changesTrie":null,"code":{code}}},"b":[]}}}}"#
+            ),
+            format!(r#"{{"runtime":{{"frameSystem":{{"code":{code}}}}}}}"#),
+            format!(r#"{{"runtime":{{"consensus":{{"authorities":[],"code":{code}}}}}}}"#),
+            format!(r#"{{"runtime":{{"runtime_genesis_config":{{"system":{{"code":{code}}}}}}}}}"#),
+        ] {
+            let runtime = read(spec(&genesis).as_bytes()).expect("recognised");
+            assert_eq!((runtime.form, runtime.wasm()), (Form::PlainSpec, WASM), "{genesis}");
+            assert_eq!(runtime.code, stored, "{genesis}");
+            assert!(runtime.state.is_none() && runtime.block.is_none());
+        }
+    }
+    for (genesis, part) in [
+        (r#"{"runtimeGenesis":{"code":"0x0g"}}"#, "genesis.runtimeGenesis.code: has no hex digit"),
+        (r#"{"runtimeGenesis":{"code":7}}"#, "a hex string or a list of bytes at genesis.runtimeG"),
+        (r#"{"runtime":{"system":{"code":"00"}}}"#, "genesis.runtime.system.code: not a WebAssem"),
+        (r#"{"runtime":null}"#, "not raw (genesis.runtime); convert it with"),
+        (r#"{"runtime":{"balances":{}}}"#, "not raw (genesis.runtime); convert it with"),
+    ] {
+        let error = read(spec(genesis).as_bytes()).err().unwrap();
+        assert!(error.contains(part), "{genesis}: {error}");
+    }
+    assert!(Form::PlainSpec.no_state().contains("chain-spec-builder convert-to-raw"));
+}
+
 /// Each refusal names the file, the place and, where there is one, the way out.
 #[test]
 fn refusals() {

@@ -47,7 +47,9 @@ impl Aot {
     }
 
     fn ready(&self, image: &Image) -> Result<Box<dyn Loaded>> {
-        Ok(Box::new(Runtime::new(image, &RuntimeOptions::default())?))
+        // As on the other engines, which get the memory under the name that they look for.
+        let options = RuntimeOptions { any_memory: true, ..RuntimeOptions::default() };
+        Ok(Box::new(Runtime::new(image, &options)?))
     }
 }
 

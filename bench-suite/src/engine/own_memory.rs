@@ -3,13 +3,21 @@
 //! Engines map initial memory copy-on-write and pool it only where the module owns it, and a
 //! Substrate node rewrites every runtime in the same way before it compiles it. The node's default
 //! heap is put on top.
+//!
+//! A reactor's heap lies where the guest never comes (`lithify_runtime::polkadot::call`), which an
+//! engine's memory cannot keep from it; so what `memory.size` counts becomes a global of the module,
+//! and `memory.grow` a function that adds to it.
 
 use anyhow::{Result, bail};
-use lithify_runtime::polkadot::call::{INITIALIZER, REACTOR_PAGES, reactor_max_pages};
+use lithify_runtime::polkadot::call::{REACTOR_HEAP_PAGES, reactor_guest_pages};
 use lithify_runtime::polkadot::native::DEFAULT_HEAP_PAGES;
 use wasm_encoder::reencode::{Error, Reencode, utils};
-use wasm_encoder::{ExportKind, ExportSection, ImportSection, MemorySection, Module, SectionId};
-use wasmparser::{MemoryType, Parser, Payload, TypeRef};
+use wasm_encoder::{
+    BlockType, CodeSection, ConstExpr, ExportKind, ExportSection, Function, FunctionSection,
+    GlobalSection, GlobalType, ImportSection, Instruction, MemorySection, Module, SectionId,
+    TypeSection, ValType,
+};
+use wasmparser::{MemoryType, Operator, Parser, Payload, TypeRef};
 
 /// What the memory is exported as.
 pub const MEMORY: &str = "memory";
@@ -18,9 +26,10 @@ pub const MEMORY: &str = "memory";
 const MAX_PAGES: u64 = 65536;
 
 /// Where the pages of the heap are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Heap {
     /// There from the start, as on a Substrate node; memory does not grow.
+    #[default]
     Static,
     /// Added as the allocator needs them: for an engine that writes all of a new memory.
     Growing,
@@ -28,8 +37,7 @@ pub enum Heap {
 
 /// `wasm` with a memory of its own that is exported and has the default heap.
 pub fn own_memory(wasm: &[u8], heap: Heap) -> Result<Vec<u8>> {
-    let mut rewrite =
-        Rewrite { heap, reactor: is_reactor(wasm), imported: None, has_memory: false };
+    let mut rewrite = Rewrite { heap, reactor: is_reactor(wasm), ..Rewrite::default() };
     let mut module = Module::new();
     if let Err(error) = rewrite.parse_core_module(&mut module, Parser::new(0), wasm) {
         bail!("cannot rewrite the module: {error}");
@@ -46,28 +54,81 @@ fn is_reactor(wasm: &[u8]) -> bool {
             section.into_iter().map_while(|export| export.ok()).any(|e| e.name == wanted)
         })
     };
-    exports(INITIALIZER) && !exports("__heap_base")
+    !exports("__heap_base")
 }
 
+#[derive(Default)]
 struct Rewrite {
     heap: Heap,
     reactor: bool,
+    /// What a reactor sees of its memory, once its size is known.
+    view: Option<View>,
+    imported_functions: u32,
+    imported_globals: u32,
+    /// Of the function that grows, once known.
+    grow_type: u32,
+    grow_function: u32,
+    /// Of the global that has the size, once it is defined.
+    size_global: Option<u32>,
     /// The memory that was imported and is not yet defined.
     imported: Option<MemoryType>,
     has_memory: bool,
 }
 
+/// The memory of a reactor as the guest sees it, in pages.
+#[derive(Clone, Copy)]
+struct View {
+    initial: u32,
+    max: u32,
+}
+
 impl Rewrite {
+    /// Defines the global with the size behind those of the module.
+    fn define_size(&mut self, globals: &mut GlobalSection) {
+        let Some(view) = self.view else { return };
+        self.size_global = Some(self.imported_globals + globals.len());
+        let ty = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
+        globals.global(ty, &ConstExpr::i32_const(view.initial as i32));
+    }
+
+    /// What `memory.grow` does, on the global instead.
+    fn grow(&self) -> Option<Function> {
+        let (view, size) = (self.view?, self.size_global?);
+        let mut body = Function::new([]);
+        for instruction in [
+            Instruction::LocalGet(0),
+            Instruction::I32Const(view.max as i32),
+            Instruction::GlobalGet(size),
+            Instruction::I32Sub,
+            Instruction::I32GtU,
+            Instruction::If(BlockType::Empty),
+            Instruction::I32Const(-1),
+            Instruction::Return,
+            Instruction::End,
+            Instruction::GlobalGet(size),
+            Instruction::GlobalGet(size),
+            Instruction::LocalGet(0),
+            Instruction::I32Add,
+            Instruction::GlobalSet(size),
+            Instruction::End,
+        ] {
+            body.instruction(&instruction);
+        }
+        Some(body)
+    }
+
     fn define(&mut self, memories: &mut MemorySection, memory: MemoryType) {
         let pages = (memory.initial + u64::from(DEFAULT_HEAP_PAGES)).min(MAX_PAGES);
-        let (minimum, maximum) = match (self.reactor, self.heap) {
-            (true, _) => {
-                let initial = u32::try_from(memory.initial).unwrap_or(u32::MAX);
-                let maximum = u64::from(reactor_max_pages(initial));
-                ((memory.initial + u64::from(REACTOR_PAGES)).min(maximum), maximum)
+        let initial = u32::try_from(memory.initial).unwrap_or(u32::MAX);
+        let guest = self.reactor.then(|| reactor_guest_pages(initial)).flatten();
+        self.view = guest.map(|pages| View { initial, max: initial + pages });
+        let (minimum, maximum) = match (self.view, self.heap) {
+            (Some(view), _) => {
+                let all = u64::from(view.max + REACTOR_HEAP_PAGES);
+                (all, all)
             }
-            (false, Heap::Static) => (pages, pages),
-            (false, Heap::Growing) => (memory.initial, pages),
+            (None, Heap::Static) => (pages, pages),
+            (None, Heap::Growing) => (memory.initial, pages),
         };
         self.has_memory = true;
         memories.memory(wasm_encoder::MemoryType {
@@ -78,6 +139,11 @@ impl Rewrite {
             page_size_log2: memory.page_size_log2,
         });
     }
+}
+
+/// Whether a section comes before that of memories.
+fn is_early(section: SectionId) -> bool {
+    [SectionId::Type, SectionId::Import, SectionId::Function, SectionId::Table].contains(&section)
 }
 
 type Done = std::result::Result<(), Error<std::convert::Infallible>>;
@@ -96,8 +162,72 @@ impl Reencode for Rewrite {
                 TypeRef::Memory(memory) => self.imported = Some(memory),
                 _ => utils::parse_import(self, imports, import)?,
             }
+            self.imported_functions += u32::from(matches!(import.ty, TypeRef::Func(_)));
+            self.imported_globals += u32::from(matches!(import.ty, TypeRef::Global(_)));
         }
         Ok(())
+    }
+
+    fn parse_type_section(
+        &mut self,
+        types: &mut TypeSection,
+        section: wasmparser::TypeSectionReader<'_>,
+    ) -> Done {
+        utils::parse_type_section(self, types, section)?;
+        if self.reactor {
+            self.grow_type = types.len();
+            types.ty().function([ValType::I32], [ValType::I32]);
+        }
+        Ok(())
+    }
+
+    fn parse_function_section(
+        &mut self,
+        functions: &mut FunctionSection,
+        section: wasmparser::FunctionSectionReader<'_>,
+    ) -> Done {
+        utils::parse_function_section(self, functions, section)?;
+        if self.reactor {
+            self.grow_function = self.imported_functions + functions.len();
+            functions.function(self.grow_type);
+        }
+        Ok(())
+    }
+
+    fn parse_global_section(
+        &mut self,
+        globals: &mut GlobalSection,
+        section: wasmparser::GlobalSectionReader<'_>,
+    ) -> Done {
+        utils::parse_global_section(self, globals, section)?;
+        self.define_size(globals);
+        Ok(())
+    }
+
+    fn parse_code_section(
+        &mut self,
+        code: &mut CodeSection,
+        section: wasmparser::CodeSectionReader<'_>,
+    ) -> Done {
+        utils::parse_code_section(self, code, section)?;
+        if self.reactor {
+            // A module without memory has nothing to grow, but the function was declared.
+            let mut nothing = Function::new([]);
+            nothing.instruction(&Instruction::I32Const(-1)).instruction(&Instruction::End);
+            code.function(&self.grow().unwrap_or(nothing));
+        }
+        Ok(())
+    }
+
+    fn instruction<'a>(
+        &mut self,
+        operator: Operator<'a>,
+    ) -> std::result::Result<Instruction<'a>, Error<Self::Error>> {
+        match (operator, self.size_global) {
+            (Operator::MemorySize { .. }, Some(size)) => Ok(Instruction::GlobalGet(size)),
+            (Operator::MemoryGrow { .. }, Some(_)) => Ok(Instruction::Call(self.grow_function)),
+            (operator, _) => utils::instruction(self, operator),
+        }
     }
 
     /// Defines the memory where its section belongs: behind tables, before whatever follows.
@@ -107,13 +237,21 @@ impl Reencode for Rewrite {
         _: Option<SectionId>,
         before: Option<SectionId>,
     ) -> Done {
-        let earlier = [SectionId::Type, SectionId::Import, SectionId::Function, SectionId::Table];
-        if before.is_none_or(|section| !earlier.contains(&section))
+        if before.is_none_or(|section| !is_early(section))
             && let Some(memory) = self.imported.take()
         {
             let mut memories = MemorySection::new();
             self.define(&mut memories, memory);
             module.section(&memories);
+        }
+        let earlier = [SectionId::Memory, SectionId::Tag, SectionId::Global];
+        let earlier = |section| is_early(section) || earlier.contains(&section);
+        if before.is_none_or(|section| !earlier(section)) && self.size_global.is_none() {
+            let mut globals = GlobalSection::new();
+            self.define_size(&mut globals);
+            if !globals.is_empty() {
+                module.section(&globals);
+            }
         }
         Ok(())
     }

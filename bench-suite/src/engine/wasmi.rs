@@ -12,7 +12,6 @@ use ::wasmi::{
 use anyhow::{Context, Result, bail};
 use lithify_abi::types as abi;
 use lithify_runtime::host::{Guest, HostError};
-use lithify_runtime::polkadot::call::INITIALIZER;
 use lithify_runtime::polkadot::native::entry_type;
 use lithify_runtime::polkadot::{CallContext, HostFunction, RuntimeInstance, functions, resolve};
 use std::borrow::Cow;
@@ -179,8 +178,12 @@ impl RuntimeInstance for Running<'_> {
             .collect()
     }
 
-    fn initialize(&mut self, context: &mut CallContext) -> Option<Result<(), ::wasmi::Error>> {
-        let func = self.instance.get_typed_func::<(), ()>(&self.store, INITIALIZER).ok()?;
+    fn initialize(
+        &mut self,
+        name: &str,
+        context: &mut CallContext,
+    ) -> Option<Result<(), ::wasmi::Error>> {
+        let func = self.instance.get_typed_func::<(), ()>(&self.store, name).ok()?;
         Some(self.lend(context, |store| func.call(store, ())))
     }
 

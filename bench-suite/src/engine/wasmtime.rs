@@ -15,7 +15,6 @@ use ::wasmtime::{
 use anyhow::{Context, Result, anyhow, bail};
 use lithify_abi::types as abi;
 use lithify_runtime::host::Guest;
-use lithify_runtime::polkadot::call::INITIALIZER;
 use lithify_runtime::polkadot::native::entry_type;
 use lithify_runtime::polkadot::{CallContext, HostFunction, RuntimeInstance, functions, resolve};
 use std::borrow::Cow;
@@ -265,8 +264,12 @@ impl RuntimeInstance for Running<'_> {
             .collect()
     }
 
-    fn initialize(&mut self, context: &mut CallContext) -> Option<Result<(), ::wasmtime::Error>> {
-        let func = self.instance.get_typed_func::<(), ()>(&mut self.store, INITIALIZER).ok()?;
+    fn initialize(
+        &mut self,
+        name: &str,
+        context: &mut CallContext,
+    ) -> Option<Result<(), ::wasmtime::Error>> {
+        let func = self.instance.get_typed_func::<(), ()>(&mut self.store, name).ok()?;
         Some(self.lend(context, |store| func.call(store, ())))
     }
 

@@ -22,7 +22,7 @@ use sp_runtime::transaction_validity::TransactionValidityError;
 use sp_version::RuntimeVersion;
 
 use super::block::{Block, Header, is_length_prefixed};
-use super::relay;
+use super::relay::{self, PARACHAIN_SYSTEM, PARACHAIN_SYSTEM_1};
 use super::state::State;
 
 /// Name of a kind of inherent data.
@@ -33,8 +33,6 @@ const AURA_SLOT: InherentId = *b"auraslot";
 const BABE_SLOT: InherentId = *b"babeslot";
 /// Of relay chains: what their parachains made.
 const PARACHAINS: InherentId = *b"parachn0";
-/// Of parachains: what their relay chain says.
-const PARACHAIN_SYSTEM: InherentId = *b"sysi1337";
 /// Of relay chains up to 2020.
 const NEW_HEADS: InherentId = *b"newheads";
 /// The kind of a digest item for a consensus engine before the block is executed.
@@ -43,6 +41,8 @@ const PRE_RUNTIME: u8 = 6;
 const SECONDARY_PLAIN: u8 = 2;
 /// Time between blocks of a chain without slots, in ms.
 const DEFAULT_SLOT: u64 = 6000;
+/// What FRAME says is the parent of its genesis.
+const NO_PARENT: [u8; 32] = [69; 32];
 /// What `Core_initialize_block` answers when a block takes inherents only.
 const ONLY_INHERENTS: u8 = 1;
 
@@ -157,10 +157,11 @@ pub fn build_block<E: std::error::Error + 'static>(
         return Err(BuildError::Length { index });
     }
     let genesis = genesis_header(state);
-    let parent = match (request.parent, stored_u64(state, "System", "Number")) {
-        (Some(parent), _) => parent,
-        (None, 0) => (0, genesis.hash()),
-        (None, number) => return Err(BuildError::Parent { number }),
+    let number = stored_u64(state, "System", "Number");
+    let parent = match request.parent {
+        Some(parent) => parent,
+        None if number == 0 || is_genesis(state) => (0, genesis.hash()),
+        None => return Err(BuildError::Parent { number }),
     };
     let mut author = Author { version, call };
     let slot = author.slot(state, request)?;
@@ -213,6 +214,11 @@ pub fn genesis_header(state: &State) -> Header {
         extrinsics_root: blake2_256(&[0]),
         digest: Vec::new(),
     }
+}
+
+/// Whether it is a genesis state of FRAME, which up to 2019 gave it the number 1.
+fn is_genesis(state: &State) -> bool {
+    state.storage(&storage_key("System", "ParentHash")).is_some_and(|hash| hash == NO_PARENT)
 }
 
 /// Time and slot of a block.
@@ -272,11 +278,10 @@ where
         let now = stored_u64(state, "Timestamp", "Now");
         let timestamp = request.timestamp.unwrap_or((now / duration + 1).saturating_mul(duration));
         let number = timestamp / duration;
-        let item = |engine: &[u8; 4], data: Vec<u8>| (PRE_RUNTIME, *engine, data).encode();
         let digest = if aura {
-            Some(item(b"aura", number.encode()))
+            Some((PRE_RUNTIME, *b"aura", number.encode()).encode())
         } else if babe {
-            Some(item(b"BABE", (SECONDARY_PLAIN, 0u32, number).encode()))
+            Some(babe_slot(number))
         } else {
             None
         };
@@ -301,8 +306,19 @@ where
         if let Some(parent) = parent {
             // No bitfields, no candidates, no disputes.
             data.insert(PARACHAINS, [vec![0, 0, 0], parent.encode()].concat());
-            let relay = relay::inherent(state, &parent.encode(), parent.number, slot.timestamp);
-            data.extend(relay.map(|relay| (PARACHAIN_SYSTEM, relay)));
+            let offset = match self.has("RelayParentOffsetApi") {
+                true => {
+                    let entry = "RelayParentOffsetApi_relay_parent_offset";
+                    self.decoded::<u32>(entry, &[], "a number of relay blocks")?
+                }
+                false => 0,
+            };
+            let relay = relay::inherents(state, parent, slot.timestamp, offset);
+            data.extend(relay.into_iter().flatten());
+        }
+        if request.inherents.contains_key(&PARACHAIN_SYSTEM) {
+            // It would be preferred to what was given.
+            data.remove(&PARACHAIN_SYSTEM_1);
         }
         data.extend(request.inherents.clone());
         let needed = [
@@ -310,7 +326,9 @@ where
             ("ParachainHost", PARACHAINS, "which holds the header of the parent"),
         ];
         for (api, id, why) in needed {
-            if self.has(api) && !data.contains_key(&id) {
+            let given = data.contains_key(&id)
+                || id == PARACHAIN_SYSTEM && data.contains_key(&PARACHAIN_SYSTEM_1);
+            if self.has(api) && !given {
                 return Err(BuildError::Inherent { id, why });
             }
         }
@@ -322,6 +340,11 @@ where
     fn apply(&mut self, extrinsic: &[u8]) -> Result<Applied, BuildError<E>> {
         self.decoded("BlockBuilder_apply_extrinsic", extrinsic, "the outcome of an extrinsic")
     }
+}
+
+/// The digest item by which BABE's first authority claims a slot without a proof.
+pub(super) fn babe_slot(slot: u64) -> Vec<u8> {
+    (PRE_RUNTIME, *b"BABE", (SECONDARY_PLAIN, 0u32, slot).encode()).encode()
 }
 
 /// A number that a pallet of FRAME stores, of 4 or 8 bytes; 0 where there is none.

@@ -9,7 +9,7 @@ use sp_core::storage::StateVersion;
 use sp_core::{Blake2Hasher, Hasher};
 
 /// The digest item that a block's author signs it with.
-const SEAL: u8 = 5;
+pub(super) const SEAL: u8 = 5;
 
 /// The header of a block with BLAKE2b-256 hashes, as all Polkadot chains have it.
 #[derive(Clone, Debug, PartialEq, Eq)]

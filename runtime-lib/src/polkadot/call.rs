@@ -5,14 +5,13 @@
 //!   -> export (address i32, length i32) -> i64 -> output at (low half, high half)
 //! ```
 //!
-//! A module without `__heap_base` but with [`INITIALIZER`] is what Go builds as a reactor: its memory
-//! is its own, and its runtime takes what lies behind the initial pages by growing, in the belief
-//! that nobody else does: it does not look where the new pages are. So the memory of a fresh instance
-//! is longer than the module says, by [`REACTOR_GUEST_PAGES`], which are left to such a guest, and
-//! behind them by [`REACTOR_HEAP_PAGES`], which are the heap of the host and never grow. A guest that
-//! goes by the result of growing gets pages behind both. Either may grow by no more than that share, so that a
-//! guest of the first kind is refused memory before it would reach the host's heap. The initialiser
-//! runs at the start of each call, since each has a fresh instance.
+//! A module without `__heap_base` is a reactor: its memory is its own, and its runtime takes what lies
+//! behind the initial pages by growing. Some go by what `memory.size` says (TinyGo), some by what
+//! `memory.grow` returns (wasi-libc), and some by neither, sure that the pages behind their own are
+//! theirs (Go). What is right for all of them is a guest that is alone in its memory. So the host's
+//! heap is where no guest ever comes: behind the largest memory that the guest may have, which begins
+//! as the module says and may grow by [`REACTOR_GUEST_PAGES`]. There it has [`REACTOR_HEAP_PAGES`]
+//! and never grows. The initialiser runs at the start of each call, since each has a fresh instance.
 
 use std::fmt::{Debug, Display};
 use std::time::Instant;
@@ -24,22 +23,21 @@ use lithify_abi::WASM_PAGE;
 /// What a reactor exports to be called before anything else: `() -> ()`.
 pub const INITIALIZER: &str = "_initialize";
 
-/// What is left to the memory of a reactor behind its initial pages, in pages.
+/// By how much a reactor may grow its memory, in pages.
 pub const REACTOR_GUEST_PAGES: u32 = 384;
 
 /// The host's heap in the memory of a reactor, in pages.
 pub const REACTOR_HEAP_PAGES: u32 = 128;
 
-/// What the memory of a reactor has from the start beside its initial pages, in pages.
-pub const REACTOR_PAGES: u32 = REACTOR_GUEST_PAGES + REACTOR_HEAP_PAGES;
-
-/// The largest memory of a reactor that begins with so many pages.
-pub fn reactor_max_pages(initial: u32) -> u32 {
-    initial.saturating_add(REACTOR_PAGES + REACTOR_GUEST_PAGES).min(65536)
+/// By how many pages a reactor that begins with `initial` may grow, so that the host's heap fits
+/// behind that; `None` where it does not.
+pub fn reactor_guest_pages(initial: u32) -> Option<u32> {
+    let room = 65536u32.checked_sub(initial)?.checked_sub(REACTOR_HEAP_PAGES)?;
+    Some(room.min(REACTOR_GUEST_PAGES))
 }
 
-/// A fresh instance of a runtime on some engine. The memory of a reactor has [`REACTOR_PAGES`] more
-/// than its module says.
+/// A fresh instance of a runtime on some engine. The memory of a reactor ends with the host's heap,
+/// which the guest's `memory.size` does not count.
 pub trait RuntimeInstance: Guest {
     /// An entry point that was looked up.
     type Entry;
@@ -55,8 +53,12 @@ pub trait RuntimeInstance: Guest {
     /// The names of all exported functions of that type.
     fn entries(&self) -> Vec<String>;
 
-    /// Calls the exported function [`INITIALIZER`], if it has the type `() -> ()`.
-    fn initialize(&mut self, context: &mut CallContext) -> Option<Result<(), Self::Trap>>;
+    /// Calls the exported function `name`, if it has the type `() -> ()`.
+    fn initialize(
+        &mut self,
+        name: &str,
+        context: &mut CallContext,
+    ) -> Option<Result<(), Self::Trap>>;
 
     /// Calls an entry point. Host functions that it calls get `context`.
     fn enter(
@@ -78,6 +80,12 @@ pub enum CallError<T: Debug + Display> {
          so it is not a runtime"
     )]
     NoHeapBase,
+    /// No such initialiser.
+    #[error("there is no function {name} of type () -> () to initialise the module with")]
+    NoInitializer {
+        /// The name that was asked for.
+        name: String,
+    },
     /// No such entry point.
     #[error("there is no entry point {name}; {}", entry_list(.available))]
     NoEntry {
@@ -129,7 +137,10 @@ pub fn call<I: RuntimeInstance>(
     })?;
     match heap_base {
         Some(heap_base) => context.begin(instance, heap_base),
-        None => start_reactor(instance, context)?,
+        None => begin_reactor(instance, context)?,
+    }
+    if heap_base.is_none() || context.initializer().is_some() {
+        initialize(instance, context)?;
     }
     let address = pass(instance, context, input)
         .map_err(|error| CallError::Input { len_bytes: input.len(), error })?;
@@ -145,17 +156,31 @@ pub fn call<I: RuntimeInstance>(
         .ok_or(CallError::Output { address, len_bytes, memory_bytes: memory.len() })
 }
 
-/// Gives the host its heap in a memory that the guest owns, and lets the guest begin.
+/// Gives the host its heap in a memory that the guest owns.
 #[cold]
-fn start_reactor<I: RuntimeInstance>(
+fn begin_reactor<I: RuntimeInstance>(
     instance: &mut I,
     context: &mut CallContext,
 ) -> Result<(), CallError<I::Trap>> {
     let end = u32::try_from(instance.memory().len()).map_err(|_| CallError::NoHeapBase)?;
     let start = end.checked_sub(REACTOR_HEAP_PAGES * WASM_PAGE as u32);
     context.begin_within(instance, start.ok_or(CallError::NoHeapBase)?..end);
+    Ok(())
+}
+
+/// Lets the guest begin: by the function that was asked for, else by [`INITIALIZER`].
+#[cold]
+fn initialize<I: RuntimeInstance>(
+    instance: &mut I,
+    context: &mut CallContext,
+) -> Result<(), CallError<I::Trap>> {
+    let asked = context.initializer().map(str::to_owned);
     let start = Instant::now();
-    let done = instance.initialize(context).ok_or(CallError::NoHeapBase)?;
+    let done = instance.initialize(asked.as_deref().unwrap_or(INITIALIZER), context);
+    let done = done.ok_or_else(|| match asked {
+        Some(name) => CallError::NoInitializer { name },
+        None => CallError::NoHeapBase,
+    })?;
     context.set_initialize_ns(start.elapsed().as_nanos() as u64);
     done.map_err(|trap| CallError::Trap { trap, panic: context.take_panic_message() })
 }

@@ -20,6 +20,7 @@ pub struct CallContext {
     profile: Profile,
     system: System,
     initialize_ns: u64,
+    initializer: Option<String>,
 }
 
 /// What is done about host calls besides making them.
@@ -63,6 +64,17 @@ impl CallContext {
     pub(super) fn begin_within<G: Guest + ?Sized>(&mut self, guest: &mut G, place: Range<u32>) {
         self.begin(guest, place.start);
         self.heap.confine(guest, place.end);
+    }
+
+    /// From now on every call first runs the exported function `export`, of type `() -> ()`, on its
+    /// fresh instance: for a guest that is not ready without, and whose host never does so of
+    /// itself. No node does.
+    pub fn initialize_by(&mut self, export: Option<String>) {
+        self.initializer = export;
+    }
+
+    pub(super) fn initializer(&self) -> Option<&str> {
+        self.initializer.as_deref()
     }
 
     /// Time that the guest's initialiser took in the last call, in ns; 0 where none is called.

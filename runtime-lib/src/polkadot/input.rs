@@ -12,7 +12,7 @@ use sp_core::{Blake2Hasher, Hasher};
 use sp_maybe_compressed_blob::CODE_BLOB_BOMB_LIMIT;
 
 use super::block::{Block, Header, is_length_prefixed};
-use super::json::{self, Document, Genesis, RawBlock, Tries};
+use super::json::{self, Document, Genesis, Plain, RawBlock, Tries};
 use super::state::State;
 use super::version::{self, RuntimeVersion, VersionError};
 
@@ -22,6 +22,14 @@ const ZSTD_CODE: u8 = 0x05;
 const WASM_MAGIC: &[u8] = b"\0asm";
 const POLKAVM_MAGIC: &[u8] = b"PVM\0";
 const ELF_MAGIC: &[u8] = b"\x7fELF";
+
+/// How a chain spec becomes raw.
+macro_rules! to_raw {
+    () => {
+        "convert it with `build-spec --raw` of the chain's node, or `chain-spec-builder \
+         convert-to-raw`"
+    };
+}
 
 /// What a file holds.
 #[derive(Clone)]
@@ -62,6 +70,8 @@ pub enum Form {
     Hex,
     /// A raw chain spec.
     ChainSpec,
+    /// A chain spec of which a node has to make the state first; the code is in it.
+    PlainSpec,
     /// A block with the state of its parent.
     BlockFile,
 }
@@ -73,8 +83,23 @@ impl fmt::Display for Form {
             Self::Zstd => "compressed WebAssembly module",
             Self::Hex => "hex text of a WebAssembly module",
             Self::ChainSpec => "raw chain spec",
+            Self::PlainSpec => "chain spec that is not raw",
             Self::BlockFile => "block with parent state",
         })
+    }
+}
+
+impl Form {
+    /// Why there is no state in a file of this form, and the way to one. It continues the file's
+    /// name.
+    pub fn no_state(self) -> &'static str {
+        match self {
+            Self::PlainSpec => concat!(
+                "has no state, only what a node makes it of; give a raw chain spec: ",
+                to_raw!()
+            ),
+            _ => "has no state; give a raw chain spec or a block file",
+        }
     }
 }
 
@@ -265,14 +290,16 @@ fn from_genesis(genesis: Genesis, name: &str) -> Result<RuntimeInput, InputError
                 code alone";
             return Err(content(name, message.into()));
         }
-        Genesis { plain: true, .. } => {
-            let message = "the chain spec is not raw (genesis.runtimeGenesis); convert it with \
-                `build-spec --raw` of the chain's node, or `chain-spec-builder convert-to-raw`";
-            return Err(content(name, message.into()));
+        Genesis { plain: Some(Plain { code: Some((path, code)), .. }), .. } => {
+            return RuntimeInput::new(Form::PlainSpec, code, name, &path);
+        }
+        Genesis { plain: Some(Plain { path, .. }), .. } => {
+            let message = format!("the chain spec is not raw ({path}); {}", to_raw!());
+            return Err(content(name, message));
         }
         _ => return Err(content(name, "the chain spec has no genesis.raw".into())),
     };
-    with_state(Form::ChainSpec, raw, "genesis.raw.top", name)
+    with_state(Form::ChainSpec, raw, name)
 }
 
 fn from_block_file(block: RawBlock, parent: Tries, name: &str) -> Result<RuntimeInput, InputError> {
@@ -284,17 +311,17 @@ fn from_block_file(block: RawBlock, parent: Tries, name: &str) -> Result<Runtime
             return Err(content(name, message));
         }
     }
-    let mut runtime = with_state(Form::BlockFile, parent, "parentStorage.mainTrie", name)?;
+    let mut runtime = with_state(Form::BlockFile, parent, name)?;
     runtime.block = Some(Block { header, extrinsics: block.body });
     Ok(runtime)
 }
 
-fn with_state(
-    form: Form,
-    tries: Tries,
-    path: &str,
-    name: &str,
-) -> Result<RuntimeInput, InputError> {
+fn with_state(form: Form, tries: Tries, name: &str) -> Result<RuntimeInput, InputError> {
+    let path = match (&*tries.path, form) {
+        ("", Form::ChainSpec) => "genesis.raw",
+        ("", _) => "parentStorage",
+        (path, _) => path,
+    };
     let code = tries.top.get(CODE).cloned().ok_or_else(|| {
         let message = format!("{path} has no code (key \"0x3a636f6465\")");
         content(name, message)

@@ -3,12 +3,16 @@
 //! Everything carries its key path, because a message that names line 1 of a file without line
 //! breaks helps nobody. Only what is asked for is kept; unknown keys are skipped without recursion.
 
+mod genesis;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::state::Pairs;
+use genesis::Children;
+pub(super) use genesis::{Genesis, Plain};
 
 /// What the file has; nothing is known of its meaning yet.
 #[derive(Default)]
@@ -18,19 +22,11 @@ pub(super) struct Document {
     pub(super) parent: Option<Tries>,
 }
 
-/// `genesis` of a chain spec.
-#[derive(Default)]
-pub(super) struct Genesis {
-    pub(super) raw: Option<Tries>,
-    /// `stateRootHash` is there.
-    pub(super) root_only: bool,
-    /// A form that a node has to expand first.
-    pub(super) plain: bool,
-}
-
 /// A main trie and its default child tries, by name without prefix.
 #[derive(Default)]
 pub(super) struct Tries {
+    /// Key path of the main trie.
+    pub(super) path: String,
     pub(super) top: Pairs,
     pub(super) children: BTreeMap<Vec<u8>, Pairs>,
 }
@@ -77,29 +73,6 @@ impl Members for Document {
     }
 }
 
-impl Members for Genesis {
-    fn member<'de, A: MapAccess<'de>>(
-        &mut self,
-        key: &str,
-        path: &str,
-        map: &mut A,
-    ) -> Result<bool, A::Error> {
-        match key {
-            "raw" => self.raw = Some(map.next_value_seed(Object::at(path))?),
-            "stateRootHash" => {
-                self.root_only = true;
-                return Ok(false);
-            }
-            "runtimeGenesis" | "runtime" | "runtimeAndCode" => {
-                self.plain = true;
-                return Ok(false);
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-}
-
 impl Members for Tries {
     fn member<'de, A: MapAccess<'de>>(
         &mut self,
@@ -108,10 +81,14 @@ impl Members for Tries {
         map: &mut A,
     ) -> Result<bool, A::Error> {
         match key {
-            "top" | "mainTrie" => self.top = map.next_value_seed(Map(path, HexValue))?,
-            "childrenDefault" | "childTries" => {
-                self.children = map.next_value_seed(Map(path, PairsValue))?;
+            "top" | "mainTrie" => {
+                self.top = map.next_value_seed(Map(path, HexValue))?;
+                self.path = path.to_owned();
             }
+            "childrenDefault" | "childTries" => {
+                self.children.extend(map.next_value_seed(Map(path, PairsValue))?);
+            }
+            "children" => self.children.extend(map.next_value_seed(Children(path))?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -169,9 +146,24 @@ impl<'de, T: Members> Visitor<'de> for Object<'_, T> {
         expecting(f, "an object", self.path)
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<T, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        self.members(None, map)
+    }
+}
+
+impl<T: Members> Object<'_, T> {
+    /// Reads the members; `first` is a key that was read already.
+    fn members<'de, A: MapAccess<'de>>(
+        mut self,
+        mut first: Option<String>,
+        mut map: A,
+    ) -> Result<T, A::Error> {
         let mut seen = Vec::new();
-        while let Some(key) = map.next_key::<String>()? {
+        let mut next = |map: &mut A| match first.take() {
+            Some(key) => Ok(Some(key)),
+            None => map.next_key::<String>(),
+        };
+        while let Some(key) = next(&mut map)? {
             let path = join(self.path, &key);
             if !self.value.member(&key, &path, &mut map)? {
                 map.next_value::<IgnoredAny>()?;
@@ -237,9 +229,24 @@ impl<'de, V: MapValue> Visitor<'de> for Map<'_, V> {
         expecting(f, "an object", self.0)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        self.pairs(None, map)
+    }
+}
+
+impl<V: MapValue> Map<'_, V> {
+    /// Reads the entries; `first` is a key that was read already.
+    fn pairs<'de, A: MapAccess<'de>>(
+        self,
+        mut first: Option<String>,
+        mut map: A,
+    ) -> Result<BTreeMap<Vec<u8>, V::Value>, A::Error> {
         let mut entries = BTreeMap::new();
-        while let Some(key) = map.next_key::<String>()? {
+        let mut next = |map: &mut A| match first.take() {
+            Some(key) => Ok(Some(key)),
+            None => map.next_key::<String>(),
+        };
+        while let Some(key) = next(&mut map)? {
             let path = format!("{}[{:?}]", self.0, shorten(&key));
             let bytes =
                 parse_hex(&key).map_err(|why| A::Error::custom(format!("{path}: key {why}")))?;
@@ -319,6 +326,11 @@ fn shorten(key: &str) -> &str {
 /// Decodes `0x`, then an even number of hex digits. The error completes "the text ...".
 pub fn parse_hex(text: &str) -> Result<Vec<u8>, String> {
     let digits = text.strip_prefix("0x").ok_or("does not begin with 0x")?;
+    parse_digits(digits, 2)
+}
+
+/// The same of the digits alone, which begin at position `start` of the text.
+fn parse_digits(digits: &str, start: usize) -> Result<Vec<u8>, String> {
     if !digits.len().is_multiple_of(2) {
         return Err("has an odd number of hex digits".into());
     }
@@ -326,7 +338,7 @@ pub fn parse_hex(text: &str) -> Result<Vec<u8>, String> {
         char::from(byte)
             .to_digit(16)
             .map(|digit| digit as u8)
-            .ok_or_else(|| format!("has no hex digit at position {}", i + 2))
+            .ok_or_else(|| format!("has no hex digit at position {}", i + start))
     };
     let pairs = digits.as_bytes().as_chunks::<2>().0;
     let mut bytes = Vec::with_capacity(pairs.len());

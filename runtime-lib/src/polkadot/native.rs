@@ -6,7 +6,7 @@
 
 use super::{
     CallContext, CallError, RuntimeInstance, RuntimeVersion, State, call,
-    call::{INITIALIZER, REACTOR_PAGES, reactor_max_pages},
+    call::{REACTOR_HEAP_PAGES, reactor_guest_pages},
     functions, version,
 };
 use crate::host::{HostError, Numbered};
@@ -25,11 +25,16 @@ use std::{
 /// Substrate's default heap: pages on top of the module's initial memory.
 pub const DEFAULT_HEAP_PAGES: u32 = 2048;
 
+/// The name under which nodes look for a module's memory.
+pub const MEMORY: &str = "memory";
+
 /// A runtime in native code, with the Polkadot host, ready for calls from any thread.
 pub struct Runtime {
     pool: Pool,
     heap_base: OnceLock<Option<u32>>,
     call_timeout: Option<Duration>,
+    /// Whether calls are refused because no node would find the memory.
+    memory_hidden: bool,
 }
 
 /// How a runtime is loaded.
@@ -44,6 +49,9 @@ pub struct RuntimeOptions {
     /// The longest that a call may take, from its instance's start function on, before the guest is
     /// stopped with [`TrapCode::Deadline`](crate::TrapCode::Deadline).
     pub call_timeout: Option<Duration>,
+    /// Whether memory may be exported under any name, or not at all. A node looks for it as
+    /// [`MEMORY`].
+    pub any_memory: bool,
 }
 
 impl Default for RuntimeOptions {
@@ -54,6 +62,7 @@ impl Default for RuntimeOptions {
             trust: Trust::Verify,
             trap_missing: false,
             call_timeout: None,
+            any_memory: false,
         }
     }
 }
@@ -68,6 +77,12 @@ pub enum RuntimeError {
     /// Its first instance.
     #[error(transparent)]
     Instance(#[from] InstanceError),
+    /// No node would run it.
+    #[error(
+        "the module neither exports nor imports a memory under the name {MEMORY}, where nodes look \
+         for it"
+    )]
+    Memory,
     /// A call.
     #[error(transparent)]
     Call(#[from] CallError<Trap>),
@@ -102,14 +117,19 @@ impl Runtime {
         let metadata = image.metadata();
         let exports = |name| metadata.exports.iter().any(|export| export.name == name);
         let mut instances = options.instances.clone();
-        if exports(INITIALIZER) && !exports("__heap_base") {
+        if !exports("__heap_base") {
             // A memory of the guest's own, which grows as the guest wants.
             let initial = metadata.memory.map_or(0, |memory| memory.min);
-            let max_pages = Some(reactor_max_pages(initial));
-            instances.memory = MemoryPlan::Dynamic { extra_pages: REACTOR_PAGES, max_pages };
+            let host_pages = REACTOR_HEAP_PAGES;
+            instances.memory = match reactor_guest_pages(initial) {
+                Some(guest_pages) => MemoryPlan::Split { guest_pages, host_pages },
+                None => MemoryPlan::Module,
+            };
         }
         let pool = Pool::new(image, &instances)?;
-        Ok(Self { pool, heap_base: OnceLock::new(), call_timeout: options.call_timeout })
+        let memory_hidden = !options.any_memory && !has_memory(&metadata);
+        let call_timeout = options.call_timeout;
+        Ok(Self { pool, heap_base: OnceLock::new(), call_timeout, memory_hidden })
     }
 
     /// The image.
@@ -121,10 +141,12 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// [`CallError::NoEntry`] when no function of an entry point's type is exported under it.
+    /// [`CallError::NoEntry`] when no function of an entry point's type is exported under it,
+    /// [`RuntimeError::Memory`] when no node would call it.
     pub fn entry(&self, name: &str) -> Result<EntryPoint<'_>, RuntimeError> {
         let found = self.pool.entry(name);
         match found.filter(|_| self.image().func_type(name) == Some(&entry_type())) {
+            Some(_) if self.memory_hidden => Err(RuntimeError::Memory),
             Some(entry) => Ok(EntryPoint { runtime: self, entry, name: name.to_owned() }),
             None => {
                 let available = entry_points(self.image().metadata());
@@ -147,14 +169,18 @@ impl Runtime {
 
     /// The version that the image embeds, else what `Core_version` says.
     pub fn version(&self) -> Result<RuntimeVersion, RuntimeError> {
+        self.version_by(&mut CallContext::new())
+    }
+
+    /// The same with a context of one's own, which knows the initialiser of a guest that needs one.
+    pub fn version_by(&self, context: &mut CallContext) -> Result<RuntimeVersion, RuntimeError> {
         let metadata = self.image().metadata();
         let (version, apis) = (metadata.runtime_version, metadata.runtime_apis);
         if let Some(version) = version::from_sections(version.as_deref(), apis.as_deref())? {
             return Ok(version);
         }
         let state = State::empty();
-        let mut context = CallContext::new();
-        let output = state.session().execute(|| self.call("Core_version", &[], &mut context))?;
+        let output = state.session().execute(|| self.call("Core_version", &[], context))?;
         Ok(version::decode(&output)?)
     }
 }
@@ -306,8 +332,8 @@ impl RuntimeInstance for RunningRuntime<'_> {
         entry_points(self.instance.metadata())
     }
 
-    fn initialize(&mut self, context: &mut CallContext) -> Option<Result<(), Trap>> {
-        let func = self.instance.func(INITIALIZER)?;
+    fn initialize(&mut self, name: &str, context: &mut CallContext) -> Option<Result<(), Trap>> {
+        let func = self.instance.func(name)?;
         if *self.instance.func_type(&func) != FuncType::new(&[], &[]) {
             return None;
         }
@@ -325,6 +351,14 @@ impl RuntimeInstance for RunningRuntime<'_> {
         self.instance.call_with(&entry, &mut slots, context, self.options)?;
         Ok(slots[0] as u64)
     }
+}
+
+/// Whether a node finds the module's memory: it is exported as [`MEMORY`], or imported under that
+/// name, as a node exports an imported memory by the name of its import.
+fn has_memory(metadata: &Metadata) -> bool {
+    let exported = metadata.exports.iter().map(|export| (&export.name, &export.ty));
+    let imported = metadata.imports.iter().map(|import| (&import.name, &import.ty));
+    exported.chain(imported).any(|(name, ty)| name == MEMORY && matches!(ty, ExternType::Memory(_)))
 }
 
 /// `(i32, i32) -> i64`, the type of every entry point.

@@ -198,6 +198,10 @@ impl Session<'_> {
         if self.left_open > 0 {
             log::warn!("{} storage transactions were left open", self.left_open);
         }
+        // A root that the call asked for is kept by the overlay, and appending to a value does not
+        // mark it as out of date; taking a transaction back does.
+        self.overlay.start_transaction();
+        self.overlay.rollback_transaction().expect("it was just opened");
         result
     }
 

@@ -122,7 +122,7 @@ impl RuntimeInstance for WasmiInstance {
     }
 
     /// No test here has one.
-    fn initialize(&mut self, _: &mut CallContext) -> Option<Result<(), Self::Trap>> {
+    fn initialize(&mut self, _: &str, _: &mut CallContext) -> Option<Result<(), Self::Trap>> {
         None
     }
 
