@@ -1,4 +1,5 @@
-//! `lithify check`: can a runtime run on a Polkadot host, and what stands in the way?
+//! `lithify check`: can a runtime run on a Polkadot host, and what stands in the way? Read from the
+//! module; nothing of it is executed.
 
 mod node;
 
@@ -11,7 +12,7 @@ use clap::Args;
 use lithify_compiler::{Options, Profile, inspect};
 use lithify_runtime::polkadot::RuntimeInput;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Checks whether a runtime can run on a Polkadot host, and says what stands in the way.
 #[derive(Args)]
@@ -33,14 +34,14 @@ impl Check {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
         let (name, runtime) = Source::read(&self.input)?.runtime()?;
-        let report = Report::new(&runtime);
-        let version = source::version(&runtime);
+        let report = Report::new(&runtime, &self.input);
+        let version = runtime.version.as_ref();
         if self.json {
             output::line(json!({
                 "input": name,
                 "code_hash": source::hex(&runtime.code_hash),
-                "spec_name": version.as_ref().map(|v| v.spec_name.to_string()),
-                "spec_version": version.as_ref().map(|v| v.spec_version),
+                "spec_name": version.map(|v| v.spec_name.to_string()),
+                "spec_version": version.map(|v| v.spec_version),
                 "runs": report.obstacles.is_empty(),
                 "obstacles": report.obstacles,
                 "notes": report.notes,
@@ -48,7 +49,7 @@ impl Check {
         } else {
             output::line(format_args!(
                 "{name}: {} ({}, code {})",
-                source::describe(version.as_ref()),
+                source::describe(version),
                 runtime.form,
                 source::hex(&runtime.code_hash)
             ))?;
@@ -78,7 +79,7 @@ struct Report {
 }
 
 impl Report {
-    fn new(runtime: &RuntimeInput) -> Self {
+    fn new(runtime: &RuntimeInput, path: &Path) -> Self {
         let mut report = Self::default();
         let with = |profile| Options { profile: Some(profile), ..Options::default() };
         let info = match inspect(runtime.wasm(), &with(Profile::Runtime)) {
@@ -94,8 +95,10 @@ impl Report {
         report.imports(&info);
         report.exports(&info);
         if runtime.version.is_none() {
-            let note = "no version in the custom section runtime_version: nodes call Core_version";
-            report.notes.push(note.into());
+            report.notes.push(format!(
+                "no version in the custom section runtime_version: nodes call Core_version ({})",
+                source::ask_for_version(path)
+            ));
         }
         report
     }

@@ -6,19 +6,24 @@ use crate::{
     progress::{Spent, Watch},
     source::{self, Source},
 };
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
-use lithify_compiler::{Dump, Emit, Options, Profile, Target, dump};
-use lithify_runtime::polkadot::{RuntimeInput, native::Runtime};
+use lithify_compiler::{Dump, Emit, Options, Profile, Symbols, Target, dump, header};
+use lithify_runtime::polkadot::RuntimeInput;
 use serde_json::json;
 use std::{path::PathBuf, time::Duration};
 
 /// Compiles a runtime ahead of time.
 #[derive(Args)]
 #[command(after_help = "\
+An object has one symbol that others see, lithify_module. What the module imports is undefined in
+it as lithify_import_MODULE__NAME, and the program that it is linked into defines it; the header
+says how. No name that the module chose binds anything else.
+
 Examples:
   lithify compile westend.json -o westend.so
   lithify compile runtime.wasm --target aarch64-unknown-linux-gnu --emit obj -o runtime.o
+  lithify compile runtime.wasm --emit header -o runtime.h
   lithify compile runtime.wasm --emit asm --function Core_version")]
 pub struct Compile {
     /// A runtime in any of its forms; `-` is standard input.
@@ -33,6 +38,13 @@ pub struct Compile {
     /// With clif or asm: only this function, by export, name or index.
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
+    /// With obj or header: give this exported function a global symbol, lithify_export_NAME, too.
+    #[arg(long = "export", value_name = "NAME")]
+    exports: Vec<String>,
+    /// With obj or header: begin symbols with this instead of lithify, so that several objects can
+    /// be parts of one program.
+    #[arg(long, value_name = "PREFIX")]
+    symbol_prefix: Option<String>,
     #[command(flatten)]
     code: CodeOptions,
     #[command(flatten)]
@@ -77,7 +89,7 @@ impl CodeOptions {
             target = target.with_cpu(level).map_err(anyhow::Error::msg)?;
         }
         let (profile, jobs, code_hash) = (self.accept, self.jobs, runtime.code_hash);
-        Ok(Options { target, profile, jobs, code_hash })
+        Ok(Options { target, profile, jobs, code_hash, ..Options::default() })
     }
 }
 
@@ -87,6 +99,8 @@ enum What {
     Image,
     /// A relocatable ELF object for a native linker.
     Obj,
+    /// The C header for that object: what the program has to define.
+    Header,
     /// Cranelift's intermediate representation.
     Clif,
     /// Assembly with Wasm offsets.
@@ -97,10 +111,12 @@ impl Compile {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
         let (name, runtime) = Source::read(&self.input)?.runtime()?;
-        let options = self.code.options(&runtime, Target::default())?;
+        let mut options = self.code.options(&runtime, Target::default())?;
+        options.symbols = self.symbols()?;
         let (emit, extension) = match self.emit {
             What::Image => (Emit::Image, "so"),
             What::Obj => (Emit::Object, "o"),
+            What::Header => return self.header(&name, &runtime, &options),
             What::Clif => return self.text(&runtime, &options, Dump::Clif),
             What::Asm => return self.text(&runtime, &options, Dump::Asm),
         };
@@ -115,16 +131,7 @@ impl Compile {
         let bytes = self.limits.compile(&name, runtime.wasm(), emit, &options, &watch);
         let spent = watch.finish();
         let bytes = bytes?;
-        let runs_here = options.target == source::host_target() && emit == Emit::Image;
-        let version = match &runtime.version {
-            None if runs_here => {
-                Runtime::for_version(&bytes).ok().and_then(|runtime| runtime.version().ok())
-            }
-            None => {
-                self.limits.limits().within("asking the version", || source::version(&runtime))?
-            }
-            version => version.clone(),
-        };
+        let version = runtime.version.as_ref();
         output::write(&path, &bytes)?;
         if path.as_os_str() == "-" {
             return Ok(());
@@ -143,8 +150,8 @@ impl Compile {
                 "output": path,
                 "form": runtime.form.to_string(),
                 "code_hash": source::hex(&runtime.code_hash),
-                "spec_name": version.as_ref().map(|v| v.spec_name.to_string()),
-                "spec_version": version.as_ref().map(|v| v.spec_version),
+                "spec_name": version.map(|v| v.spec_name.to_string()),
+                "spec_version": version.map(|v| v.spec_version),
                 "target": options.target.triple(),
                 "wasm_bytes": runtime.wasm().len(),
                 "output_bytes": bytes.len(),
@@ -157,7 +164,7 @@ impl Compile {
         output::line(format_args!(
             "{}: {} from {} ({}, code {}), {} of Wasm -> {} for {} in {:.2} s",
             path.display(),
-            source::describe(version.as_ref()),
+            source::describe(version),
             name,
             runtime.form,
             source::hex(&runtime.code_hash),
@@ -170,6 +177,27 @@ impl Compile {
             print_time(&spent);
         }
         Ok(())
+    }
+
+    /// The global symbols of the object.
+    fn symbols(&self) -> Result<Symbols> {
+        let chosen = self.symbol_prefix.is_some() || !self.exports.is_empty();
+        if chosen && !matches!(self.emit, What::Obj | What::Header) {
+            bail!("--export and --symbol-prefix go with --emit obj or --emit header");
+        }
+        let Symbols { prefix, .. } = Symbols::default();
+        let prefix = self.symbol_prefix.clone().unwrap_or(prefix);
+        Ok(Symbols { prefix, exports: self.exports.clone() })
+    }
+
+    fn header(&self, name: &str, runtime: &RuntimeInput, options: &Options) -> Result<()> {
+        let text = self.limits.limits().within("compiling", || header(runtime.wasm(), options))?;
+        let text = text.map_err(|e| anyhow!("{name}: {e}"))?;
+        let path = match &self.output {
+            Some(path) => path.clone(),
+            None => source::sibling(&self.input, "h")?,
+        };
+        output::write(&path, text.as_bytes())
     }
 
     fn text(&self, runtime: &RuntimeInput, options: &Options, what: Dump) -> Result<()> {

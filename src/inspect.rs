@@ -1,4 +1,7 @@
 //! `lithify inspect`: what a module, a runtime or an image is.
+//!
+//! It reads. Nothing of what it is given is compiled, mapped as code or executed: what only a call
+//! tells, such as the version of a runtime that embeds none, it says it does not know.
 
 mod origin;
 
@@ -11,7 +14,7 @@ use clap::Args;
 use lithify_compiler::{ModuleInfo, Options, Profile, Survey, inspect, survey};
 use lithify_runtime::{
     Metadata, Trust,
-    polkadot::{Input, RuntimeInput, RuntimeVersion, native::Runtime, version},
+    polkadot::{Input, RuntimeInput, RuntimeVersion, version},
 };
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -19,8 +22,13 @@ use std::path::PathBuf;
 /// Says what a module or an image is: version, hash, tools, memory, features, imports, exports.
 #[derive(Args)]
 #[command(after_help = "\
+Nothing is executed, so any file may be looked at. A runtime's version is known when the module
+embeds it, in the custom section runtime_version; else the runtime has to be asked:
+`lithify run RUNTIME Core_version --output json`.
+
 Examples:
   lithify inspect westend.json
+  lithify inspect westend.json --state-root
   lithify inspect westend.so --functions
   lithify inspect runtime.wasm --json")]
 pub struct Inspect {
@@ -29,6 +37,9 @@ pub struct Inspect {
     /// List the functions with their sizes.
     #[arg(long)]
     functions: bool,
+    /// Build the trie of the state, and show its root.
+    #[arg(long)]
+    state_root: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -55,11 +66,18 @@ impl Inspect {
     fn module(&self, name: &str, runtime: &RuntimeInput) -> Result<Facts> {
         let mut facts = Facts::default();
         facts.add("form", json!(runtime.form.to_string()));
-        facts.runtime(source::version(runtime).as_ref(), &runtime.code_hash);
+        self.version(&mut facts, runtime.version.as_ref());
+        facts.add("code_hash", json!(source::hex(&runtime.code_hash)));
         facts.add("stored_bytes", json!(runtime.code.len()));
         facts.add("wasm_bytes", json!(runtime.wasm().len()));
         if let Some(state) = &runtime.state {
-            facts.add("state_root", json!(source::hex(&state.root())));
+            facts.add("state_keys", json!(state.len()));
+            if self.state_root {
+                // Its encoding depends on the version.
+                let root = runtime.version.as_ref().map(|_| source::hex(&state.root()));
+                let unknown = || "unknown: it depends on the version of the runtime".into();
+                facts.add("state_root", json!(root.unwrap_or_else(unknown)));
+            }
         }
         if let Some(block) = &runtime.block {
             facts.add("block", json!(block.header.number));
@@ -81,17 +99,28 @@ impl Inspect {
         Ok(facts)
     }
 
+    /// What the module says of its version.
+    fn version(&self, facts: &mut Facts, version: Option<&RuntimeVersion>) {
+        match version {
+            Some(version) => facts.version(version),
+            None => {
+                let how = source::ask_for_version(&self.input);
+                facts.add("version", json!(format!("not embedded; {how}")));
+            }
+        }
+    }
+
     fn image(&self, name: &str, bytes: &[u8]) -> Result<Facts> {
+        // Read as bytes: it is neither mapped nor bound to anything.
         let metadata = Metadata::parse(bytes, Trust::Verify).map_err(|e| anyhow!("{name}: {e}"))?;
         let sections = (metadata.runtime_version.as_deref(), metadata.runtime_apis.as_deref());
-        let version = match version::from_sections(sections.0, sections.1) {
-            Ok(Some(version)) => Some(version),
-            // Not for this machine: then nobody can ask it.
-            _ => Runtime::for_version(bytes).ok().and_then(|runtime| runtime.version().ok()),
-        };
         let mut facts = Facts::default();
         facts.add("form", json!("image"));
-        facts.runtime(version.as_ref(), &metadata.code_hash);
+        match version::from_sections(sections.0, sections.1) {
+            Ok(version) => self.version(&mut facts, version.as_ref()),
+            Err(error) => facts.add("version", json!(format!("unknown: {error}"))),
+        }
+        facts.add("code_hash", json!(source::hex(&metadata.code_hash)));
         facts.add("image_bytes", json!(bytes.len()));
         facts.add("machine", json!(metadata.machine));
         facts.add("cpu_features", json!(metadata.cpu_features));
@@ -133,14 +162,11 @@ impl Facts {
         self.0.insert(key.into(), value);
     }
 
-    fn runtime(&mut self, version: Option<&RuntimeVersion>, code_hash: &[u8]) {
-        if let Some(version) = version {
-            self.add("spec_name", json!(version.spec_name.to_string()));
-            self.add("spec_version", json!(version.spec_version));
-            self.add("transaction_version", json!(version.transaction_version));
-            self.add("state_version", json!(version.system_version));
-        }
-        self.add("code_hash", json!(source::hex(code_hash)));
+    fn version(&mut self, version: &RuntimeVersion) {
+        self.add("spec_name", json!(version.spec_name.to_string()));
+        self.add("spec_version", json!(version.spec_version));
+        self.add("transaction_version", json!(version.transaction_version));
+        self.add("state_version", json!(version.system_version));
     }
 
     /// What the module shows of itself, also one that the compiler refuses.

@@ -1,9 +1,9 @@
-//! Reads what a command was given, and knows what to call it.
+//! Reads what a command was given, and knows what to call it. Nothing of it is executed here.
 
 use anyhow::{Context, Result, bail};
 use lithify_bench::Manifest;
-use lithify_compiler::{Emit, Options, Target, compile};
-use lithify_runtime::polkadot::{Input, RuntimeInput, RuntimeVersion, native::Runtime};
+use lithify_compiler::{Options, Target};
+use lithify_runtime::polkadot::{Input, RuntimeInput, RuntimeVersion};
 use std::{
     io::Read,
     path::{Path, PathBuf},
@@ -90,22 +90,18 @@ pub fn host_options(runtime: &RuntimeInput) -> Options {
     Options { target: host_target(), code_hash: runtime.code_hash, ..Options::default() }
 }
 
-/// The version of `runtime`: what it embeds, else what its `Core_version` says. `None` when it
-/// has neither, and so is not a runtime.
-pub fn version(runtime: &RuntimeInput) -> Option<RuntimeVersion> {
-    if runtime.version.is_some() {
-        return runtime.version.clone();
-    }
-    let image = compile(runtime.wasm(), Emit::Image, &host_options(runtime), &()).ok()?;
-    Runtime::for_version(&image).ok()?.version().ok()
-}
-
-/// `westend 9300`, or that it is unknown.
+/// `westend 9300`, or that the module does not say.
 pub fn describe(version: Option<&RuntimeVersion>) -> String {
     match version {
         Some(version) => format!("{} {}", version.spec_name, version.spec_version),
-        None => "a module without a runtime version".into(),
+        None => "a module that embeds no version".into(),
     }
+}
+
+/// How to learn the version of the runtime in the file at `path`, which embeds none: from the
+/// runtime, which only `run` executes.
+pub fn ask_for_version(path: &Path) -> String {
+    format!("`lithify run {} Core_version --output json` asks a runtime for it", path.display())
 }
 
 /// `0x` and the hex digits of `bytes`.

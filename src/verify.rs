@@ -1,5 +1,5 @@
 //! `lithify verify`: recompiles a runtime and compares, the reproducible proof that an image is what
-//! it says.
+//! it says. Neither is executed.
 
 use crate::{
     limits::LimitOptions,

@@ -95,7 +95,7 @@ fn compile_inspect_run() {
         ],
     );
     succeeds(
-        &["inspect", SPEC, "--functions"],
+        &["inspect", SPEC, "--functions", "--state-root"],
         &["profile: runtime", "state root: 0x", "code hash: 0x"],
     );
     succeeds(&["inspect", BLOCK, "--json"], &["\"extrinsics\":25"]);
@@ -108,6 +108,56 @@ fn compile_inspect_run() {
         &["\"spec_name\":\"lithify-solochain\"", "\"spec_version\":1"],
     );
     succeeds(&["check", SPEC], &["runs on a Polkadot host"]);
+}
+
+/// Whatever a module or an image does when it is called, reading it ends.
+#[test]
+fn reading_is_not_running() {
+    let endless = wat(
+        "endless.wasm",
+        r#"(module (import "env" "memory" (memory 20))
+            (import "env" "ext_hashing_twox_64_version_1" (func (param i64) (result i32)))
+            (global (export "__heap_base") i32 (i32.const 65536))
+            (func (export "Core_execute_block") (param i32 i32) (result i64) (i64.const 0))
+            (func (export "Core_initialize_block") (param i32 i32) (result i64) (i64.const 0))
+            (func (export "Core_version") (param i32 i32) (result i64)
+                (loop $again (br $again)) (i64.const 0)))"#,
+    );
+    let (endless, image) = (endless.to_str().unwrap(), file("endless.so", b""));
+    let image = image.to_str().unwrap();
+    let started = std::time::Instant::now();
+    let asked = |path: &str| format!("`lithify run {path} Core_version --output json` asks");
+    succeeds(&["compile", endless, "-o", image], &["a module that embeds no version"]);
+    succeeds(&["inspect", endless], &["version: not embedded; ", &asked(endless)]);
+    succeeds(&["inspect", image], &["version: not embedded; ", &asked(image)]);
+    succeeds(&["check", endless], &["runs on a Polkadot host", &asked(endless)]);
+    succeeds(&["verify", image, endless], &["is what lithify"]);
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+/// Keys of which each begins the next make a trie as deep as there are keys, and building it
+/// recurses. Only what executes builds it, and has room for it.
+#[test]
+fn nested_keys_need_no_more_stack_than_there_is() {
+    let module = wat::parse_str(
+        r#"(module (memory (export "memory") 1) (global (export "__heap_base") i32 (i32.const 8))
+            (func (export "e") (param i32 i32) (result i64) (i64.const 0)))"#,
+    );
+    let hex = |bytes: &[u8]| bytes.iter().fold("0x".to_owned(), |t, b| t + &format!("{b:02x}"));
+    let nested = |key: usize| format!(",\"{}\":\"0x76\"", hex(&vec![0; key]));
+    let top: String = (1..=1200).map(nested).collect();
+    let code = hex(&module.unwrap());
+    let text = format!(
+        "{{\"genesis\":{{\"raw\":{{\"top\":{{\"0x3a636f6465\":\"{code}\"{top}}},\
+         \"childrenDefault\":{{}}}}}}}}"
+    );
+    let spec = file("nested-keys.json", text.as_bytes());
+    let spec = spec.to_str().unwrap();
+    let image = file("nested-keys.so", b"");
+    succeeds(&["inspect", spec], &["state keys: 1201"]);
+    fails(&["check", spec], 1, &["obstacles"]);
+    succeeds(&["compile", spec, "-o", image.to_str().unwrap()], &[]);
+    succeeds(&["run", spec, "e"], &["0x\n"]);
 }
 
 /// A guest whose every number is known: two blocks, one given back, a hash of 5 bytes, three

@@ -10,6 +10,7 @@
 mod codegen;
 mod dump;
 mod error;
+mod header;
 mod heap;
 mod image;
 mod inspect;
@@ -31,10 +32,11 @@ mod widen;
 
 pub use dump::{Dump, dump};
 pub use error::CompileError;
+pub use header::header;
 pub use inspect::{
     ExportInfo, ExternInfo, FunctionBody, ImportInfo, ModuleInfo, functions, inspect,
 };
-pub use options::{Arch, Options, Profile, Target};
+pub use options::{Arch, Options, Profile, Symbols, Target};
 pub use progress::{Phase, Progress};
 pub use survey::{FeatureUse, MemoryLayout, Survey, survey};
 
@@ -70,7 +72,12 @@ pub fn compile(
     progress.phase(Phase::Object);
     let memory = memory_image::MemoryImage::new(&module)?;
     let metadata = metadata::metadata(&module, &layout, &text, &memory, options);
-    let object = object::object(&module, &layout, text, metadata, &memory, options.target)?;
+    let symbols = match emit {
+        Emit::Image => &Symbols::default(),
+        Emit::Object => &options.symbols,
+    };
+    let object =
+        object::object(&module, &layout, text, metadata, &memory, options.target, symbols)?;
     drop(module);
     if emit == Emit::Object {
         return Ok(object);

@@ -1,9 +1,12 @@
 //! Turns code and metadata into a relocatable ELF object.
 //!
-//! Undefined symbols are the host functions and the libcalls in use; global ones the exported
-//! functions and the descriptor. References within the text are resolved already, so what is
-//! left to a linker is little: the slots of the import stubs, the addresses of tables and of the
-//! descriptor, and the unwind information.
+//! Undefined symbols are the host functions and the libcalls in use; global ones the descriptor, and
+//! exported functions where they are asked for. References within the text are resolved already,
+//! so what is left to a linker is little: the slots of the import stubs, the addresses of tables
+//! and of the descriptor, and the unwind information.
+//!
+//! The rule not to break: no name of the module is a global symbol as it is, or it would bind what
+//! the module's maker chose, such as `system`. `lithify_abi::symbols` makes symbols of names.
 
 use crate::{
     codegen::{Role, Text},
@@ -12,7 +15,7 @@ use crate::{
     memory_image::MemoryImage,
     metadata::{MEMORY_IMAGE_FIELD, TEXT_FIELD},
     module::{ExportKind, Module},
-    options::{Arch, Target},
+    options::{Arch, Symbols, Target},
     target::{self, Symbol},
 };
 use cranelift_codegen::{
@@ -27,7 +30,7 @@ use gimli::write::{Address, EhFrame, EndianVec, FrameTable, RelocateWriter};
 use lithify_abi::{
     IMAGE_GRANULE,
     descriptor::NONE,
-    symbols::{self, DESCRIPTOR, MEMORY_SECTION, METADATA_SECTION},
+    symbols::{self, MEMORY_SECTION, METADATA_SECTION},
 };
 use object::{
     RelocationEncoding, RelocationFlags, RelocationKind, SectionKind, SymbolFlags, SymbolKind,
@@ -46,12 +49,15 @@ pub fn object(
     metadata: Vec<u8>,
     image: &MemoryImage,
     target: Target,
+    symbols: &Symbols,
 ) -> Result<Vec<u8>> {
+    let exports = symbols.of(module)?;
     let isa = target::isa(target)?;
     let builder =
         ObjectBuilder::new(isa.clone(), "wasm", default_libcall_names()).map_err(|e| error(&e))?;
     let mut writer = Writer {
         module,
+        prefix: &symbols.prefix,
         object: ObjectModule::new(builder),
         signature: Signature::new(CallConv::SystemV),
         imports: HashMap::new(),
@@ -62,7 +68,7 @@ pub fn object(
     let functions = writer.functions(&text)?;
     let descriptor = writer.descriptor.expect("defined with the data");
     let mut product = writer.object.finish();
-    name_symbols(&mut product, module, &text, &functions);
+    name_symbols(&mut product, module, &text, &functions, &exports);
     locate(&mut product, descriptor, image, target)?;
     unwind(&mut product, &*isa, text)?;
     product.emit().map_err(|e| error(&e))
@@ -74,6 +80,7 @@ fn error(error: &dyn std::fmt::Display) -> CompileError {
 
 struct Writer<'m> {
     module: &'m Module<'m>,
+    prefix: &'m str,
     object: ObjectModule,
     /// Symbols have no signature; this one stands for all.
     signature: Signature,
@@ -98,7 +105,7 @@ impl Writer<'_> {
         description.set_used(true);
         let id = self
             .object
-            .declare_data(DESCRIPTOR, Linkage::Export, false, false)
+            .declare_data(&symbols::descriptor(self.prefix), Linkage::Export, false, false)
             .map_err(|e| error(&e))?;
         self.object.define_data(id, &description).map_err(|e| error(&e))?;
         self.descriptor = Some(id);
@@ -165,7 +172,8 @@ impl Writer<'_> {
         Ok(match symbol {
             Symbol::Import(position) => {
                 let import = &self.module.imports[position as usize];
-                self.import(symbol, &symbols::import(import.module, import.field))?.into()
+                let name = symbols::import(self.prefix, import.module, import.field);
+                self.import(symbol, &name)?.into()
             }
             Symbol::Runtime(libcall) => self.import(symbol, libcall.symbol())?.into(),
             Symbol::Table(index) => self.tables[&index].into(),
@@ -190,43 +198,48 @@ impl Writer<'_> {
     }
 }
 
-/// Gives every piece its name and every exported function a global symbol. Symbols cannot hold
-/// a NUL; such a name is cut there, such an export is only in the metadata.
+/// Gives every piece its name; every exported function a local symbol of that name, for people and
+/// their tools; and those of `exports` the global one.
 fn name_symbols(
     product: &mut ObjectProduct,
     module: &Module<'_>,
     text: &Text,
     functions: &[FuncId],
+    exports: &[(u32, &str, String)],
 ) {
     for ((role, id), offset) in text.roles.iter().zip(functions).zip(&text.offsets) {
         let id = product.function_symbol(*id);
         let symbol = product.object.symbol_mut(id);
         assert_eq!(symbol.value, u64::from(*offset), "the text is laid out as planned");
-        let mut name = piece_name(module, *role);
-        name.truncate(name.find('\0').unwrap_or(name.len()));
-        symbol.name = name.into_bytes();
+        symbol.name = local_name(&piece_name(module, *role));
     }
-    for export in &module.exports {
-        let ExportKind::Function(index) = export.kind else {
-            continue;
-        };
-        if export.name.contains('\0') || export.name.is_empty() {
-            continue;
-        }
+    let mut add = |index: u32, name: Vec<u8>, scope: SymbolScope| {
         let id = product.function_symbol(functions[index as usize]);
         let function = product.object.symbol(id);
         let (value, size, section) = (function.value, function.size, function.section);
-        product.object.add_symbol(object::write::Symbol {
-            name: export.name.as_bytes().to_vec(),
-            value,
-            size,
-            kind: SymbolKind::Text,
-            scope: SymbolScope::Dynamic,
-            weak: false,
-            section,
-            flags: SymbolFlags::None,
-        });
+        if name.is_empty() || (scope == SymbolScope::Compilation && name == function.name) {
+            return;
+        }
+        let (kind, flags) = (SymbolKind::Text, SymbolFlags::None);
+        let symbol =
+            object::write::Symbol { name, value, size, kind, scope, weak: false, section, flags };
+        product.object.add_symbol(symbol);
+    };
+    for export in &module.exports {
+        if let ExportKind::Function(index) = export.kind {
+            add(index, local_name(export.name), SymbolScope::Compilation);
+        }
     }
+    for (index, _, symbol) in exports {
+        add(*index, symbol.clone().into_bytes(), SymbolScope::Dynamic);
+    }
+}
+
+/// A name as a local symbol. It ends before a NUL, which symbols cannot hold, and does not begin
+/// with `$`: on aarch64 such a symbol tells linkers what is code and what is data.
+fn local_name(name: &str) -> Vec<u8> {
+    let name = name.split('\0').next().unwrap_or_default();
+    if name.starts_with('$') { format!("_{name}").into_bytes() } else { name.into() }
 }
 
 fn piece_name(module: &Module<'_>, role: Role) -> String {

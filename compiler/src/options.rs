@@ -1,7 +1,11 @@
 //! What a caller chooses: target, profile, parallelism.
 
-use lithify_abi::cpu;
-use std::{fmt, str::FromStr};
+use crate::{
+    error::CompileError,
+    module::{ExportKind, Module},
+};
+use lithify_abi::{cpu, symbols};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 /// Everything that shapes a compilation. The same module and options give the same bytes;
 /// `jobs` does not count.
@@ -15,6 +19,49 @@ pub struct Options {
     pub code_hash: [u8; 32],
     /// Worker threads; 0 for as many as there are CPUs.
     pub jobs: usize,
+    /// Global symbols of an object. An image has the default ones, which its loader knows.
+    pub symbols: Symbols,
+}
+
+/// The symbols of an object that others see; see [`lithify_abi::symbols`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbols {
+    /// What they all begin with, an identifier of C. Objects with different prefixes can be parts of
+    /// one program.
+    pub prefix: String,
+    /// Names of exported functions that get a global symbol. Calls through the library need none.
+    pub exports: Vec<String>,
+}
+
+impl Symbols {
+    /// The exported functions that get a symbol: index, name and symbol, in the order of names.
+    pub(crate) fn of<'m>(
+        &self,
+        module: &'m Module<'_>,
+    ) -> Result<Vec<(u32, &'m str, String)>, CompileError> {
+        let Self { prefix, exports } = self;
+        if !symbols::is_prefix(prefix) {
+            let message = format!("the prefix {prefix:?} of symbols is no identifier of C");
+            return Err(CompileError::Options(message));
+        }
+        let names: BTreeSet<&str> = exports.iter().map(String::as_str).collect();
+        let export = |name: &str| {
+            let found = module.exports.iter().find(|export| export.name == name);
+            match found.map(|export| (&export.kind, export.name)) {
+                Some((ExportKind::Function(index), name)) => {
+                    Ok((*index, name, symbols::export(prefix, name)))
+                }
+                _ => Err(CompileError::Options(format!("no function is exported as {name:?}"))),
+            }
+        };
+        names.into_iter().map(export).collect()
+    }
+}
+
+impl Default for Symbols {
+    fn default() -> Self {
+        Self { prefix: symbols::PREFIX.into(), exports: Vec::new() }
+    }
 }
 
 /// The language that a module may use.

@@ -34,6 +34,65 @@ fn output_does_not_depend_on_the_number_of_threads() {
     }
 }
 
+/// Global symbols of an object and dynamic ones of an image: what the module is called decides
+/// nothing.
+#[test]
+fn no_name_of_a_module_is_a_symbol_that_others_see() {
+    use object::{Object, ObjectSymbol};
+    let names = [
+        "system",
+        "free",
+        "lithify_module",
+        "lithify_memory_grow",
+        "_GLOBAL_OFFSET_TABLE_",
+        "$x",
+        "a@@V",
+        "Core_version",
+        "",
+        "\\00",
+        "é",
+        "__gnu_lto_slim",
+    ];
+    let import = |name: &&str| format!("(import \"env\" {name:?} (func))").replace("\\\\", "\\");
+    let export = |name: &&str| format!("(export {name:?} (func 0))").replace("\\\\", "\\");
+    let imports: String = names.iter().map(import).collect();
+    let exports: String = names.iter().map(export).collect();
+    let long = "n".repeat(70_000);
+    let wasm = wat::parse_str(format!(
+        r#"(module {imports} (import "{long}" "{long}" (func)) (memory 1) {exports}
+            (func (export "f") (drop (memory.grow (i32.const 1)))
+                (call 0) (call 1) (call 2) (call 3) (call 12)))"#
+    ))
+    .unwrap();
+    for target in [Target::default(), Target::aarch64()] {
+        let options = Options { target, profile: Some(Profile::General), ..Options::default() };
+        for emit in [Emit::Object, Emit::Image] {
+            let bytes = compile(&wasm, emit, &options, &()).unwrap();
+            let file = object::File::parse(&*bytes).unwrap();
+            let symbols: Vec<_> = match emit {
+                Emit::Object => file.symbols().filter(|s| !s.is_local()).collect(),
+                Emit::Image => file.dynamic_symbols().collect(),
+            };
+            let mut grow = 0;
+            for symbol in symbols.iter().filter(|s| !s.name_bytes().unwrap().is_empty()) {
+                let name = symbol.name().unwrap();
+                let ours = match symbol.is_undefined() {
+                    true => name.starts_with("lithify_import_"),
+                    false => name == "lithify_module",
+                };
+                grow += usize::from(name == "lithify_memory_grow");
+                let libcall = name == "lithify_memory_grow" || name == "lithify_host_call";
+                assert!(ours || (symbol.is_undefined() && libcall), "{target:?} {emit:?}: {name}");
+            }
+            assert_eq!(grow, 1, "{target:?} {emit:?}: memory.grow is the only one");
+            // A linker for aarch64 reads symbols that begin with a dollar.
+            assert!(file.symbols().all(|s| !s.name_bytes().unwrap().starts_with(b"$")));
+            // People still find functions by name.
+            assert!(file.symbols().any(|s| s.is_local() && s.name() == Ok("Core_version")));
+        }
+    }
+}
+
 #[test]
 fn profiles() {
     let check = |source: &str, profile: Option<Profile>, expected: Result<Profile, &str>| {

@@ -1,18 +1,21 @@
 /* Runs a module that Lithify compiled to an object and a linker put into this program.
  *
  *     lithify compile guest.wasm --emit obj -o guest.o
+ *     lithify compile guest.wasm --emit header -o guest.h
  *     cc main.c guest.o -llithify_runtime -o program
  *
- * A function export is an ordinary symbol and takes `base` first, so it could be called directly;
- * calls through this interface add what makes them safe: the guest's own stack, fresh memory for
- * each instance, and traps in place of crashes.
+ * A function import is an undefined symbol that the program defines with the guest's types, `base`
+ * first; the header made with the object has a prototype for each:
  *
- * A function import is an undefined symbol (the field's name for the module `env`, else
- * `module.field`) that the program defines with the guest's types, `base` first:
+ *     uint32_t LITHIFY_IMPORT(env, ext_logging_max_level_version_1)(uint8_t *base) { return 0; }
  *
- *     int32_t ext_logging_max_level_version_1(uint8_t *base) { return 0; }
- *
- * A vector is an `__m128i` or a `uint8x16_t` there.
+ * Names are the module's own choice, so they bind nothing else: an import of `system` is
+ * `lithify_import_env__system`, and an export of `free` is no symbol at all unless it is asked for
+ * (`--export`). Functions are called by name through this interface, which gives them the guest's
+ * own stack, fresh memory for each instance, and traps in place of crashes. To link the module of a
+ * stranger is as safe as the functions that the program defines for it; to link an object that a
+ * stranger compiled is to run the stranger's code. Several objects in one program need a prefix
+ * each: `--symbol-prefix`.
  *
  * `base` is the guest's linear memory: guest address `a` is at `base + a`. Writing beyond its
  * length is the program's own fault. Parts of memory may be write-protected until they are first
@@ -38,6 +41,10 @@ extern "C" {
 #else
 #define LITHIFY_NORETURN _Noreturn
 #endif
+
+/* The symbol of the import MODULE.NAME, where both are identifiers without a Z and MODULE has no two
+ * underscores in a row nor one at its end; any other is in the header made with the object. */
+#define LITHIFY_IMPORT(module, name) lithify_import_##module##__##name
 
 /* What the linker made of a module: pass its address to lithify_pool_new. */
 extern const uint8_t lithify_module[];

@@ -64,7 +64,7 @@ impl Bindings {
         let mut bindings = Self::default();
         let mut tables = 0;
         let mut unresolved = Vec::new();
-        let mut names: HashMap<String, (&str, &str, u32)> = HashMap::new();
+        let mut types = HashMap::new();
         for import in &records.imports {
             let name = |span| records::name(metadata, &records.descriptor, span);
             let (module, field) = (name(import.module), name(import.field));
@@ -72,12 +72,7 @@ impl Bindings {
             tables += u32::from(import.kind == kind::TABLE);
             unresolved.extend(resolved.err());
             if import.kind == kind::FUNCTION {
-                let symbol = symbols::import(module, field);
-                let this = (module, field, import.ty);
-                let known = *names.entry(symbol.clone()).or_insert(this);
-                if known != this || Libcall::ALL.iter().any(|call| call.symbol() == symbol) {
-                    return Err(ImageError::AmbiguousImport { symbol });
-                }
+                check_type(&mut types, module, field, import.ty)?;
             }
         }
         if !unresolved.is_empty() {
@@ -118,7 +113,7 @@ impl Bindings {
                     }
                     None => Bound::Missing(format!("{module}.{field}: {ty}")),
                 };
-                self.symbols.insert(symbols::import(module, field), target);
+                self.symbols.insert(symbols::import(symbols::PREFIX, module, field), target);
             }
             kind::GLOBAL => {
                 let ty = u8::try_from(import.ty).ok().and_then(ValType::from_u8);
@@ -149,6 +144,7 @@ impl Bindings {
                 .map(|name| records::name(metadata, &records.descriptor, name))
         };
         let mut unresolved = Vec::new();
+        let mut types = HashMap::new();
         for import in &records.imports {
             let [module, field] = names(import);
             let ty = u8::try_from(import.ty).ok().and_then(ValType::from_u8);
@@ -156,9 +152,8 @@ impl Bindings {
                 let nothing = Imports::new().find_global(module, field, ty, import.code == 1);
                 unresolved.extend(nothing.err());
             }
-            let symbol = symbols::import(module, field);
-            if Libcall::ALL.iter().any(|libcall| libcall.symbol() == symbol) {
-                return Err(ImageError::AmbiguousImport { symbol });
+            if import.kind == kind::FUNCTION {
+                check_type(&mut types, module, field, import.ty)?;
             }
         }
         if !unresolved.is_empty() {
@@ -169,5 +164,18 @@ impl Bindings {
             globals: vec![0; records.imports.len()],
             ..Self::default()
         })
+    }
+}
+
+/// Notes the type of a function import. Two of one name are one symbol, so they have one type.
+fn check_type<'m>(
+    types: &mut HashMap<(&'m str, &'m str), u32>,
+    module: &'m str,
+    field: &'m str,
+    ty: u32,
+) -> Result<(), ImageError> {
+    match *types.entry((module, field)).or_insert(ty) == ty {
+        true => Ok(()),
+        false => Err(ImageError::AmbiguousImport { module: module.into(), name: field.into() }),
     }
 }

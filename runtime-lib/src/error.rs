@@ -109,11 +109,13 @@ pub enum ImageError {
         imports: Vec<UnresolvedImport>,
     },
 
-    /// Imports that the symbol table cannot tell from each other or from a libcall.
-    #[error("import {symbol} has the symbol of another import or of the runtime library")]
+    /// One name with two types, which a symbol table cannot tell from each other.
+    #[error("{module}.{name} is imported with two types; an image can bind one of them")]
     AmbiguousImport {
-        /// The symbol.
-        symbol: String,
+        /// Module name.
+        module: String,
+        /// Field name.
+        name: String,
     },
 
     /// The system refused memory or signal handlers.

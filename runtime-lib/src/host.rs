@@ -8,8 +8,8 @@ mod imports;
 mod numbered;
 mod typed;
 
-pub use caller::Caller;
 pub(crate) use caller::touch;
+pub use caller::{Caller, CallingGuest};
 pub(crate) use imports::{Function, HostFunc};
 pub use imports::{Imports, UnresolvedImport};
 pub use numbered::Numbered;

@@ -23,6 +23,7 @@ mod json;
 pub mod native;
 pub mod profile;
 mod relay;
+mod room;
 mod shims;
 pub mod state;
 mod trace;

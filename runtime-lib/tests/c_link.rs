@@ -29,16 +29,16 @@ const GUEST: &str = r#"(module
     (func (export "endless") (loop $l (br $l))))"#;
 
 const PROGRAM: &str = r#"
-#include "lithify.h"
+#include "guest.h"
 #include <stdio.h>
 #include <string.h>
 
-void log_value(uint8_t *base, int32_t text, int64_t value) {
+void LITHIFY_IMPORT(env, log_value)(uint8_t *base, uint32_t text, uint64_t value) {
     printf("%.20s %ld %s\n", base + text, (long)value, (char *)lithify_host_data(base));
     base[50000] = 1;
 }
 
-int32_t refuse(uint8_t *base, int32_t value) {
+uint32_t LITHIFY_IMPORT(env, refuse)(uint8_t *base, uint32_t value) {
     if (value == 3) lithify_trap(base, "three is refused");
     return value;
 }
@@ -102,6 +102,7 @@ fn a_c_program_runs_a_linked_module() {
     std::fs::create_dir_all(&folder).unwrap();
     let at = |name: &str| folder.join(name);
     std::fs::write(at("guest.o"), support::compile_object(GUEST)).unwrap();
+    std::fs::write(at("guest.h"), support::header(GUEST)).unwrap();
     std::fs::write(at("main.c"), PROGRAM).unwrap();
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
     let cross = cfg!(target_arch = "aarch64").then_some("CC_aarch64_unknown_linux_gnu");
@@ -109,6 +110,8 @@ fn a_c_program_runs_a_linked_module() {
     let output = Command::new(compiler)
         .args(["-Wall", "-Werror", "-O1", "-I"])
         .arg(include)
+        .arg("-I")
+        .arg(&folder)
         .args([at("main.c"), at("guest.o"), static_library()])
         .args(["-o".as_ref(), at("program").as_os_str()])
         .args(["-lpthread", "-ldl", "-lm", "-lgcc_s"])

@@ -22,7 +22,7 @@ pub fn lithify(args: &[&str]) -> String {
     stdout(Command::new(env!("CARGO_BIN_EXE_lithify")).args(args))
 }
 
-/// Compiles the bundled runtime to `name`, an object or an image.
+/// Compiles the bundled runtime to `name`, an object, its header or an image.
 pub fn compile(name: &str, emit: &str, target: &str) -> PathBuf {
     let path = scratch(name);
     let out = path.to_str().expect("a path in UTF-8");
@@ -40,10 +40,12 @@ pub fn build(cargo: &mut Command, target_dir: &Path, packages: &[&str], object: 
     stdout(cargo.envs(object.map(|object| ("LITHIFY_OBJECT", object))));
 }
 
-/// Links `object`, a C source and the static library in `folder`.
+/// Links `object`, a C source and the static library in `folder`. Headers are among what tests make.
 pub fn cc(compiler: &str, folder: &Path, object: &Path, source: &Path, program: &Path) -> Output {
     Command::new(compiler)
-        .args(["-Wall", "-Wextra", "-Werror", "-I", "runtime-lib/include", "-L"])
+        .args(["-Wall", "-Wextra", "-Werror", "-I", "runtime-lib/include", "-I"])
+        .arg(env!("CARGO_TARGET_TMPDIR"))
+        .arg("-L")
         .args([folder, object, source])
         .args(["-llithify_runtime", "-o"])
         .arg(program)

@@ -3,19 +3,40 @@
 //! A function that captures nothing is no value but a type, so a shim in the C convention can be
 //! made for it at compile time. It costs a call; a closure that captures goes through an exit
 //! trampoline and an array.
+//!
+//! The rule not to break: a guest's bits become a Rust value here with nothing in between, so only
+//! types for which all bits are good may be a [`Native`], and only functions from here a
+//! [`TypedFunction`]. All three traits are sealed.
 
 use super::{Caller, HostError, Imports};
 use lithify_abi::types::{FuncType, ValType};
 use std::ffi::c_void;
 
-/// A Rust type of a parameter or result.
-pub trait Native: Copy + 'static {
+mod sealed {
+    /// Values that nobody outside this library can add to.
+    pub trait Value {}
+    /// Functions of parameters `P` and result `R`, likewise.
+    pub trait Function<P, R> {}
+}
+
+/// A Rust type of a parameter or result. It is sealed: any bits of a guest are a value of it.
+///
+/// ```compile_fail
+/// # use lithify_runtime::{ValType, host::Native};
+/// #[derive(Clone, Copy)]
+/// struct Pointer(&'static u64);
+/// impl Native for Pointer {
+///     const TYPE: ValType = ValType::I64;
+/// }
+/// ```
+pub trait Native: Copy + 'static + sealed::Value {
     /// Its value type.
     const TYPE: ValType;
 }
 
 macro_rules! native {
     ($($ty:ty => $value:ident),*) => {$(
+        impl sealed::Value for $ty {}
         impl Native for $ty {
             const TYPE: ValType = ValType::$value;
         }
@@ -23,12 +44,22 @@ macro_rules! native {
 }
 native!(i32 => I32, u32 => I32, i64 => I64, u64 => I64, f32 => F32, f64 => F64);
 
-/// What a function returns: nothing or one value.
-pub trait NativeResult: Copy + 'static {
+/// What a function returns: nothing or one value. Sealed, as [`Native`] is.
+///
+/// ```compile_fail
+/// # use lithify_runtime::{ValType, host::NativeResult};
+/// #[derive(Clone, Copy)]
+/// struct Pair(u64, u64);
+/// impl NativeResult for Pair {
+///     const TYPE: Option<ValType> = Some(ValType::I64);
+/// }
+/// ```
+pub trait NativeResult: Copy + 'static + sealed::Value {
     /// Its value type, if there is one.
     const TYPE: Option<ValType>;
 }
 
+impl sealed::Value for () {}
 impl NativeResult for () {
     const TYPE: Option<ValType> = None;
 }
@@ -37,8 +68,24 @@ impl<T: Native> NativeResult for T {
     const TYPE: Option<ValType> = Some(T::TYPE);
 }
 
-/// A function or closure that captures nothing, of these parameters `P` and this result `R`.
-pub trait TypedFunction<P, R>: Copy + 'static {
+/// A function or closure that captures nothing, of these parameters `P` and this result `R`. Sealed:
+/// a guest jumps to its shim.
+///
+/// ```compile_fail
+/// # use lithify_runtime::{FuncType, host::TypedFunction};
+/// #[derive(Clone, Copy)]
+/// struct Jump;
+/// struct Mine;
+/// impl TypedFunction<Mine, Mine> for Jump {
+///     fn ty() -> FuncType {
+///         FuncType::new(&[], &[])
+///     }
+///     fn shim() -> *const std::ffi::c_void {
+///         0x4141_4141_4141 as *const std::ffi::c_void
+///     }
+/// }
+/// ```
+pub trait TypedFunction<P, R>: Copy + Send + Sync + 'static + sealed::Function<P, R> {
     /// Its type for a guest.
     fn ty() -> FuncType;
     /// The address of its shim.
@@ -47,9 +94,18 @@ pub trait TypedFunction<P, R>: Copy + 'static {
 
 macro_rules! typed_function {
     ($($param:ident),*) => {
+        impl<F, R, $($param),*> sealed::Function<($($param,)*), R> for F
+        where
+            F: Fn(&mut Caller<'_>, $($param),*) -> Result<R, HostError>,
+            R: NativeResult,
+            $($param: Native),*
+        {
+        }
+
         impl<F, R, $($param),*> TypedFunction<($($param,)*), R> for F
         where
-            F: Fn(&mut Caller<'_>, $($param),*) -> Result<R, HostError> + Copy + 'static,
+            F: Fn(&mut Caller<'_>, $($param),*) -> Result<R, HostError>
+                + Copy + Send + Sync + 'static,
             R: NativeResult,
             $($param: Native),*
         {
@@ -98,6 +154,20 @@ impl Imports {
     /// # use lithify_runtime::Imports;
     /// let mut imports = Imports::new();
     /// imports.typed("env", "next", |_: &mut lithify_runtime::Caller<'_>, x: u32| Ok(x + 1));
+    /// ```
+    ///
+    /// Instances move between threads, so it has to be good on each, as a closure of
+    /// [`func`](Self::func) has: what it captures is `Send` and `Sync`, even where it has no size.
+    ///
+    /// ```compile_fail
+    /// # use lithify_runtime::Imports;
+    /// #[derive(Clone, Copy)]
+    /// struct OnlyHere(std::marker::PhantomData<*const ()>);
+    /// let token = OnlyHere(std::marker::PhantomData);
+    /// Imports::new().typed("env", "here", move |_: &mut lithify_runtime::Caller<'_>| {
+    ///     let _: OnlyHere = token;
+    ///     Ok(())
+    /// });
     /// ```
     pub fn typed<P, R, F: TypedFunction<P, R>>(
         &mut self,

@@ -9,7 +9,7 @@ use super::{
     call::{REACTOR_HEAP_PAGES, reactor_guest_pages},
     functions, version,
 };
-use crate::host::{HostError, Numbered};
+use crate::host::{CallingGuest, HostError, Numbered};
 use crate::{
     CallOptions, Caller, Entry, ExternType, Func, FuncType, Guest, Image, ImageError, Imports,
     Instance, InstanceError, InstanceOptions, MemoryPlan, Metadata, Pool, Trap, Trust, ValType,
@@ -251,14 +251,14 @@ pub fn imports(trap_missing: bool) -> Imports {
     // Compiled code does what it can of these two; the rest comes here.
     imports.typed("env", MALLOC, |caller: &mut Caller<'_>, size: u32| {
         let (guest, context) = guest_and_context(caller);
-        let allocate = |context: &mut CallContext, guest: &mut Caller<'_>| {
+        let allocate = |context: &mut CallContext, guest: &mut CallingGuest<'_>| {
             context.allocate(guest, size).map(u64::from)
         };
         context.heap_call(MALLOC, guest, allocate).map(|address| address as u32)
     });
     imports.typed("env", FREE, |caller: &mut Caller<'_>, address: u32| {
         let (guest, context) = guest_and_context(caller);
-        let free = |context: &mut CallContext, guest: &mut Caller<'_>| {
+        let free = |context: &mut CallContext, guest: &mut CallingGuest<'_>| {
             context.free(guest, address).map(|()| 0)
         };
         context.heap_call(FREE, guest, free).map(drop)
@@ -288,7 +288,7 @@ impl Numbered for HostFunctions {
 #[inline]
 fn guest_and_context<'a, 'c>(
     caller: &'a mut Caller<'c>,
-) -> (&'a mut Caller<'c>, &'a mut CallContext) {
+) -> (&'a mut CallingGuest<'c>, &'a mut CallContext) {
     let (guest, context) = caller.guest_and_data();
     (guest, context.expect("whoever calls a runtime passes a context"))
 }

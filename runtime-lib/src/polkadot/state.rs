@@ -5,11 +5,14 @@
 //! every call because the alternatives (a transaction around it, a shared overlay that is cleared)
 //! take other paths in `sp-state-machine` than a node does.
 //!
+//! The trie is built when something first needs it: a call, or the root. What only asks for a value,
+//! or for nothing of the state, does without.
+//!
 //! No offchain worker: its host functions trap, as in block execution. Writes to the offchain
 //! index are dropped with the overlay.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sp_core::storage::well_known_keys::{CODE, DEFAULT_CHILD_STORAGE_KEY_PREFIX, HEAP_PAGES};
 use sp_core::storage::{ChildInfo, StateVersion, Storage};
@@ -22,6 +25,7 @@ use sp_state_machine::backend::Backend;
 use sp_state_machine::{Ext, InMemoryBackend, IterArgs, OverlayedChanges, StorageChanges};
 
 use super::input;
+use super::room::{longest_path, with_room};
 use super::version;
 
 /// Key/value pairs of one trie.
@@ -31,10 +35,32 @@ pub type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 const IN_MEMORY: &str = "the main trie is in memory and complete";
 
 /// Main trie and child tries of a chain at one block.
-#[derive(Clone)]
 pub struct State {
-    backend: InMemoryBackend<Blake2Hasher>,
+    /// What the tries are built of; taken when they are.
+    pairs: Mutex<Option<Storage>>,
+    tries: OnceLock<Tries>,
     version: StateVersion,
+}
+
+#[derive(Clone)]
+struct Tries {
+    backend: InMemoryBackend<Blake2Hasher>,
+    /// No path in one of them has more nodes.
+    longest_path: usize,
+}
+
+impl Clone for State {
+    fn clone(&self) -> Self {
+        let version = self.version;
+        let copy = |pairs: &Storage| Storage {
+            top: pairs.top.clone(),
+            children_default: pairs.children_default.clone(),
+        };
+        match self.unbuilt(copy) {
+            Some(pairs) => Self { pairs: Some(pairs).into(), tries: OnceLock::new(), version },
+            None => Self { pairs: None.into(), tries: self.tries().clone().into(), version },
+        }
+    }
 }
 
 impl State {
@@ -58,17 +84,44 @@ impl State {
             storage.children_default.insert(name, child);
         }
         storage.top = top;
-        Self { backend: (storage, version).into(), version }
+        Self { pairs: Some(storage).into(), tries: OnceLock::new(), version }
+    }
+
+    /// What `read` finds in the pairs while no trie was built of them.
+    fn unbuilt<R>(&self, read: impl FnOnce(&Storage) -> R) -> Option<R> {
+        // They are taken in one step, so they are whole whatever panicked.
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(read)
+    }
+
+    fn tries(&self) -> &Tries {
+        self.tries.get_or_init(|| {
+            let pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let (pairs, version) = (pairs.expect("they are taken once"), self.version);
+            let children = pairs.children_default.values().map(|child| path(&child.data));
+            let longest_path = children.fold(path(&pairs.top), usize::max);
+            Tries { backend: with_room(longest_path, || (pairs, version).into()), longest_path }
+        })
+    }
+
+    fn backend(&self) -> &InMemoryBackend<Blake2Hasher> {
+        &self.tries().backend
     }
 
     /// The state root.
     pub fn root(&self) -> [u8; 32] {
-        self.backend.root().0
+        self.backend().root().0
+    }
+
+    /// How many keys the main trie has, the roots of child tries among them.
+    pub fn len(&self) -> usize {
+        let unbuilt = self.unbuilt(|pairs| pairs.top.len() + pairs.children_default.len());
+        unbuilt
+            .unwrap_or_else(|| self.backend().pairs(IterArgs::default()).expect(IN_MEMORY).count())
     }
 
     /// Whether it has no key.
     pub fn is_empty(&self) -> bool {
-        self.backend.pairs(IterArgs::default()).expect(IN_MEMORY).next().is_none()
+        self.len() == 0
     }
 
     /// The version whose rules encode the trie.
@@ -76,24 +129,29 @@ impl State {
         self.version
     }
 
-    /// Encodes the trie anew when `version` is another one. Call it when the version of the
-    /// runtime was not known when the state was made: the root depends on it.
+    /// Encodes the trie by the rules of `version`, anew if it is there. Call it when the version of
+    /// the runtime was not known when the state was made: the root depends on it.
     pub fn set_version(&mut self, version: StateVersion) {
-        if version != self.version {
+        if version != self.version && self.tries.get().is_some() {
             let (top, children) = self.pairs();
             *self = Self::new(top, children, version);
         }
+        self.version = version;
     }
 
     /// The value of `key` in the main trie.
     pub fn storage(&self, key: &[u8]) -> Option<Vec<u8>> {
-        self.backend.storage(key).expect(IN_MEMORY)
+        // Only the trie has the root of a child trie.
+        let is_root = key.starts_with(DEFAULT_CHILD_STORAGE_KEY_PREFIX);
+        let unbuilt = self.unbuilt(|pairs| (!is_root).then(|| pairs.top.get(key).cloned()));
+        let built = || self.backend().storage(key).expect(IN_MEMORY);
+        unbuilt.flatten().unwrap_or_else(built)
     }
 
     /// The value of `key` in the default child trie of that name.
     pub fn child_storage(&self, child: &[u8], key: &[u8]) -> Option<Vec<u8>> {
         let child = ChildInfo::new_default(child);
-        self.backend.child_storage(&child, key).ok().flatten()
+        self.backend().child_storage(&child, key).ok().flatten()
     }
 
     /// The runtime's code as it is stored, perhaps compressed.
@@ -110,7 +168,7 @@ impl State {
     /// Every pair, as [`new`](Self::new) takes them.
     pub fn pairs(&self) -> (Pairs, BTreeMap<Vec<u8>, Pairs>) {
         let top: Pairs = self
-            .backend
+            .backend()
             .pairs(IterArgs::default())
             .expect(IN_MEMORY)
             .map(|pair| pair.expect(IN_MEMORY))
@@ -127,13 +185,16 @@ impl State {
     fn child_pairs(&self, name: &[u8]) -> Option<Pairs> {
         let mut args = IterArgs::default();
         args.child_info = Some(ChildInfo::new_default(name));
-        self.backend.pairs(args).ok()?.collect::<Result<_, _>>().ok()
+        self.backend().pairs(args).ok()?.collect::<Result<_, _>>().ok()
     }
 
     /// Writes what a call changed. The changes must come from a session on this very state.
     pub fn apply(&mut self, changes: StateChanges) {
-        let StorageChanges { transaction, transaction_storage_root, .. } = changes.0;
-        self.backend.apply_transaction(transaction_storage_root, transaction);
+        let StorageChanges { transaction, transaction_storage_root, .. } = changes.changes;
+        self.tries();
+        let tries = self.tries.get_mut().expect("built a line before");
+        tries.backend.apply_transaction(transaction_storage_root, transaction);
+        tries.longest_path = changes.longest_path;
     }
 
     /// A session without a fallback for the version of nested runtimes.
@@ -147,6 +208,8 @@ impl State {
         let mut extensions = Extensions::new();
         extensions.register(KeystoreExt::new(MemoryKeystore::new()));
         extensions.register(ReadRuntimeVersionExt::new(VersionReader(version_of)));
+        // Now rather than in the first call, whose time somebody takes.
+        self.tries();
         Session { state: self, overlay: OverlayedChanges::default(), extensions, left_open: 0 }
     }
 }
@@ -166,7 +229,11 @@ pub struct Session<'s> {
 }
 
 /// What a call changed, ready for [`State::apply`].
-pub struct StateChanges(StorageChanges<Blake2Hasher>);
+pub struct StateChanges {
+    changes: StorageChanges<Blake2Hasher>,
+    /// No path of a trie with them in it has more nodes.
+    longest_path: usize,
+}
 
 /// One changed key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,7 +253,7 @@ impl Session<'_> {
     /// To time a call alone, take the time inside: what happens before and after is set-up.
     pub fn execute<R>(&mut self, call: impl FnOnce() -> R) -> R {
         self.overlay = OverlayedChanges::default();
-        let backend = &self.state.backend;
+        let backend = self.state.backend();
         let mut ext = Ext::new(&mut self.overlay, backend, Some(&mut self.extensions));
         let result = set_and_run_with_externalities(&mut ext, call);
         self.left_open = self.overlay.transaction_depth();
@@ -217,7 +284,21 @@ impl Session<'_> {
 
     /// The state root after the last call.
     pub fn root(&mut self, version: StateVersion) -> [u8; 32] {
-        self.with_ext(|ext| H256::from_slice(&ext.storage_root(version)).0)
+        let (longest_path, backend) = (self.longest_path(), self.state.backend());
+        let overlay = &mut self.overlay;
+        with_room(longest_path, || {
+            H256::from_slice(&Ext::new(overlay, backend, None).storage_root(version)).0
+        })
+    }
+
+    /// No path of a trie has more nodes after the last call.
+    fn longest_path(&mut self) -> usize {
+        let top = longest_path(self.overlay.changes().map(|(key, _)| key.as_slice()));
+        let children = self.overlay.children_mut();
+        let longest = children.fold(top, |longest, (pairs, _)| {
+            longest.max(longest_path(pairs.map(|(key, _)| key.as_slice())))
+        });
+        self.state.tries().longest_path + longest
     }
 
     /// What the last call changed, sorted; also keys that were written with the value they had.
@@ -237,13 +318,16 @@ impl Session<'_> {
 
     /// Takes the changes of the last call out of the session, to apply them to the state.
     pub fn into_changes(mut self, version: StateVersion) -> StateChanges {
-        let changes = self.overlay.drain_storage_changes(&self.state.backend, version);
-        StateChanges(changes.expect(IN_MEMORY))
+        let (longest_path, backend) = (self.longest_path(), self.state.backend());
+        let overlay = &mut self.overlay;
+        let changes = with_room(longest_path, || overlay.drain_storage_changes(backend, version));
+        StateChanges { changes: changes.expect(IN_MEMORY), longest_path }
     }
+}
 
-    fn with_ext<R>(&mut self, f: impl FnOnce(&mut dyn Externalities) -> R) -> R {
-        f(&mut Ext::new(&mut self.overlay, &self.state.backend, None))
-    }
+/// The number of nodes on the longest path of a trie of these pairs.
+fn path(pairs: &Pairs) -> usize {
+    longest_path(pairs.keys().map(Vec::as_slice))
 }
 
 fn change(child: Option<&[u8]>, key: &[u8], value: Option<&Vec<u8>>) -> Change {

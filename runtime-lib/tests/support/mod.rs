@@ -39,6 +39,11 @@ pub fn compile_object(wat: &str) -> Vec<u8> {
     lithify_compiler::compile_object(&parse(wat), &options()).expect("a module that compiles")
 }
 
+/// The header of that object.
+pub fn header(wat: &str) -> String {
+    lithify_compiler::header(&parse(wat), &options()).expect("a module with a header")
+}
+
 /// Loads a module in text form.
 pub fn load(wat: &str, imports: &Imports) -> Image {
     Image::from_bytes(&compile(wat), imports, Trust::Verify).expect("an image that loads")

@@ -1,9 +1,10 @@
 //! A Polkadot runtime as a part of a Rust program: calls `Core_version` and prints what it
 //! returns.
 //!
-//! The linker binds each function that the runtime imports to the one of its name here, and names
-//! those that are missing. `Core_version` needs a heap and a log level; the other functions stop
-//! the guest. Another runtime has other imports: `nm -u runtime.o` lists them.
+//! The linker binds each function that the runtime imports to the one of its symbol here,
+//! `lithify_import_MODULE__NAME`, and names those that are missing. `Core_version` needs a heap and a
+//! log level; the other functions stop the guest. Another runtime has other imports: `lithify compile
+//! RUNTIME --emit header` lists them with their types.
 
 use lithify_runtime::{Caller, Guest, HostError, Image, InstanceOptions, MemoryPlan, Pool, Value};
 use std::{error::Error, process::ExitCode};
@@ -22,9 +23,9 @@ unsafe extern "C" {
 /// # Safety
 ///
 /// Only for the guest, as all functions here: it passes its own `base`.
-#[unsafe(no_mangle)]
-unsafe extern "C" fn ext_allocator_malloc_version_1(base: *mut u8, size: u32) -> u32 {
-    let malloc = |caller: &mut Caller<'_>| {
+#[unsafe(export_name = "lithify_import_env__ext_allocator_malloc_version_1")]
+unsafe extern "C" fn malloc(base: *mut u8, size: u32) -> u32 {
+    let allocate = |caller: &mut Caller<'_>| {
         let (memory, data) = caller.memory_and_data();
         let next: &mut u32 = data.downcast_mut().expect("main passes it");
         let start = u64::from(*next).next_multiple_of(8) + 8;
@@ -36,22 +37,22 @@ unsafe extern "C" fn ext_allocator_malloc_version_1(base: *mut u8, size: u32) ->
         Ok(start as u32)
     };
     // SAFETY: the guest passed `base`, and this frame holds nothing that needs dropping.
-    unsafe { Caller::enter(base, malloc) }
+    unsafe { Caller::enter(base, allocate) }
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn ext_allocator_free_version_1(_base: *mut u8, _address: u32) {}
+#[unsafe(export_name = "lithify_import_env__ext_allocator_free_version_1")]
+extern "C" fn free(_base: *mut u8, _address: u32) {}
 
 /// Nothing is to be logged.
-#[unsafe(no_mangle)]
-extern "C" fn ext_logging_max_level_version_1(_base: *mut u8) -> i32 {
+#[unsafe(export_name = "lithify_import_env__ext_logging_max_level_version_1")]
+extern "C" fn max_level(_base: *mut u8) -> i32 {
     0
 }
 
 /// Functions that look at none of their arguments, so that all of them have the same type.
 macro_rules! absent {
     ($($name:ident)*) => {$(
-        #[unsafe(no_mangle)]
+        #[unsafe(export_name = concat!("lithify_import_env__", stringify!($name)))]
         unsafe extern "C" fn $name(base: *mut u8) {
             let refuse = |_: &mut Caller<'_>| {
                 Err(HostError(concat!(stringify!($name), " is not here").into()))
