@@ -70,6 +70,7 @@ fn check_for(bytes: &[u8], trust: Trust, here: Option<u32>) -> Result<Checked<'_
     if trust == Trust::Verify {
         check_hash(bytes, &note, hash_field)?;
     }
+    check_segments(&elf)?;
     let metadata = elf
         .bytes_at(note.descriptor, note.metadata_len)
         .filter(|_| note.descriptor.is_multiple_of(8))
@@ -82,7 +83,6 @@ fn check_for(bytes: &[u8], trust: Trust, here: Option<u32>) -> Result<Checked<'_
     }
     let text = text(&elf, &note, &descriptor)?;
     let memory_image = memory_image(&elf, &note, &descriptor)?;
-    check_segments(&elf)?;
     Ok(Checked { elf, note, metadata, records, text, memory_image })
 }
 

@@ -41,13 +41,13 @@ impl Segment {
 
 /// A place that receives the address of a symbol.
 #[derive(Clone, Debug)]
-pub struct Relocation {
+pub struct Relocation<'a> {
     /// Address of the place.
     pub address: u64,
     /// ELF relocation type.
     pub kind: u32,
     /// Name of the symbol.
-    pub symbol: String,
+    pub symbol: &'a str,
 }
 
 /// An ELF file.
@@ -111,7 +111,7 @@ impl<'a> Elf<'a> {
     }
 
     /// What is to be resolved at load time; the message says what is wrong or not supported.
-    pub fn relocations(&self) -> Result<Vec<Relocation>, &'static str> {
+    pub fn relocations(&self) -> Result<Vec<Relocation<'a>>, &'static str> {
         let Some(dynamic) = self.dynamic.clone() else {
             return Ok(Vec::new());
         };
@@ -155,8 +155,8 @@ impl<'a> Elf<'a> {
         &self,
         entry: &elf::Rela64<LittleEndian>,
         symbols: u64,
-        strings: &[u8],
-    ) -> Result<Relocation, &'static str> {
+        strings: &'a [u8],
+    ) -> Result<Relocation<'a>, &'static str> {
         const SIZE: u64 = size_of::<elf::Sym64<LittleEndian>>() as u64;
         if entry.r_addend(LE) != 0 {
             return Err("a relocation with an addend");
@@ -175,7 +175,7 @@ impl<'a> Elf<'a> {
         Ok(Relocation {
             address: entry.r_offset(LE),
             kind: entry.r_type(LE, false),
-            symbol: String::from_utf8_lossy(name).into_owned(),
+            symbol: str::from_utf8(name).map_err(|_| "a dynamic symbol whose name is not UTF-8")?,
         })
     }
 }

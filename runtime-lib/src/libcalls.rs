@@ -5,13 +5,12 @@
 //! the guest in any other way, since a trap skips all frames without dropping what they hold.
 
 use crate::host::HostError;
+use crate::records::MAX_TABLES;
 use crate::slot::Slot;
 use crate::sys::arch;
-use crate::table::Table;
 use lithify_abi::libcall::Libcall;
 use lithify_abi::trap::TrapCode;
 use std::any::Any;
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Why a libcall or a host function stops the guest.
@@ -145,7 +144,9 @@ libcalls! {
     /// `table.grow`: the previous size, or -1.
     fn lithify_table_grow(slot, table: u32, value: u64, delta: u32) -> u32 {
         let table = slot.table(table).ok_or(TrapCode::TableOutOfBounds)?;
-        let Some(old) = table.borrow_mut().grow(value, delta) else {
+        let fits = slot.table_elements() + u64::from(delta) <= MAX_TABLES;
+        let grown = fits.then(|| table.borrow_mut().grow(value, delta)).flatten();
+        let Some(old) = grown else {
             return Ok(u32::MAX);
         };
         let (place, record) = table.borrow().record_bytes();
@@ -166,10 +167,15 @@ libcalls! {
     fn lithify_table_copy(slot, to_table: u32, from_table: u32, to: u32, from: u32, len: u32) {
         let source = slot.table(from_table).ok_or(TrapCode::TableOutOfBounds)?.borrow();
         let source = source.get(from, len).ok_or(TrapCode::TableOutOfBounds)?;
-        // Both may be the same table, so the values are taken out first.
-        let values: Vec<u64> = source.iter().map(Cell::get).collect();
         let target = slot.table(to_table).ok_or(TrapCode::TableOutOfBounds)?.borrow();
-        put(&target, to, &values)
+        let target = target.get(to, len).ok_or(TrapCode::TableOutOfBounds)?;
+        // Both may be the same table: what is read must not have been written before.
+        let pairs = target.iter().zip(source);
+        match to <= from {
+            true => pairs.for_each(|(to, from)| to.set(from.get())),
+            false => pairs.rev().for_each(|(to, from)| to.set(from.get())),
+        }
+        Ok(())
     }
 
     /// `table.init`
@@ -214,16 +220,13 @@ pub(crate) fn table_init(
     from: u32,
     len: u32,
 ) -> Result<(), Stop> {
-    let elements = slot.element_segment(segment);
-    let elements = part(&elements, from, len).ok_or(TrapCode::TableOutOfBounds)?;
-    let table = slot.table(table).ok_or(TrapCode::TableOutOfBounds)?;
-    put(&table.borrow(), to, elements)
-}
-
-fn put(table: &Table, to: u32, values: &[u64]) -> Result<(), Stop> {
-    let target = table.get(to, values.len() as u32).ok_or(TrapCode::TableOutOfBounds)?;
-    for (element, value) in target.iter().zip(values) {
-        element.set(*value);
+    let items = part(slot.element_segment(segment), from, len);
+    let items = items.ok_or(TrapCode::TableOutOfBounds)?;
+    let table = slot.table(table).ok_or(TrapCode::TableOutOfBounds)?.borrow();
+    let target = table.get(to, len).ok_or(TrapCode::TableOutOfBounds)?;
+    for (element, item) in target.iter().zip(items) {
+        let value = slot.image().initial_value(item.form, item.value, slot.vmctx_bytes());
+        element.set(value as u64);
     }
     Ok(())
 }

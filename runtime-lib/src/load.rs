@@ -52,7 +52,7 @@ type Slot = (usize, usize);
 fn slots(elf: &Elf<'_>, bindings: &Bindings, text: *const u8) -> Result<Vec<Slot>, ImageError> {
     let unsupported = |message: String| ImageError::Unsupported { message };
     let relocations = elf.relocations().map_err(|message| unsupported(message.into()))?;
-    let slot = |relocation: &crate::elf::Relocation| {
+    let slot = |relocation: &crate::elf::Relocation<'_>| {
         let place = relocation.address;
         let writable = elf.segments.iter().any(|segment| {
             let addresses = segment.addresses();
@@ -62,7 +62,7 @@ fn slots(elf: &Elf<'_>, bindings: &Bindings, text: *const u8) -> Result<Vec<Slot
             let message = format!("a relocation of type {} at {place:#x}", relocation.kind);
             return Err(unsupported(message));
         }
-        let address = match bindings.symbols.get(&relocation.symbol) {
+        let address = match bindings.symbols.get(relocation.symbol) {
             Some(Target::Native(address)) => *address,
             Some(Target::Text(offset)) if *offset != lithify_abi::descriptor::NONE => {
                 text as usize + *offset as usize

@@ -26,6 +26,14 @@ const MAX_VMCTX: u32 = 64 << 20;
 pub const MAX_PAGES: u32 = 1 << 16;
 /// The largest table, in elements.
 pub const MAX_TABLE: u32 = 10_000_000;
+/// The largest size of all tables of an instance together, in elements: as many as the compiler
+/// lets them begin with.
+pub const MAX_TABLES: u64 = 16 << 20;
+/// The most bytes of all names together, and with them what is made of names that many records
+/// share: as many as a module has.
+const MAX_NAMES: u64 = 128 << 20;
+/// The most parameters of a function, and the most results, as in the validator.
+const MAX_VALUES: usize = 1000;
 
 /// What is wrong with the metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +118,7 @@ impl Records {
             descriptor,
         };
         reader.func_records(records.types.len())?;
+        reader.check_names(&records)?;
         reader.check_overlap(&records)?;
         for (element, _) in &records.elements {
             let known = records.tables.iter().any(|t| t.index == element.table);
@@ -298,12 +307,26 @@ impl Reader<'_> {
         let mut bytes = self.span("types", self.descriptor.types)?;
         let mut types = Vec::new();
         while !bytes.is_empty() {
-            let ty = FuncType::decode(&mut bytes).ok_or_else(|| {
+            let ty = FuncType::decode(&mut bytes)
+                .filter(|ty| ty.params.len().max(ty.results.len()) <= MAX_VALUES);
+            types.push(ty.ok_or_else(|| {
                 malformed("types", format!("type {} cannot be read", types.len()))
-            })?;
-            types.push(ty);
+            })?);
         }
         Ok(types)
+    }
+
+    /// Checks that names shared by many records do not make much of a small file.
+    fn check_names(&self, records: &Records) -> Result<(), Malformed> {
+        let functions = self.all::<Function>("functions", self.descriptor.functions)?;
+        let names = (functions.iter().map(|function| function.name))
+            .chain(records.imports.iter().flat_map(|import| [import.module, import.field]))
+            .chain(records.exports.iter().map(|export| export.name));
+        let bytes: u64 = names.map(|name| u64::from(name.len)).sum();
+        match bytes <= MAX_NAMES {
+            true => Ok(()),
+            false => Err(malformed("names", format!("{bytes} bytes of names in all"))),
+        }
     }
 
     fn functions(&self) -> Result<(), Malformed> {
@@ -398,7 +421,11 @@ impl Reader<'_> {
                 return Err(malformed("tables", message));
             }
         }
-        Ok(tables)
+        let elements: u64 = tables.iter().map(|table| u64::from(table.min)).sum();
+        match elements <= MAX_TABLES {
+            true => Ok(tables),
+            false => Err(malformed("tables", format!("{elements} elements in all"))),
+        }
     }
 
     fn func_records(&self, types: usize) -> Result<(), Malformed> {
@@ -420,16 +447,18 @@ impl Reader<'_> {
         let extents: Vec<Extent> = self.all("extents", self.descriptor.extents)?;
         let memory_len = u64::from(self.descriptor.memory_min) * WASM_PAGE;
         let image_len = u64::from(self.descriptor.memory_image_len);
-        let mut end = 0;
+        let (mut end, mut image_end) = (0, 0);
         for extent in &extents {
             let [address, offset, len] = [extent.address, extent.offset, extent.len].map(u64::from);
             let aligned =
                 [address, offset, len].iter().all(|value| value.is_multiple_of(IMAGE_GRANULE));
             let inside = address + len <= memory_len && offset + len <= image_len;
-            if !aligned || !inside || address < end || len == 0 {
+            // What two extents share would be more in memory than in the file.
+            let rising = end <= address && image_end <= offset;
+            if !aligned || !inside || !rising || len == 0 {
                 return Err(malformed("extents", format!("{len} bytes for address {address:#x}")));
             }
-            end = address + len;
+            (end, image_end) = (address + len, offset + len);
         }
         Ok(extents)
     }
@@ -447,6 +476,10 @@ impl Reader<'_> {
 
     fn elements(&self) -> Result<Vec<(ElementSegment, Vec<Element>)>, Malformed> {
         let segments: Vec<ElementSegment> = self.all("elements", self.descriptor.elements)?;
+        let items: u64 = segments.iter().map(|segment| u64::from(segment.items.len)).sum();
+        if items > self.metadata.len() as u64 {
+            return Err(malformed("elements", "segments that share their elements"));
+        }
         segments
             .into_iter()
             .map(|segment| {

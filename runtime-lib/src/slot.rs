@@ -8,7 +8,7 @@ use crate::image::Loaded;
 use crate::memory::{Layout, Memory};
 use crate::table::Table;
 use lithify_abi::WASM_PAGE;
-use lithify_abi::descriptor::init;
+use lithify_abi::descriptor::{Element, init};
 use lithify_abi::heap::Heap;
 use lithify_abi::vmctx::{HEADER, Header};
 use std::cell::{Cell, RefCell};
@@ -95,14 +95,14 @@ impl Slot {
         };
         let memory = Memory::new(layout, &image.memory)?;
         let mut vmctx = image.initial_vmctx();
-        let tables: Vec<_> = records
+        let tables: Vec<RefCell<Table>> = records
             .tables
             .iter()
             .map(|table| {
                 let value = image.initial_value(table.form, table.value, &vmctx) as u64;
-                RefCell::new(Table::new(table, value))
+                Table::new(table, value).map(RefCell::new)
             })
-            .collect();
+            .collect::<io::Result<_>>()?;
         for table in &tables {
             table.borrow().put_record(&mut vmctx);
         }
@@ -394,21 +394,19 @@ impl Slot {
         }
     }
 
+    /// The elements of all tables.
+    pub fn table_elements(&self) -> u64 {
+        self.tables.iter().map(|table| table.borrow().elements().len() as u64).sum()
+    }
+
     /// The elements of element segment `index`: none when it is dropped or was never passive.
-    pub fn element_segment(&self, index: u32) -> Vec<u64> {
-        let image = self.image();
-        let found = image.records.elements.iter().zip(&self.dropped_elements);
+    pub fn element_segment(&self, index: u32) -> &[Element] {
+        let found = self.image().records.elements.iter().zip(&self.dropped_elements);
         let live = |(segment, dropped): &(&(_, _), &Cell<bool>)| {
             let segment: &lithify_abi::descriptor::ElementSegment = &segment.0;
             segment.index == index && segment.form != init::DECLARED && !dropped.get()
         };
-        found.into_iter().find(live).map_or_else(Vec::new, |((_, items), _)| {
-            let vmctx = self.vmctx_bytes();
-            items
-                .iter()
-                .map(|item| image.initial_value(item.form, item.value, vmctx) as u64)
-                .collect()
-        })
+        found.into_iter().find(live).map_or(&[], |((_, items), _)| items)
     }
 
     /// Drops element segment `index`.

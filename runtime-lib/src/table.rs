@@ -1,9 +1,14 @@
 //! A table that the guest can change: elements it reads and writes itself, and grows through us.
+//!
+//! The guest names its size, so the system is asked for the memory first: when it refuses, growing
+//! fails, and the process goes on.
 
 use crate::slot::vmctx_index;
+use crate::sys::unix::mmap;
 use lithify_abi::descriptor::MutableTable;
 use lithify_abi::vmctx::TableRecord;
 use std::cell::Cell;
+use std::io;
 
 use crate::records::MAX_TABLE;
 
@@ -21,14 +26,15 @@ pub struct Table {
 
 impl Table {
     /// A table of its initial size, all elements `value`.
-    pub fn new(record: &MutableTable, value: u64) -> Self {
-        Self {
+    pub fn new(record: &MutableTable, value: u64) -> io::Result<Self> {
+        room(record.min)?;
+        Ok(Self {
             slot: record.slot,
             max: record.max.min(MAX_TABLE),
             value,
             initial: vec![Cell::new(value); record.min as usize].into(),
             grown: None,
-        }
+        })
     }
 
     /// Its elements.
@@ -62,12 +68,14 @@ impl Table {
         vmctx[start..start + bytes.len()].copy_from_slice(&bytes);
     }
 
-    /// Adds `delta` elements; its previous size, or `None` when it would be too large. The
-    /// record changes.
+    /// Adds `delta` elements; its previous size, or `None` when it would be too large or the
+    /// system has no memory for it. The record changes.
     pub fn grow(&mut self, value: u64, delta: u32) -> Option<u32> {
         let old = self.elements().len() as u32;
         let new = old.checked_add(delta).filter(|new| *new <= self.max)?;
         if delta > 0 {
+            // Both sizes are there while the elements move.
+            room(new).ok()?;
             let elements = self.grown.get_or_insert_with(|| self.initial.to_vec());
             elements.resize(new as usize, Cell::new(value));
         }
@@ -82,4 +90,9 @@ impl Table {
             element.set(self.value);
         }
     }
+}
+
+/// Asks the system for the memory of that many elements.
+fn room(elements: u32) -> io::Result<()> {
+    mmap::room(u64::from(elements) * size_of::<u64>() as u64)
 }

@@ -227,6 +227,59 @@ fn damaged_images_do_not_crash_the_loader() {
     }
 }
 
+/// A small file whose records share what they name would be large in memory: refused by the field.
+#[test]
+fn what_records_share_stays_small() {
+    use lithify_runtime::abi::{
+        descriptor::{ElementSegment, Export, Extent, MAGIC},
+        record::Field,
+    };
+    let exports: String = (0..400)
+        .map(|i| {
+            format!("(export \"{i}{}\" (func $f))", "x".repeat(if i < 5 { 90_000 } else { 0 }))
+        })
+        .collect();
+    let items = "(ref.func $f)".repeat(20_000);
+    let image = compile(&format!(
+        "(module (memory 9) (table 3 funcref) {exports}
+            (data (i32.const 0) \"one\") (data (i32.const 0x80000) \"two\")
+            (elem funcref {items}) (elem funcref (ref.func $f)) (elem funcref (ref.func $f))
+            (func $f (param i32) (table.init 0 (i32.const 0) (i32.const 0) (local.get 0))
+                (table.init 1 (i32.const 0) (i32.const 0) (local.get 0))
+                (table.init 2 (i32.const 0) (i32.const 0) (local.get 0))))"
+    ));
+    let root = image.windows(8).position(|w| w == MAGIC).expect("a descriptor");
+    let word = |at: usize| u32::from_le_bytes(image[at..at + 4].try_into().unwrap());
+    // The fields by their offset in the descriptor, and the records that they name.
+    let [names, types, exports, extents, elements] = [112, 120, 136, 168, 184];
+    let record = |field: usize, size: usize, index: usize| {
+        assert!(word(root + field + 4) as usize >= (index + 1) * size, "field {field} has it");
+        root + word(root + field) as usize + index * size
+    };
+    let refused = |changes: &[(usize, u32)], field: &str| {
+        let mut bytes = image.clone();
+        for (at, value) in changes {
+            bytes[*at..at + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        let loaded = Metadata::parse(&bytes, Trust::SkipHash);
+        let said = loaded.err().map_or("nothing".into(), |error| error.to_string());
+        assert!(said.contains(field), "{said:?} does not say {field:?}");
+    };
+    assert!(Metadata::parse(&image, Trust::SkipHash).is_ok());
+    let all_names = (0..400).flat_map(|index| {
+        let at = record(exports, Export::SIZE, index);
+        [(at + 4, 0), (at + 8, word(root + names + 4))]
+    });
+    refused(&all_names.collect::<Vec<_>>(), "names");
+    let items = |index| record(elements, ElementSegment::SIZE, index) + ElementSegment::SIZE - 8;
+    let same = [1, 2]
+        .map(|index| [(items(index), word(items(0))), (items(index) + 4, word(items(0) + 4))]);
+    refused(same.as_flattened(), "elements");
+    let offset = |index| record(extents, Extent::SIZE, index) + 4;
+    refused(&[(offset(1), word(offset(0)))], "extents");
+    refused(&[(record(types, 8, 0), 1001)], "types");
+}
+
 /// A module whose call reads memory, a table, a global and the data that its image holds.
 const RUNNABLE: &str = r#"(module
     (memory (export "memory") 1)

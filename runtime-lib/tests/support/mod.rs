@@ -20,6 +20,18 @@ pub fn program(path: &Path) -> Command {
     }
 }
 
+/// This test program once more, for its test `name` alone, with so much memory of its own, in KiB.
+pub fn limited(name: &str, kib: u32) -> Command {
+    let this = program(&std::env::current_exe().expect("a program"));
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("ulimit -d {kib} && exec \"$@\""), "sh"])
+        .arg(this.get_program())
+        .args(this.get_args())
+        .args(["--exact", name, "--nocapture"]);
+    command
+}
+
 fn options() -> Options {
     let profile = Some(Profile::General);
     Options { target: Target::host(), profile, jobs: 1, ..Options::default() }

@@ -25,6 +25,18 @@ pub fn round_up_to_page(len: usize) -> usize {
     len.next_multiple_of(page_size())
 }
 
+/// What [`room`] asks for beside what it is asked for, in bytes: for the bookkeeping that comes
+/// with it.
+const HEADROOM: u64 = 8 << 20;
+
+/// Asks the system whether it would give `len` bytes more now, by taking them for a moment and
+/// touching none. For amounts that a guest names, where they are allocated by what ends the process
+/// when it is refused: a limit of the process (`RLIMIT_DATA`, `RLIMIT_AS`) shows here first.
+pub fn room(len: u64) -> io::Result<()> {
+    let len = usize::try_from(len.saturating_add(HEADROOM)).unwrap_or(usize::MAX);
+    Mapping::zeros(len).map(drop)
+}
+
 /// What code may do with a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protection {
