@@ -8,10 +8,11 @@ use crate::{
     error::CompileError,
     heap::{self, HeapCall},
     layout::Layout,
-    limits::Work,
+    limits::{self, Work},
     module::{ImportKind, Module},
     options::Options,
     parse,
+    patch::{Form, patch},
     progress::Progress,
     stub, target,
     target::Symbol,
@@ -34,7 +35,7 @@ use std::{
     collections::BTreeSet,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 use wasmparser::FuncValidatorAllocations;
@@ -98,9 +99,6 @@ pub struct Text {
     pub align: u32,
 }
 
-/// The text must stay within reach of 32-bit relative addresses.
-const MAX_TEXT: u64 = 1 << 30;
-
 /// Compiles `module`. `wasm` is what it was parsed from. Exit trampolines are only of use where
 /// our own loader binds the imports.
 pub fn codegen(
@@ -154,6 +152,7 @@ fn functions(
     order.sort_by_key(|i| std::cmp::Reverse(module.bodies[*i].range.len()));
     let next = AtomicUsize::new(0);
     let total = Work::default();
+    let text = AtomicU64::new(0);
     let results: Vec<Mutex<Option<Result<Piece>>>> =
         module.bodies.iter().map(|_| Mutex::new(None)).collect();
     let work = || {
@@ -161,7 +160,11 @@ fn functions(
         while let Some(i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
             let piece = match progress.stop() {
                 Some(reason) => Err(CompileError::Stopped(reason)),
-                None => worker.function(common, *i, &total),
+                None => worker.function(common, *i, &total).and_then(|piece| {
+                    let len = piece.code.len() as u64;
+                    limits::check_text(text.fetch_add(len, Ordering::Relaxed) + len)?;
+                    Ok(piece)
+                }),
             };
             let failed = piece.is_err();
             progress.function(module.bodies[*i].range.len(), order.len());
@@ -322,7 +325,13 @@ impl Worker {
         self.context.compile(isa, &mut self.control).map_err(|e| format!("{:?}", e.inner))?;
         let compiled = self.context.compiled_code().expect("just compiled");
         let mut sites = Vec::new();
-        site::encode(&collect_sites(compiled, body), body, &mut sites);
+        let places = collect_sites(compiled, body);
+        // Cranelift drops the low bits of a branch's distance without a look.
+        let unit = isa.function_alignment().minimum;
+        if places.iter().any(|site| !site.code.is_multiple_of(unit)) {
+            return Err(format!("an instruction beside its {unit} bytes"));
+        }
+        site::encode(&places, body, &mut sites);
         let unwind = compiled.create_unwind_info(isa).map_err(|e| e.to_string())?;
         let code = compiled.code_buffer().to_vec();
         let relocs = collect_relocs(compiled, &self.context.func);
@@ -382,9 +391,7 @@ fn lay_out(roles: Vec<Role>, mut pieces: Vec<Piece>, align: u32) -> Result<Text>
         offsets.push(len as u32);
         len += piece.code.len() as u64;
     }
-    if len > MAX_TEXT {
-        return Err(CompileError::Limit(format!("{len} bytes of code; at most {MAX_TEXT}")));
-    }
+    limits::check_text(len)?;
     let helpers: Vec<(Symbol, u32)> = (roles.iter().zip(&offsets))
         .filter_map(|(role, offset)| match role {
             Role::Libcall(libcall) => Some((Symbol::Libcall(*libcall), *offset)),
@@ -406,26 +413,25 @@ fn lay_out(roles: Vec<Role>, mut pieces: Vec<Piece>, align: u32) -> Result<Text>
     };
     for (piece, offset) in pieces.iter_mut().zip(&offsets) {
         let Piece { code, relocs, .. } = piece;
-        relocs.retain(|reloc| {
-            let Some(to) = place(reloc.symbol) else {
-                return true;
-            };
-            let from = i64::from(offset + reloc.offset);
-            let distance = i64::from(to) + reloc.addend - from;
-            let at = reloc.offset as usize;
-            let field: &mut [u8; 4] = (&mut code[at..at + 4]).try_into().expect("four bytes");
-            match reloc.kind {
-                RelocKind::X86PCRel4 | RelocKind::X86CallPCRel4 => {
-                    *field = (distance as i32).to_le_bytes();
+        let mut rest = Vec::new();
+        for reloc in std::mem::take(relocs) {
+            match (place(reloc.symbol), reloc.kind) {
+                (Some(to), RelocKind::X86PCRel4 | RelocKind::X86CallPCRel4) => {
+                    call(code, *offset, to, &reloc, Form::Relative32)?;
                 }
-                RelocKind::Arm64Call => {
-                    let word = u32::from_le_bytes(*field) & 0xfc00_0000;
-                    *field = (word | ((distance >> 2) as u32 & 0x03ff_ffff)).to_le_bytes();
+                (Some(to), RelocKind::Arm64Call) => {
+                    call(code, *offset, to, &reloc, Form::Call26)?;
                 }
-                _ => return true,
+                _ => rest.push(reloc),
             }
-            false
-        });
+        }
+        *relocs = rest;
     }
     Ok(Text { roles, pieces, offsets, len: len as u32, align })
+}
+
+/// Resolves a call from the piece that starts at `offset` to what lies at `to`.
+fn call(code: &mut [u8], offset: u32, to: u32, reloc: &Reloc, form: Form) -> Result<()> {
+    let place = i64::from(offset) + i64::from(reloc.offset);
+    patch(code, u64::from(reloc.offset), place, i64::from(to) + reloc.addend, form)
 }

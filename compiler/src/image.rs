@@ -14,6 +14,7 @@
 use crate::{
     error::CompileError,
     options::{Arch, Target},
+    patch::{Form, patch},
 };
 use lithify_abi::{
     ABI_VERSION,
@@ -370,6 +371,9 @@ fn sym(
 fn relocate(file: &File<'_>, layout: &Layout, placed: &Placed, bytes: &mut [u8]) -> Result<()> {
     let section = file.section_by_index(placed.index).map_err(|e| error(&e))?;
     for (offset, relocation) in section.relocations() {
+        if offset >= placed.len {
+            return Err(error(&"a relocation outside its section"));
+        }
         let place = placed.address + offset;
         let (RelocationTarget::Symbol(index), RelocationFlags::Elf { r_type }) =
             (relocation.target(), relocation.flags())
@@ -385,47 +389,28 @@ fn relocate(file: &File<'_>, layout: &Layout, placed: &Placed, bytes: &mut [u8])
                 section.address + symbol.address()
             }
         };
-        let value = (target as i64).wrapping_add(relocation.addend());
-        patch(bytes, place, value, file.elf_header().e_machine.get(LittleEndian), r_type)?;
+        let value = (target as i64)
+            .checked_add(relocation.addend())
+            .ok_or_else(|| error(&"a reference beyond all addresses"))?;
+        let form = form(file.elf_header().e_machine.get(LittleEndian), r_type)?;
+        patch(bytes, place, place as i64, value, form)?;
     }
     Ok(())
 }
 
-/// Writes a reference to `value` at `place`.
-fn patch(bytes: &mut [u8], place: u64, value: i64, machine: u16, r_type: u32) -> Result<()> {
-    let at = place as usize;
-    let distance = value - place as i64;
-    let field = |len: usize| at..at + len;
-    match (machine, r_type) {
+/// How a relocation type of `machine` is encoded.
+fn form(machine: u16, r_type: u32) -> Result<Form> {
+    Ok(match (machine, r_type) {
         (elf::EM_X86_64, elf::R_X86_64_PC32 | elf::R_X86_64_PLT32 | elf::R_X86_64_GOTPCREL)
-        | (elf::EM_AARCH64, elf::R_AARCH64_PREL32) => {
-            let distance = i32::try_from(distance).map_err(|_| error(&"larger than 2 GiB"))?;
-            bytes[field(4)].copy_from_slice(&distance.to_le_bytes());
-        }
+        | (elf::EM_AARCH64, elf::R_AARCH64_PREL32) => Form::Relative32,
         (elf::EM_X86_64, elf::R_X86_64_PC64) | (elf::EM_AARCH64, elf::R_AARCH64_PREL64) => {
-            bytes[field(8)].copy_from_slice(&distance.to_le_bytes());
+            Form::Relative64
         }
         (elf::EM_AARCH64, elf::R_AARCH64_ADR_PREL_PG_HI21 | elf::R_AARCH64_ADR_GOT_PAGE) => {
-            let pages = (value >> 12) - (place as i64 >> 12);
-            edit(bytes, at, |word| {
-                word | ((pages as u32 & 3) << 29) | (((pages >> 2) as u32 & 0x7ffff) << 5)
-            });
+            Form::Page21
         }
-        (elf::EM_AARCH64, elf::R_AARCH64_ADD_ABS_LO12_NC) => {
-            edit(bytes, at, |word| word | ((value as u32 & 0xfff) << 10));
-        }
-        (elf::EM_AARCH64, elf::R_AARCH64_LD64_GOT_LO12_NC) => {
-            edit(bytes, at, |word| word | (((value as u32 & 0xfff) >> 3) << 10));
-        }
-        _ => {
-            return Err(error(&format_args!("relocation type {r_type} is not known")));
-        }
-    }
-    Ok(())
-}
-
-/// Changes one instruction word.
-fn edit(bytes: &mut [u8], at: usize, change: impl FnOnce(u32) -> u32) {
-    let word: &mut [u8; 4] = (&mut bytes[at..at + 4]).try_into().expect("four bytes");
-    *word = change(u32::from_le_bytes(*word)).to_le_bytes();
+        (elf::EM_AARCH64, elf::R_AARCH64_ADD_ABS_LO12_NC) => Form::Add12,
+        (elf::EM_AARCH64, elf::R_AARCH64_LD64_GOT_LO12_NC) => Form::Load12,
+        _ => return Err(error(&format_args!("relocation type {r_type} is not known"))),
+    })
 }

@@ -22,6 +22,7 @@ mod module;
 mod object;
 mod options;
 mod parse;
+mod patch;
 mod progress;
 mod stub;
 mod survey;

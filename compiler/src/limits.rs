@@ -29,6 +29,8 @@ pub const NESTING: u64 = 10_000;
 /// blocks, in whose number the code generator is quadratic. A `br_table` is one whatever its
 /// length. Met: 2 440.
 pub const BRANCHES: u64 = 32 << 10;
+/// Targets of one `br_table`, its default apart. Met: 534; wasmtime refuses more.
+pub const BR_TABLE: u64 = 65_520;
 /// Values that the calls in a function pass and get back, each of which is moved where the
 /// convention wants it. Met: below 47 000.
 pub const CALL_OPERANDS: u64 = 128 << 10;
@@ -39,6 +41,10 @@ pub const FUNCTION_WORK: u64 = 8 << 20;
 pub const MODULE_WORK: u64 = 64 << 20;
 /// Work of declaring a local.
 pub const LOCAL_WORK: u64 = 4;
+
+/// Bytes of code, on every machine: a call on aarch64 reaches 128 MiB to either side, and no more
+/// than that is between any two places of the text. Met: 12 MB.
+pub const TEXT: u64 = 128 << 20;
 
 /// An error when `found` is beyond `limit`; `what` takes the place of the number's unit.
 pub fn check(found: u64, limit: u64, what: &str) -> Result<()> {
@@ -70,5 +76,14 @@ impl Work {
             return Err(CompileError::Limit(message));
         }
         Ok(())
+    }
+}
+
+/// An error when the code of functions that were compiled so far, `len` bytes, is too long.
+pub fn check_text(len: u64) -> Result<()> {
+    match len <= TEXT {
+        true => Ok(()),
+        // How much there is when it becomes too much depends on the workers; the message does not.
+        false => Err(CompileError::Limit(format!("more than {TEXT} bytes of code"))),
     }
 }

@@ -32,10 +32,15 @@ pub fn stub(arch: Arch, import: Symbol) -> Piece {
 }
 
 fn x86_64(import: Symbol) -> (Vec<u8>, u32, Vec<Reloc>) {
+    /// A field of the vmctx as the displacement of one byte from `rdi`.
+    const fn field(offset: i32) -> u8 {
+        assert!(i8::MIN as i32 <= offset && offset <= i8::MAX as i32, "one byte");
+        offset as i8 as u8
+    }
     let mut code = Vec::with_capacity(22);
-    code.extend([0x48, 0x89, 0x6f, EXIT_FP as i8 as u8]); // mov [rdi + EXIT_FP], rbp
-    code.extend([0x48, 0x89, 0x67, EXIT_SP as i8 as u8]); // mov [rdi + EXIT_SP], rsp
-    code.extend([0x48, 0x3b, 0x67, STACK_LIMIT as i8 as u8]); // cmp rsp, [rdi + STACK_LIMIT]
+    code.extend([0x48, 0x89, 0x6f, const { field(EXIT_FP) }]); // mov [rdi + EXIT_FP], rbp
+    code.extend([0x48, 0x89, 0x67, const { field(EXIT_SP) }]); // mov [rdi + EXIT_SP], rsp
+    code.extend([0x48, 0x3b, 0x67, const { field(STACK_LIMIT) }]); // cmp rsp, [rdi + STACK_LIMIT]
     code.extend([0x76, 0x06]); // jbe overflow
     code.extend([0xff, 0x25, 0, 0, 0, 0]); // jmp [rip + slot]
     code.extend([0x0f, 0x0b]); // overflow: ud2
@@ -46,11 +51,12 @@ fn x86_64(import: Symbol) -> (Vec<u8>, u32, Vec<Reloc>) {
 fn aarch64(import: Symbol) -> (Vec<u8>, u32, Vec<Reloc>) {
     /// `stur`/`ldur` of 64 bits at `[x0, #offset]`.
     const fn at_base(opcode: u32, register: u32, offset: i32) -> u32 {
+        assert!(-256 <= offset && offset < 256, "nine bits");
         opcode | ((offset as u32 & 0x1ff) << 12) | register
     }
     const STUR: u32 = 0xf800_0000;
     const LDUR: u32 = 0xf840_0000;
-    let words = [
+    const CODE: [u32; 11] = [
         at_base(STUR, 29, EXIT_FP),
         0x9100_03f0, // mov x16, sp
         at_base(STUR, 16, EXIT_SP),
@@ -63,7 +69,7 @@ fn aarch64(import: Symbol) -> (Vec<u8>, u32, Vec<Reloc>) {
         0xd61f_0200, // br x16
         0x0000_c11f, // overflow: udf
     ];
-    let code = words.iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
+    let code = CODE.iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
     let page = Reloc { offset: 28, kind: Kind::Aarch64AdrGotPage21, symbol: import, addend: 0 };
     let low = Reloc { offset: 32, kind: Kind::Aarch64Ld64GotLo12Nc, symbol: import, addend: 0 };
     (code, 40, vec![page, low])

@@ -158,3 +158,11 @@ fn damaged_modules_are_refused_with_their_offset() {
         flipped[at] ^= 0x55;
     }
 }
+
+#[test]
+fn the_compiler_is_named_with_the_version_of_its_code_generator() {
+    // Built within a repository, the version has a revision behind it.
+    let version = cranelift_codegen::VERSION.split('-').next().unwrap();
+    let name = lithify_abi::COMPILER;
+    assert!(name.ends_with(&format!(" (cranelift {version})")), "{name}, not {version}");
+}

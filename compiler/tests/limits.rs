@@ -133,8 +133,11 @@ fn branches() {
         let targets: Vec<u32> = (0..ways).map(|i| (i % 100) as u32).collect();
         nested(100, &[LocalGet(0), BrTable(targets.into(), 0)])
     };
-    check("a branch of 500 000 ways", &table(500_000), None);
-    check("a branch of a million ways", &table(1_040_000), None);
+    check("a branch of 65 520 ways", &table(65_520), None);
+    let beyond = Some("function 0: 65521 targets of a br_table; at most 65520");
+    check("a branch of one more", &table(65_521), beyond);
+    let beyond = Some("function 0: 1040000 targets of a br_table; at most 65520");
+    check("a branch of a million ways", &table(1_040_000), beyond);
     let small = [Block(EMPTY), LocalGet(0), BrTable(vec![0; 100].into(), 0), End];
     let wasm = function(&[(1, ValType::I32)], &[], (9_000, &small), (0, &[]));
     check("many branches of 100 ways", &wasm, None);

@@ -1,7 +1,7 @@
 //! Blocks, branches and returns.
 
 use super::{Translator, region};
-use crate::{error::CompileError, target};
+use crate::{error::CompileError, limits, target};
 use cranelift_codegen::ir::{
     self, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, TrapCode, Value,
 };
@@ -265,6 +265,8 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn br_table(&mut self, table: &BrTable<'_>) -> Result<(), CompileError> {
+        let ways = u64::from(table.len());
+        limits::check_function(self.index, ways, limits::BR_TABLE, "targets of a br_table")?;
         self.branches += 1;
         let index = self.pop();
         let mut calls = Vec::with_capacity(table.len() as usize);
