@@ -165,7 +165,7 @@ impl Imports {
     /// struct OnlyHere(std::marker::PhantomData<*const ()>);
     /// let token = OnlyHere(std::marker::PhantomData);
     /// Imports::new().typed("env", "here", move |_: &mut lithify_runtime::Caller<'_>| {
-    ///     let _: OnlyHere = token;
+    ///     let _here: OnlyHere = token;
     ///     Ok(())
     /// });
     /// ```
