@@ -27,7 +27,7 @@ a block is made in place of the one in the file. The runtime in the state makes 
 block has no seal. It is executed once before it is written. The same request gives the same block.
 
 A parachain's first block gets a relay chain that is made up, without messages. Inherent data of
-other kinds, or for later blocks of a parachain (sysi1337), comes by --inherent.
+other kinds, or for later blocks of a parachain (sysi1337, since 2025 sysi1338), comes by --inherent.
 
 Examples:
   lithify build-block --state spec.json -o block.json

@@ -103,12 +103,18 @@ const UNREADY: &str = r#"(module
       (i32.store (i32.const 0) (global.get $ready))
       (i64.const 0x4_0000_0000)))"#;
 
+/// What TinyGo makes of `reactor/main.go`.
+const TINYGO: &[u8] = include_bytes!("reactor/tinygo.wasm");
+
 fn workload(calls: Vec<Call>) -> Workload {
     of(GUEST, calls)
 }
 
 fn of(text: &str, calls: Vec<Call>) -> Workload {
-    let wasm = wat::parse_str(text).expect("the test's text");
+    of_wasm(wat::parse_str(text).expect("the test's text"), calls)
+}
+
+fn of_wasm(wasm: Vec<u8>, calls: Vec<Call>) -> Workload {
     let Ok(Input::Runtime(runtime)) = Input::read(wasm, "reactor") else { panic!("a module") };
     Workload::with_calls("reactor", &runtime, State::empty(), calls).expect("a workload")
 }
@@ -143,6 +149,19 @@ fn every_engine_keeps_the_heap_from_a_guest_that_goes_by_the_size() {
     let settings: Vec<&str> = KINDS.iter().map(|kind| kind.setting).collect();
     let output: Vec<u8> = [1u32, 1, 1, 4].iter().flat_map(|word| word.to_le_bytes()).collect();
     support::agree(&[of(BELIEVER, vec![call("believes", &output)])], &settings);
+}
+
+/// A megabyte of list and twice as much garbage between results of the host: nothing is changed in
+/// either.
+#[test]
+fn every_engine_serves_a_reactor_of_tinygo() {
+    let settings: Vec<&str> = KINDS.iter().map(|kind| kind.setting).collect();
+    // Bytes changed, elements of the list, and the sum of all bytes of the hashes.
+    let output: Vec<u8> =
+        [0u32, 1024, 0x3e834].iter().flat_map(|word| word.to_le_bytes()).collect();
+    let mut probe = call("probe", &output);
+    probe.input = vec![0x5a, 16];
+    support::agree(&[of_wasm(TINYGO.to_vec(), vec![probe])], &settings);
 }
 
 #[test]

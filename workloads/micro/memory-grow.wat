@@ -1,5 +1,6 @@
 ;; Growth by a page, which is written to. The memory is the module's own, with an initialiser
-;; instead of __heap_base, since the memory of a runtime does not grow on every engine.
+;; instead of __heap_base, since the memory of a runtime does not grow on every engine. The host has
+;; mapped all that it may grow to, so no engine asks the system for it.
 (module
   (memory (export "memory") 1)
   (func (export "_initialize"))

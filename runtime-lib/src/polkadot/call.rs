@@ -24,7 +24,7 @@ use lithify_abi::WASM_PAGE;
 pub const INITIALIZER: &str = "_initialize";
 
 /// By how much a reactor may grow its memory, in pages.
-pub const REACTOR_GUEST_PAGES: u32 = 384;
+pub const REACTOR_GUEST_PAGES: u32 = 640;
 
 /// The host's heap in the memory of a reactor, in pages.
 pub const REACTOR_HEAP_PAGES: u32 = 128;

@@ -241,8 +241,13 @@ impl<'de> DeserializeSeed<'de> for Code<'_> {
 
 impl<'de> Visitor<'de> for Code<'_> {
     type Value = Vec<u8>;
+
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         expecting(f, "a hex string or a list of bytes", self.0)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Vec<u8>, E> {
+        Ok(Vec::new())
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Vec<u8>, E> {
