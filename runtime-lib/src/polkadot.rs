@@ -11,6 +11,7 @@
 //! [`HostFunction`] of its name and type, and passes the [`CallContext`] of the running call
 //! through. Storage goes through the externalities that [`Session::execute`] sets for the thread.
 
+mod appetite;
 pub mod author;
 pub mod block;
 pub mod block_file;

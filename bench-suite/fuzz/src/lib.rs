@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! seed, number --generate--> module --rewrite, compare--> agreement | finding --shrink--> case
-//! seed, number --parsers--> damaged file --read--> an answer | finding           --> case
+//! seed, number --parsers, structure--> damaged file --read--> an answer | finding --> case
 //! ```
 //!
 //! Workers are processes: a crash is a finding like any other. The one who starts them
@@ -16,5 +16,6 @@ mod loops;
 pub mod parsers;
 mod rewrite;
 pub mod shrink;
+mod structure;
 pub mod supervise;
 pub mod work;

@@ -45,7 +45,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Has damaged modules, images, chain specs, block files, compressed code and samples read.
+    /// Has damaged modules, images, chain specs, block files, compressed code and samples read; also
+    /// such as are damaged behind a form in order: an image with another content and the right hash.
     Parsers(Options),
     /// Runs cases that were kept.
     Replay {

@@ -1,14 +1,17 @@
 //! Damaged files for everything that reads files: no panic, no hang, no unbounded memory.
 //!
-//! An input is a function of the seed and its number. What a parser answers does not matter
-//! here, only that it does.
+//! An input is a function of the seed and its number. Bytes are changed anywhere, or (`structure.rs`)
+//! where a parser only comes by a file that is otherwise in order. What a parser answers does not
+//! matter here, only that it does. An image that it accepts is loaded and given an instance, but never
+//! called: it is code.
 
+use crate::structure::{ImageParts, mutate_json};
 use anyhow::{Context, Result};
 use lithify_bench::phase::Phase;
 use lithify_bench::sample::{self, Key, Record, Series};
 use lithify_bench::{Manifest, Run};
 use lithify_compiler::{Options, Profile, Target, compile_image, inspect};
-use lithify_runtime::{Image, Imports, Metadata, Trust, polkadot::Input};
+use lithify_runtime::{Image, Imports, Metadata, Pool, Trust, polkadot::Input};
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::Path;
@@ -38,6 +41,30 @@ const MODULE: &str = r#"(module $name
             (else (call $f (global.get $sp) (i64.const 0x123456789abcdef)))))
     (data (i32.const 16) "some bytes")
     (data $d "passive bytes"))"#;
+
+/// A module whose instances have all that a loader makes, and which starts nothing.
+const STARTLESS: &str = r#"(module
+    (import "env" "f" (func (param i32 i64) (result i32)))
+    (import "env" "h" (func (param f32) (result f64)))
+    (import "env" "g" (global $g i32))
+    (import "env" "table" (table $imported 2 funcref))
+    (table $t 3 9 funcref)
+    (memory (export "memory") 3 9)
+    (global $a (export "a") (mut i64) (i64.const 7))
+    (global $b (export "b") (mut i32) (global.get $g))
+    (global (export "c") v128 (v128.const i64x2 1 2))
+    (elem (table $t) (global.get $g) func $run)
+    (elem $p funcref (ref.func $run) (ref.null func) (ref.func $more))
+    (func $run (export "run") (param i32) (result i32)
+        (table.set $t (local.get 0) (ref.func $run))
+        (table.init $t $p (i32.const 0) (i32.const 0) (local.get 0))
+        (memory.init $d (i32.const 0) (i32.const 0) (local.get 0))
+        (global.set $a (i64.const 1))
+        (table.grow $t (ref.null func) (local.get 0)))
+    (func $more (export "more") (table.set $imported (i32.const 0) (ref.func $run))
+        (global.set $b (i32.const 3)))
+    (data (i32.const 4096) "first") (data (i32.const 131072) "second")
+    (data (global.get $g) "third") (data $d "passive"))"#;
 
 /// A chain spec; the code is put in.
 const SPEC: &str = r#"{"name": "n", "id": "i", "bootNodes": [], "properties": {"a": [1, 2.5, null]},
@@ -78,7 +105,24 @@ pub struct Parsers {
 struct Parser {
     name: &'static str,
     files: Vec<Vec<u8>>,
+    change: Change,
     read: fn(&[u8]),
+}
+
+/// How a file is damaged.
+enum Change {
+    /// Anywhere.
+    Bytes,
+    /// In what an image says of itself, with the hash made right.
+    Image(Vec<ImageParts>),
+    /// In the tree of a JSON file, or in what it holds as hex.
+    Json,
+}
+
+impl Parser {
+    fn bytes(name: &'static str, files: Vec<Vec<u8>>, read: fn(&[u8])) -> Self {
+        Self { name, files, change: Change::Bytes, read }
+    }
 }
 
 impl Parsers {
@@ -97,18 +141,24 @@ impl Parsers {
         // blocks are not.
         let zstd = vec![blob[..blob.len().min(64 << 10)].to_vec(), zstd_raw(&module)];
         let spec_head = solochain[..solochain.len().min(4 << 10)].to_vec();
+        let images = vec![image.clone(), compile_image(&wat::parse_str(STARTLESS)?, &options())?];
+        let parts = images.iter().map(|image| ImageParts::of(image)).collect::<Result<_>>()?;
+        let trees = vec![spec.clone().into(), block.clone().into()];
+        let wasm = || vec![module.clone()];
         Ok(Self {
             seed,
             parsers: vec![
-                Parser { name: "compile", files: vec![module.clone()], read: compile },
-                Parser { name: "inspect", files: vec![module.clone()], read: inspect_module },
-                Parser { name: "image", files: vec![image], read: image_file },
-                Parser { name: "spec", files: vec![spec.into(), spec_head], read: input },
-                Parser { name: "block", files: vec![block.into()], read: input },
-                Parser { name: "hex", files: vec![hex(&module).into()], read: input },
-                Parser { name: "zstd", files: zstd, read: input },
-                Parser { name: "manifest", files: vec![manifest.to_vec()], read: manifest_file },
-                Parser { name: "samples", files: vec![samples()?], read: samples_file },
+                Parser::bytes("compile", wasm(), compile),
+                Parser::bytes("inspect", wasm(), inspect_module),
+                Parser::bytes("image", vec![image], image_file),
+                Parser { change: Change::Image(parts), ..Parser::bytes("sealed", images, sealed) },
+                Parser::bytes("spec", vec![spec.into(), spec_head], input),
+                Parser::bytes("block", vec![block.into()], input),
+                Parser { change: Change::Json, ..Parser::bytes("tree", trees, input) },
+                Parser::bytes("hex", vec![hex(&module).into()], input),
+                Parser::bytes("zstd", zstd, input),
+                Parser::bytes("manifest", vec![manifest.to_vec()], manifest_file),
+                Parser::bytes("samples", vec![samples()?], samples_file),
             ],
         })
     }
@@ -117,9 +167,16 @@ impl Parsers {
     pub fn input(&self, number: u64) -> (&'static str, Vec<u8>) {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed.rotate_left(32) ^ number);
         let parser = self.parser(number);
-        let mut bytes = parser.files[random.random_range(0..parser.files.len())].clone();
-        for _ in 0..1 << random.random_range(0..6) {
-            damage(&mut bytes, &mut random);
+        let file = random.random_range(0..parser.files.len());
+        let mut bytes = parser.files[file].clone();
+        match &parser.change {
+            Change::Image(parts) => parts[file].mutate(&mut bytes, &mut random),
+            Change::Json => bytes = mutate_json(&bytes, &mut random, damage),
+            Change::Bytes => {
+                for _ in 0..1 << random.random_range(0..6) {
+                    damage(&mut bytes, &mut random);
+                }
+            }
         }
         (parser.name, bytes)
     }
@@ -149,16 +206,32 @@ fn inspect_module(bytes: &[u8]) {
     let _ = inspect(bytes, &Options::default());
 }
 
-/// Without the hash, which would refuse nearly all.
-fn image_file(bytes: &[u8]) {
+fn imports() -> Imports {
     let mut imports = Imports::new();
     imports.trap_missing(true).global("env", "g", lithify_runtime::ValType::I32, false, 1);
-    let _ = Metadata::parse(bytes, Trust::SkipHash);
-    let _ = Image::from_bytes(bytes, &imports, Trust::SkipHash);
+    imports
 }
 
+/// Without the hash, which would refuse nearly all.
+fn image_file(bytes: &[u8]) {
+    let _ = Metadata::parse(bytes, Trust::SkipHash);
+    let _ = Image::from_bytes(bytes, &imports(), Trust::SkipHash);
+}
+
+fn sealed(bytes: &[u8]) {
+    let _ = Metadata::parse(bytes, Trust::Verify);
+    let Ok(image) = Image::from_bytes(bytes, &imports(), Trust::Verify) else { return };
+    let _ = image.metadata();
+    if !ImageParts::starts(bytes) {
+        let _ = Pool::new(&image, &Default::default()).map(|pool| pool.instance().map(drop));
+    }
+}
+
+/// As `inspect` and `check` read it.
 fn input(bytes: &[u8]) {
-    let _ = Input::read(bytes.to_vec(), "input");
+    if let Ok(Input::Runtime(runtime)) = Input::read(bytes.to_vec(), "input") {
+        inspect_module(runtime.wasm());
+    }
 }
 
 fn manifest_file(bytes: &[u8]) {
@@ -237,5 +310,40 @@ fn damage(bytes: &mut Vec<u8>, random: &mut ChaCha8Rng) {
         }
         _ if random.random_bool(0.2) => bytes.truncate(at),
         _ => bytes[at] = bytes[at].wrapping_add(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lithify_runtime::ImageError;
+
+    /// Sealed images get past the hash, and many of them to the end; the trees are still JSON, and
+    /// some of them a chain spec or a block.
+    #[test]
+    fn changes_reach_what_lies_behind_the_form() {
+        let parsers = Parsers::new(1).expect("the undamaged files are in order");
+        let (mut loaded, mut sealed, mut read, mut trees) = (0, 0, 0, 0);
+        for number in 0..6000 {
+            match parsers.input(number) {
+                ("sealed", bytes) => {
+                    sealed += 1;
+                    match Metadata::parse(&bytes, Trust::Verify) {
+                        Ok(_) => loaded += 1,
+                        Err(ImageError::FileHash { .. }) => {
+                            panic!("input {number} has another hash")
+                        }
+                        Err(_) => {}
+                    }
+                }
+                ("tree", bytes) => {
+                    trees += 1;
+                    read += u32::from(Input::read(bytes, "input").is_ok());
+                }
+                _ => {}
+            }
+        }
+        assert!(loaded * 10 > sealed && loaded * 10 < sealed * 9, "{loaded} of {sealed} images");
+        assert!(read * 10 > trees && read * 10 < trees * 9, "{read} of {trees} trees");
     }
 }

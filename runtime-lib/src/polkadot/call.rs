@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use super::context::CallContext;
 use crate::host::{Guest, HostError};
+use crate::sys::unix::mmap;
 use lithify_abi::WASM_PAGE;
 
 /// What a reactor exports to be called before anything else: `() -> ()`.
@@ -35,6 +36,9 @@ pub fn reactor_guest_pages(initial: u32) -> Option<u32> {
     let room = 65536u32.checked_sub(initial)?.checked_sub(REACTOR_HEAP_PAGES)?;
     Some(room.min(REACTOR_GUEST_PAGES))
 }
+
+/// For an output of so many bytes the system is asked before it is copied.
+const LARGE_OUTPUT: u32 = 1 << 20;
 
 /// A fresh instance of a runtime on some engine. The memory of a reactor ends with the host's heap,
 /// which the guest's `memory.size` does not count.
@@ -110,6 +114,12 @@ pub enum CallError<T: Debug + Display> {
         /// The message that the runtime gave for its panic.
         panic: Option<String>,
     },
+    /// The result names more bytes than there is memory left for.
+    #[error("the system has no memory left for the output of {len_bytes} bytes")]
+    NoMemory {
+        /// How long it is.
+        len_bytes: u32,
+    },
     /// The result does not name bytes in memory.
     #[error("the output {address:#x}, {len_bytes} bytes, is outside memory ({memory_bytes} bytes)")]
     Output {
@@ -149,11 +159,15 @@ pub fn call<I: RuntimeInstance>(
         .map_err(|trap| CallError::Trap { trap, panic: context.take_panic_message() })?;
     let (address, len_bytes) = (output as u32, (output >> 32) as u32);
     let memory = instance.memory();
-    memory
+    let output = memory
         .get(address as usize..)
         .and_then(|bytes| bytes.get(..len_bytes as usize))
-        .map(<[u8]>::to_vec)
-        .ok_or(CallError::Output { address, len_bytes, memory_bytes: memory.len() })
+        .ok_or(CallError::Output { address, len_bytes, memory_bytes: memory.len() })?;
+    // Whoever asked for it decodes or prints it.
+    if len_bytes >= LARGE_OUTPUT && mmap::room(4 * u64::from(len_bytes)).is_err() {
+        return Err(CallError::NoMemory { len_bytes });
+    }
+    Ok(output.to_vec())
 }
 
 /// Gives the host its heap in a memory that the guest owns.

@@ -1,5 +1,6 @@
 //! What one call of a runtime needs besides the guest: its heap, its panic message, its time.
 
+use super::appetite::Appetite;
 use super::heap::HostHeap;
 use super::profile::Profile;
 use super::trace::{Effect, Trace};
@@ -19,6 +20,7 @@ pub struct CallContext {
     trace: Trace,
     profile: Profile,
     system: System,
+    appetite: Appetite,
     initialize_ns: u64,
     initializer: Option<String>,
 }
@@ -57,6 +59,7 @@ impl CallContext {
         self.panic_message = None;
         self.trace.rewind();
         self.system = System::default();
+        self.appetite = Appetite::default();
         self.initialize_ns = 0;
     }
 
@@ -88,6 +91,10 @@ impl CallContext {
 
     pub(super) fn system(&mut self) -> &mut System {
         &mut self.system
+    }
+
+    pub(super) fn appetite(&mut self) -> &mut Appetite {
+        &mut self.appetite
     }
 
     /// Takes `size` bytes from the guest's heap and returns their address. After the first error

@@ -22,6 +22,7 @@ use sp_wasm_interface::{
     Function, FunctionContext, HostFunctions, Pointer, Signature, Value, ValueType, WordSize,
 };
 
+use super::appetite::Needs;
 use super::context::CallContext;
 use super::shims;
 use super::trace::Effect;
@@ -40,6 +41,7 @@ pub struct HostFunction {
     name: &'static str,
     ty: FuncType,
     body: Body,
+    needs: Needs,
     /// Whether it is one of the heap's.
     of_heap: bool,
 }
@@ -61,6 +63,8 @@ impl HostFunction {
             name,
             ty,
             body: Body::Own(body),
+            // Its own work takes nothing that a guest could make large.
+            needs: Needs::default(),
             of_heap: [MALLOC, FREE].contains(&name),
         }
     }
@@ -79,6 +83,7 @@ impl HostFunction {
             name: function.name(),
             ty: func_type(&function.signature()),
             body: Body::Substrate(function),
+            needs: Needs::of(function.name()),
             of_heap: false,
         }
     }
@@ -128,7 +133,7 @@ impl HostFunction {
                 self.ty.params.len()
             )));
         }
-        let mut bridge = Bridge { context, guest };
+        let mut bridge = Bridge { context, guest, needs: self.needs };
         catch_unwind(AssertUnwindSafe(|| self.run(&mut bridge, args)))
             .unwrap_or_else(|payload| Err(panicked(&*payload)))
             .map_err(|error| HostError(format!("{}: {}", self.name, error.0)))
@@ -145,6 +150,8 @@ impl HostFunction {
                 body(bridge, &clean[..args.len()])
             }
             Body::Substrate(function) => {
+                bridge.needs = self.needs;
+                bridge.context.appetite().enter(self.needs)?;
                 let mut values = args.iter().zip(&self.ty.params).map(value);
                 let result = function.execute(bridge, &mut values).map_err(HostError)?;
                 Ok(result.map_or(0, bits))
@@ -225,6 +232,8 @@ pub fn resolve(
 pub(super) struct Bridge<'a> {
     pub(super) context: &'a mut CallContext,
     pub(super) guest: &'a mut dyn Guest,
+    /// Those of the function that is running.
+    pub(super) needs: Needs,
 }
 
 impl Bridge<'_> {
@@ -260,22 +269,27 @@ impl Bridge<'_> {
     }
 
     fn bytes(&mut self, address: u32, len: u32) -> Result<&mut [u8], String> {
-        let memory = self.guest.memory();
-        let end = u64::from(address) + u64::from(len);
-        let size = memory.len();
-        usize::try_from(end)
-            .ok()
-            .and_then(|end| memory.get_mut(address as usize..end))
-            .ok_or_else(|| format!("bytes {address:#x}..{end:#x} are outside memory ({size:#x})"))
+        span(self.guest.memory(), address, len)
     }
+}
+
+/// The `len` bytes of memory from `address` on.
+fn span(memory: &mut [u8], address: u32, len: u32) -> Result<&mut [u8], String> {
+    let end = u64::from(address) + u64::from(len);
+    let size = memory.len();
+    usize::try_from(end)
+        .ok()
+        .and_then(|end| memory.get_mut(address as usize..end))
+        .ok_or_else(|| format!("bytes {address:#x}..{end:#x} are outside memory ({size:#x})"))
 }
 
 impl FunctionContext for Bridge<'_> {
     // Checked before it is allocated: a guest may claim a length of 4 GiB.
     fn read_memory(&mut self, address: Pointer<u8>, size: WordSize) -> Result<Vec<u8>, String> {
-        let bytes = self.bytes(address.into(), size)?.to_vec();
+        let bytes = span(self.guest.memory(), address.into(), size)?;
+        self.context.appetite().read(self.needs, bytes).map_err(|error| error.0)?;
         self.context.reads(bytes.len());
-        Ok(bytes)
+        Ok(bytes.to_vec())
     }
 
     fn read_memory_into(&mut self, address: Pointer<u8>, dest: &mut [u8]) -> Result<(), String> {

@@ -19,8 +19,10 @@ pub const MODULE: &str = "wasi_snapshot_preview1";
 const BEGIN: u64 = 1_735_689_600_000_000_000;
 /// By how much each reading moves it, in ns, so that nobody waits for ever.
 const TICK: u64 = 1000;
-/// No more subscriptions are looked at.
-const MAX_SUBSCRIPTIONS: u32 = 1024;
+/// No more subscriptions are looked at, and no more pieces of a text.
+const MAX_ITEMS: u64 = 1024;
+/// No more bytes are written at a time: the guest is told, and writes the rest after that.
+const MAX_TEXT: usize = 64 << 10;
 
 const SUCCESS: u64 = 0;
 const BAD_FILE: u64 = 8;
@@ -107,13 +109,16 @@ fn fd_write(bridge: &mut Bridge<'_>, args: &[u64]) -> Result {
     if ![1, 2].contains(&args[0]) {
         return Ok(BAD_FILE);
     }
+    if args[2] > MAX_ITEMS {
+        return Ok(INVALID);
+    }
     let mut text = Vec::new();
     for index in 0..args[2] {
         let [address, len] = words(bridge, args[1] + 8 * index)?;
-        let piece = bridge.read_memory(Pointer::new(address), len).map_err(HostError)?;
-        text.extend(piece);
+        let piece = bridge.slice(u64::from(len) << 32 | u64::from(address))?;
+        text.extend_from_slice(&piece[..piece.len().min(MAX_TEXT - text.len())]);
     }
-    let written = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    let written = text.len() as u32;
     let text = String::from_utf8_lossy(&text);
     log::info!(target: "guest", "{}", text.trim_end());
     write(bridge, args[3], &written.to_le_bytes())?;
@@ -140,7 +145,7 @@ fn poll_oneoff(bridge: &mut Bridge<'_>, args: &[u64]) -> Result {
     const CLOCK: u8 = 0;
     const ABSOLUTE: u16 = 1;
     let [subscriptions, events, count] = [args[0], args[1], args[2]];
-    if count == 0 || count > MAX_SUBSCRIPTIONS.into() {
+    if count == 0 || count > MAX_ITEMS {
         return Ok(INVALID);
     }
     for index in 0..count {
