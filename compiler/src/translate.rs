@@ -10,6 +10,7 @@
 
 mod call;
 mod control;
+mod dispatch;
 mod global;
 mod memory;
 mod numeric;
@@ -33,6 +34,7 @@ use cranelift_codegen::{
     isa::TargetIsa,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use dispatch::Dispatches;
 use lithify_abi::types::{FuncType, ValType};
 use std::{borrow::Cow, collections::HashMap};
 use target_lexicon::Architecture;
@@ -77,6 +79,7 @@ pub fn translate(
         locals: vec![],
         stack: vec![],
         control: vec![],
+        dispatches: Dispatches::default(),
         reachable: true,
         work: 0,
         branches: 0,
@@ -110,6 +113,7 @@ pub(crate) struct Translator<'m, 'f> {
     /// The operand stack; what lies on it while `reachable` is false is meaningless.
     stack: Vec<Value>,
     control: Vec<Frame>,
+    dispatches: Dispatches,
     reachable: bool,
     /// Operators translated, and what they carried.
     work: u64,
@@ -158,6 +162,7 @@ impl Translator<'_, '_> {
         let mut reader = body.body.get_binary_reader();
         validator.read_locals(&mut reader)?;
         self.declare_locals(ty.params.len() as u32, &validator);
+        self.dispatches = Dispatches::new(&body.body, self.locals.len());
         self.push_function_frame(ty);
 
         let mut operators = wasmparser::OperatorsReader::new(reader);

@@ -1,11 +1,12 @@
 //! Blocks, branches and returns.
 
-use super::{Translator, region};
+use super::{Translator, dispatch::Table, region};
 use crate::{error::CompileError, limits, target};
 use cranelift_codegen::ir::{
     self, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, TrapCode, Value,
 };
 use lithify_abi::{trap, types::FuncType, vmctx};
+use std::collections::HashMap;
 use wasmparser::{BlockType, BrTable, Operator};
 
 /// One entry of the control stack.
@@ -30,7 +31,16 @@ pub(super) struct Frame {
 enum Kind {
     /// `block`, or the function itself.
     Block,
+    /// `block` whose `next` is jumped to until its dispatching loop ends.
+    Late,
     Loop,
+    /// A loop around a table; see `dispatch.rs`.
+    Dispatch {
+        /// Where the blocks between the two end, the innermost first.
+        blocks: Vec<Block>,
+        /// What is to be sealed at the loop's end.
+        unsealed: Vec<Block>,
+    },
     /// `if` whose `else` has not come yet: where its code goes, and the parameters it starts with.
     If {
         otherwise: Block,
@@ -203,6 +213,7 @@ impl Translator<'_, '_> {
             self.jump(frame.next, frame.results);
             frame.next_used = true;
         }
+        let late = matches!(frame.kind, Kind::Late);
         match frame.kind {
             Kind::If { otherwise, params } => {
                 self.stack.truncate(frame.height);
@@ -212,9 +223,16 @@ impl Translator<'_, '_> {
                 frame.next_used = true;
             }
             Kind::Loop => self.builder.seal_block(frame.target),
-            Kind::Block | Kind::Else | Kind::Dead => {}
+            Kind::Dispatch { unsealed, .. } => {
+                for block in unsealed {
+                    self.builder.seal_block(block);
+                }
+            }
+            Kind::Block | Kind::Late | Kind::Else | Kind::Dead => {}
         }
-        self.builder.seal_block(frame.next);
+        if !late {
+            self.builder.seal_block(frame.next);
+        }
         self.stack.truncate(frame.height);
         self.reachable = frame.next_used;
         if !frame.next_used {
@@ -235,6 +253,22 @@ impl Translator<'_, '_> {
         (frame.target, frame.branch_arity)
     }
 
+    /// Where a branch goes: to the frame that `depth` names, or right to where the table at its
+    /// start would lead from here.
+    fn destination(&mut self, depth: u32) -> (Block, usize) {
+        let Some(entry) = self.dispatches.jump(self.offset) else {
+            return self.branch_target(depth);
+        };
+        let frame = &self.control[self.control.len() - 1 - depth as usize];
+        let Kind::Dispatch { blocks, .. } = &frame.kind else {
+            unreachable!("a loop that is reached has a table that is reached")
+        };
+        match blocks.get(entry as usize) {
+            Some(block) => (*block, 0),
+            None => self.branch_target(depth + entry - blocks.len() as u32),
+        }
+    }
+
     /// The top `count` operands as arguments of a branch; they stay on the stack.
     fn arguments(&mut self, count: usize) -> Vec<BlockArg> {
         self.work += (count + self.locals.len()) as u64;
@@ -248,14 +282,14 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn br(&mut self, depth: u32) {
-        let (target, arity) = self.branch_target(depth);
+        let (target, arity) = self.destination(depth);
         self.jump(target, arity);
         self.reachable = false;
     }
 
     pub(super) fn br_if(&mut self, depth: u32) {
         let condition = self.pop();
-        let (target, arity) = self.branch_target(depth);
+        let (target, arity) = self.destination(depth);
         self.branches += 1;
         let arguments = self.arguments(arity);
         let next = self.builder.create_block();
@@ -267,8 +301,11 @@ impl Translator<'_, '_> {
     pub(super) fn br_table(&mut self, table: &BrTable<'_>) -> Result<(), CompileError> {
         let ways = u64::from(table.len());
         limits::check_function(self.index, ways, limits::BR_TABLE, "targets of a br_table")?;
-        self.branches += 1;
         let index = self.pop();
+        if self.start_dispatch() {
+            return self.table_entered_once(index, table);
+        }
+        self.branches += 1;
         let mut calls = Vec::with_capacity(table.len() as usize);
         for depth in table.targets() {
             calls.push(self.block_call(depth?));
@@ -279,6 +316,82 @@ impl Translator<'_, '_> {
         self.builder.ins().br_table(index, table);
         self.reachable = false;
         Ok(())
+    }
+
+    /// Makes the loop a dispatching one where the current operator is the table of such a loop.
+    /// Returns whether nothing leads to the table but the way into the loop.
+    fn start_dispatch(&mut self) -> bool {
+        let Some(Table { blocks, late, entered_once, .. }) = self.dispatches.table(self.offset)
+        else {
+            return false;
+        };
+        let at = self.control.len() - 1 - *blocks as usize;
+        let mut unsealed = Vec::new();
+        let header = self.control[at].target;
+        if *entered_once {
+            self.builder.seal_block(header);
+        } else {
+            unsealed.push(header);
+        }
+        let mut blocks = Vec::new();
+        for (depth, frame) in (0..).zip(self.control[at + 1..].iter_mut().rev()) {
+            blocks.push(frame.next);
+            if late.contains(&depth) {
+                frame.kind = Kind::Late;
+                unsealed.push(frame.next);
+            }
+        }
+        self.control[at].kind = Kind::Dispatch { blocks, unsealed };
+        *entered_once
+    }
+
+    /// A table that only the way into its loop leads to. Compilers number their first block 0, so
+    /// the table itself and all ways from it are cold, with what the merging of locals takes there.
+    fn table_entered_once(
+        &mut self,
+        index: Value,
+        table: &BrTable<'_>,
+    ) -> Result<(), CompileError> {
+        let depths = table.targets().collect::<Result<Vec<u32>, _>>()?;
+        let (first, _) = self.branch_target(depths[0]);
+        let other = self.cold_block();
+        self.branches += 1;
+        self.builder.ins().brif(index, other, &[], first, &[]);
+        self.builder.seal_block(other);
+        self.builder.switch_to_block(other);
+
+        let mut ways: Vec<(u32, Block)> = Vec::new();
+        let mut known: HashMap<u32, Block> = HashMap::new();
+        let mut way = |translator: &mut Self, depth: u32| -> BlockCall {
+            let block = *known.entry(depth).or_insert_with(|| {
+                let block = translator.cold_block();
+                ways.push((depth, block));
+                block
+            });
+            BlockCall::new(block, [], &mut translator.builder.func.dfg.value_lists)
+        };
+        let default = way(self, table.default());
+        // Not 0, which has gone elsewhere.
+        let calls: Vec<BlockCall> = std::iter::once(default)
+            .chain(depths[1..].iter().map(|depth| way(self, *depth)))
+            .collect();
+        let data = JumpTableData::new(default, &calls);
+        let table = self.builder.create_jump_table(data);
+        self.builder.ins().br_table(index, table);
+        for (depth, block) in ways {
+            self.builder.seal_block(block);
+            self.builder.switch_to_block(block);
+            let (target, arity) = self.branch_target(depth);
+            self.jump(target, arity);
+        }
+        self.reachable = false;
+        Ok(())
+    }
+
+    fn cold_block(&mut self) -> Block {
+        let block = self.builder.create_block();
+        self.builder.set_cold_block(block);
+        block
     }
 
     fn block_call(&mut self, depth: u32) -> BlockCall {
