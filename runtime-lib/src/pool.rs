@@ -36,13 +36,19 @@ pub enum MemoryPlan {
     },
 }
 
+/// The least stack of guest functions, in bytes.
+pub const STACK_MIN: usize = 4 << 10;
+
+/// The largest stack of guest functions, in bytes: a thousand times what a runtime needs.
+pub const STACK_MAX: usize = 1 << 30;
+
 /// How instances are made and kept.
 #[derive(Clone, Debug)]
 pub struct InstanceOptions {
     /// How much memory an instance has.
     pub memory: MemoryPlan,
-    /// The stack of guest functions, in bytes. Host functions run on the same stack and have a
-    /// MiB more.
+    /// The stack of guest functions, in bytes, from [`STACK_MIN`] to [`STACK_MAX`]. Host functions
+    /// run on the same stack and have a MiB more.
     pub stack_size: usize,
     /// How many idle instances of one entry point are kept.
     pub idle_per_entry: usize,
@@ -206,6 +212,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn plan(image: &Loaded, options: &InstanceOptions) -> Result<Plan, InstanceError> {
+    let stack_size = options.stack_size;
+    if !(STACK_MIN..=STACK_MAX).contains(&stack_size) {
+        return Err(InstanceError::Stack { bytes: stack_size });
+    }
     let d = &image.records.descriptor;
     let module_max = if d.memory_max == NONE { MAX_PAGES } else { d.memory_max };
     let min = u64::from(d.memory_min);
@@ -223,7 +233,7 @@ fn plan(image: &Loaded, options: &InstanceOptions) -> Result<Plan, InstanceError
     };
     match (u32::try_from(initial), u32::try_from(max)) {
         (Ok(initial_pages), Ok(max_pages)) if initial <= max && max_pages <= MAX_PAGES => {
-            Ok(Plan { initial_pages, max_pages, stack_size: options.stack_size })
+            Ok(Plan { initial_pages, max_pages, stack_size })
         }
         _ => Err(InstanceError::Pages { initial, max, module: d.memory_min }),
     }
