@@ -114,7 +114,8 @@ fn with_rows(
     then: impl FnOnce(&mut Runner<'_>, Vec<Row>) -> Result<()>,
 ) -> Result<Run> {
     ensure!(!workloads.is_empty(), "nothing to measure");
-    let folder = tempfile::tempdir().context("cannot make a folder for artifacts")?;
+    let folder = tempfile::Builder::new().prefix("lithify-bench-").tempdir();
+    let folder = folder.context("cannot make a folder for artifacts")?;
     let mut runner = Runner {
         options,
         observer,
