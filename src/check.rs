@@ -3,6 +3,7 @@
 use crate::{
     output,
     source::{self, Source},
+    status::No,
 };
 use anyhow::{Result, bail};
 use clap::Args;
@@ -17,7 +18,7 @@ use std::path::PathBuf;
 /// Checks whether a runtime can run on a Polkadot host, and says what stands in the way.
 #[derive(Args)]
 #[command(after_help = "\
-Exit status: 0 it can run, 1 it cannot.
+Exit status: 0 it can run, 1 it cannot, 2 that cannot be told (or wrong usage).
 
 Examples:
   lithify check runtime.wasm
@@ -40,7 +41,7 @@ impl Check {
         let report = Report::new(&runtime);
         let version = source::version(&runtime);
         if self.json {
-            output::line(json!({
+            output::json(json!({
                 "input": name,
                 "code_hash": source::hex(&runtime.code_hash),
                 "spec_name": version.as_ref().map(|v| v.spec_name.to_string()),
@@ -68,8 +69,8 @@ impl Check {
         }
         match report.obstacles.len() {
             0 => Ok(()),
-            1 => bail!("{name} cannot run on a Polkadot host: one obstacle"),
-            n => bail!("{name} cannot run on a Polkadot host: {n} obstacles"),
+            1 => bail!(No(format!("{name} cannot run on a Polkadot host: one obstacle"))),
+            n => bail!(No(format!("{name} cannot run on a Polkadot host: {n} obstacles"))),
         }
     }
 }

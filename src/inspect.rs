@@ -6,7 +6,7 @@ use crate::{
     output,
     source::{self, Source},
 };
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result};
 use clap::Args;
 use lithify_compiler::{ModuleInfo, Options, Profile, Survey, inspect, survey};
 use lithify_runtime::{
@@ -43,7 +43,7 @@ impl Inspect {
             Input::Runtime(runtime) => self.module(&name, runtime)?,
         };
         if self.json {
-            return output::line(Value::Object(facts.0));
+            return output::json(Value::Object(facts.0));
         }
         output::line(name)?;
         for (key, value) in &facts.0 {
@@ -65,7 +65,7 @@ impl Inspect {
             facts.add("block", json!(block.header.number));
             facts.add("extrinsics", json!(block.extrinsics.len()));
         }
-        facts.survey(&survey(runtime.wasm()).map_err(|e| anyhow!("{name}: {e}"))?);
+        facts.survey(&survey(runtime.wasm()).with_context(|| name.to_owned())?);
         let options = Options::default();
         let info = inspect(runtime.wasm(), &options).or_else(|_| {
             let profile = Some(Profile::General);
@@ -82,7 +82,7 @@ impl Inspect {
     }
 
     fn image(&self, name: &str, bytes: &[u8]) -> Result<Facts> {
-        let metadata = Metadata::parse(bytes, Trust::Verify).map_err(|e| anyhow!("{name}: {e}"))?;
+        let metadata = Metadata::parse(bytes, Trust::Verify).with_context(|| name.to_owned())?;
         let sections = (metadata.runtime_version.as_deref(), metadata.runtime_apis.as_deref());
         let version = match version::from_sections(sections.0, sections.1) {
             Ok(Some(version)) => Some(version),
