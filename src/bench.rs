@@ -1,24 +1,30 @@
 //! `lithify bench`: ahead-of-time against just-in-time and interpreted, on the same host functions.
 
-use crate::{limits::LimitOptions, output, run::initializer, source::Source};
+use crate::{
+    limits::LimitOptions,
+    output::{self, Content, Destination, Plain, Stream},
+    run::initializer,
+    source::Source,
+};
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lithify_bench::{
-    Calls, Manifest, Observer, Record, Workload, report, run, sample, table, worker,
+    Calls, Manifest, Observer, Record, Workload, report, run, sample, stats::MIN_PROCESSES, table,
+    worker,
 };
 use lithify_compiler::{Options, Profile, inspect};
 use lithify_runtime::polkadot::Input;
 use std::{
     fs::File,
-    io::{BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
 /// Measures runtimes on Lithify, wasmtime and wasmi, with outputs compared.
 #[derive(Args)]
 #[command(after_help = "\
-A fresh process is one measurement; their order is random. The table has minima and, as ratio to
+A fresh process is one measurement; their order is random. Artifacts are in a folder that goes with
+the run, below TMPDIR. The table has minima and, as ratio to
 the best wasmtime setting, the difference of the 25 % quantiles over processes with a 95 %
 interval. Quiet machines and many processes give narrow intervals.
 
@@ -26,6 +32,7 @@ Examples:
   lithify bench
   lithify bench workloads/ledger
   lithify bench westend.json block.json --processes 100 --samples samples.jsonl
+  lithify bench old/runtime.wasm new/runtime.wasm
   lithify bench --json > samples.jsonl
   lithify bench --report samples.jsonl")]
 pub struct Bench {
@@ -34,7 +41,7 @@ pub struct Bench {
     runtimes: Vec<PathBuf>,
     /// Processes per row and engine; by default 40, or fewer where there are many rows. Under 12
     /// no ratio can be told.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     processes: Option<u32>,
     /// Compilations per runtime and engine, each in a process.
     #[arg(long, value_name = "N", default_value_t = 5)]
@@ -42,7 +49,8 @@ pub struct Bench {
     /// Seed of the order and of the resampling; by default another one each time.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Keep the raw samples in this file, one JSON object a line.
+    /// Keep the raw samples in this file, one JSON object a line. Until the run is over, and when it
+    /// is interrupted, its name has .partial behind it.
     #[arg(long, value_name = "FILE")]
     samples: Option<PathBuf>,
     /// Print the raw samples instead of the table.
@@ -77,36 +85,44 @@ impl Bench {
             let file =
                 File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
             let run = lithify_bench::Run::read(std::io::BufReader::new(file))?;
-            return output::write("-".as_ref(), table(&report(&run)).as_bytes());
+            return output::text(&table(&report(&run)));
         }
+        let inputs: Vec<&Path> = self.runtimes.iter().map(PathBuf::as_path).collect();
+        let samples = (self.samples.as_deref())
+            .map(|path| Destination::open(path, Content::Text, &inputs))
+            .transpose()?;
         let mut workloads = vec![Workload::host_calls()];
         if self.runtimes.is_empty() {
             let name = "solochain";
             workloads.push(Workload::new(name, Source::bundled()?.input)?);
         }
-        for path in &self.runtimes {
+        for (path, name) in inputs.iter().zip(names(&inputs)) {
             if path.is_dir() {
                 workloads.extend(Manifest::read(path)?.workloads(Calls::Measured)?);
                 continue;
             }
-            let Source { name, input } = Source::read(path)?;
-            let stem = Path::new(&name).file_stem().map(|stem| stem.to_string_lossy());
+            let input = Source::read(path)?.input;
             let initialize = self.initializer(&input);
-            let name = stem.as_deref().unwrap_or(&name);
-            workloads.push(Workload::initialized_by(initialize, name, input)?);
+            workloads.push(Workload::initialized_by(initialize, &name, input)?);
         }
         let mut options = lithify_bench::Options::new(&["bench-worker"])?;
         options.processes = self.processes.unwrap_or_else(|| processes(&workloads));
+        if (options.processes as usize) < MIN_PROCESSES {
+            output::note(format_args!(
+                "{} processes a row are too few to tell a ratio; {MIN_PROCESSES} and more can",
+                options.processes
+            ));
+        }
         options.compiles = self.compiles;
         options.limits = self.limits.limits();
         options.seed = self.seed.unwrap_or(options.seed);
-        let mut watch = Watch::new(self.samples.as_deref(), self.json)?;
+        let mut watch = Watch::new(samples, self.json)?;
         let run = run(&workloads, &options, &mut watch)?;
         watch.finish()?;
         if self.json {
             return Ok(());
         }
-        output::write("-".as_ref(), table(&report(&run)).as_bytes())
+        output::text(&table(&report(&run)))
     }
 
     /// The initialiser that was asked for, in this module.
@@ -127,40 +143,52 @@ fn processes(workloads: &[Workload]) -> u32 {
     (600 / rows.max(1) as u32).clamp(5, 40)
 }
 
-fn create(path: &Path) -> Result<File> {
-    File::create(path).with_context(|| format!("cannot write {}", path.display()))
+/// What runtimes are called in the report: their files' names, with as much before as tells them
+/// apart, and a number where one file is there twice.
+fn names(paths: &[&Path]) -> Vec<String> {
+    let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let name = |(index, path): (usize, &&Path)| {
+        let alike = paths.iter().filter(|other| stem(other) == stem(path)).count();
+        let name = match stem(path) {
+            Some(stem) if alike == 1 => stem,
+            _ => path.display().to_string(),
+        };
+        match paths[..index].iter().filter(|other| other == &path).count() {
+            0 => name,
+            before => format!("{name} ({})", before + 1),
+        }
+    };
+    paths.iter().enumerate().map(name).collect()
 }
 
 fn bar() -> Result<ProgressBar> {
     let bar = ProgressBar::new(0);
-    if !std::io::stderr().is_terminal() {
+    if !output::shows_progress() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
-    bar.set_style(ProgressStyle::with_template("[{bar:40}] {pos}/{len} {eta:>4} {msg}")?);
+    bar.set_style(ProgressStyle::with_template(
+        "[{bar:30}] {pos}/{len} processes {eta:>4} {wide_msg}",
+    )?);
     Ok(bar)
 }
 
 /// Shows a run and keeps its samples.
 pub struct Watch {
     bar: ProgressBar,
-    file: Option<BufWriter<File>>,
+    file: Option<Stream>,
     json: bool,
 }
 
 impl Watch {
     /// Keeps the samples in the file `samples`, and prints them if `json` is set.
-    pub fn new(samples: Option<&Path>, json: bool) -> Result<Self> {
-        let file = samples.map(create).transpose()?.map(BufWriter::new);
-        Ok(Self { bar: bar()?, file, json })
+    pub fn new(samples: Option<Destination>, json: bool) -> Result<Self> {
+        Ok(Self { bar: bar()?, file: samples.map(Destination::stream).transpose()?, json })
     }
 
     /// Ends what was shown and kept.
     pub fn finish(self) -> Result<()> {
         self.bar.finish_and_clear();
-        match self.file {
-            Some(mut file) => file.flush().context("cannot write the samples"),
-            None => Ok(()),
-        }
+        self.file.map_or(Ok(()), Stream::finish)
     }
 }
 
@@ -168,17 +196,17 @@ impl Observer for Watch {
     fn progress(&mut self, done: u32, total: u32, what: &str) {
         self.bar.set_length(total.into());
         self.bar.set_position(done.into());
-        self.bar.set_message(what.to_owned());
+        self.bar.set_message(Plain(what).to_string());
     }
 
     fn record(&mut self, record: &Record) -> Result<()> {
+        let mut line = Vec::new();
+        sample::write(&mut line, record)?;
         if let Some(file) = &mut self.file {
-            let mut line = Vec::new();
-            sample::write(&mut line, record)?;
-            file.write_all(&line).context("cannot write the samples")?;
+            file.write(&line)?;
         }
-        if self.json && matches!(record, Record::Sample(_)) {
-            sample::write(&mut std::io::stdout().lock(), record)?;
+        if self.json {
+            output::json(String::from_utf8_lossy(&line).trim_end())?;
         }
         Ok(())
     }

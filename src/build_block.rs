@@ -2,10 +2,11 @@
 
 use crate::{
     limits::LimitOptions,
-    output,
+    output::{self, Content, Destination},
     source::{self, Source},
+    status::Usage,
 };
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use lithify_bench::transfers;
 use lithify_compiler::Emit;
@@ -30,8 +31,9 @@ A parachain's first block gets a relay chain that is made up, without messages. 
 other kinds, or for later blocks of a parachain (sysi1337, since 2025 sysi1338), comes by --inherent.
 
 Examples:
-  lithify build-block --state spec.json -o block.json
-  lithify build-block --state spec.json --extrinsic 0x4502… --timestamp 1750000002000 -o block.json
+  lithify build-block --state westend.json -o block.json
+  lithify build-block --state westend.json --timestamp 1750000002000 -o block.json
+  lithify build-block --state westend.json --extrinsic $(cat transfer.hex) -o block.json
   lithify build-block --state workloads/ledger/genesis.json --transfers 100 -o block.json
   lithify run block.json")]
 pub struct BuildBlock {
@@ -73,6 +75,7 @@ impl BuildBlock {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
         crate::logger::start(log::LevelFilter::Warn);
+        let place = Destination::open(&self.output, Content::Text, &[&self.state])?;
         let (name, input) = Source::read(&self.state)?.runtime()?;
         let state = input.state.clone();
         let mut state = state.with_context(|| format!("{name} {}", input.form.no_state()))?;
@@ -100,8 +103,9 @@ impl BuildBlock {
         })?;
         check(&runtime, &state, &built.block)?;
         let text = block_file(&built.block, &state);
-        output::write(&self.output, text.as_bytes())?;
-        self.report(&built)
+        place.write(text.as_bytes())?;
+        // Standard output then holds the block itself.
+        if place.is_stdout() { Ok(()) } else { self.report(&built) }
     }
 
     fn request(&self, input: &RuntimeInput) -> Result<BlockRequest> {
@@ -109,14 +113,18 @@ impl BuildBlock {
         let of_file = of_file.map(|header| (header.number.saturating_sub(1), header.parent_hash));
         let parent = match (&self.parent_hash, self.parent_number) {
             (Some(hash), Some(number)) => {
-                let bytes = parse_hex(hash).map_err(|why| anyhow!("--parent-hash: it {why}"))?;
-                let hash = bytes.try_into().map_err(|_| anyhow!("--parent-hash: not 32 bytes"))?;
+                let bytes = parse_hex(hash)
+                    .map_err(|why| anyhow!(Usage(format!("--parent-hash: it {why}"))))?;
+                let hash = bytes
+                    .try_into()
+                    .map_err(|_| anyhow!(Usage("--parent-hash: not 32 bytes".into())))?;
                 Some((number, hash))
             }
             _ => of_file,
         };
         let extrinsic = |(index, text): (usize, &String)| {
-            parse_hex(text).map_err(|why| anyhow!("extrinsic {index}: the text {why}"))
+            parse_hex(text)
+                .map_err(|why| anyhow!(Usage(format!("extrinsic {index}: the text {why}"))))
         };
         Ok(BlockRequest {
             parent,
@@ -129,13 +137,8 @@ impl BuildBlock {
     fn report(&self, built: &BuiltBlock) -> Result<()> {
         let BuiltBlock { block, inherents, failed } = built;
         let (number, root) = (block.header.number, source::hex(&block.header.state_root));
-        // Standard output may hold the block itself.
-        let quiet = self.output == std::path::Path::new("-");
-        if quiet {
-            return Ok(());
-        }
         if self.json {
-            return output::line(json!({
+            return output::json(json!({
                 "block": number,
                 "hash": source::hex(&block.header.hash()),
                 "state_root": root,
@@ -160,12 +163,12 @@ impl BuildBlock {
 fn inherent(text: &str) -> Result<(InherentId, Vec<u8>)> {
     let (id, data) = text
         .split_once('=')
-        .with_context(|| format!("--inherent {text}: give ID=0x…, such as sysi1337=0x00"))?;
-    let id: InherentId = id
-        .as_bytes()
-        .try_into()
-        .map_err(|_| anyhow!("--inherent {id}: an identifier has eight characters"))?;
-    let data = parse_hex(data).map_err(|why| anyhow!("--inherent: the data {why}"))?;
+        .ok_or_else(|| Usage(format!("--inherent {text}: give ID=0x…, such as sysi1337=0x00")))?;
+    let id: InherentId = id.as_bytes().try_into().map_err(|_| {
+        anyhow!(Usage(format!("--inherent {id}: an identifier has eight characters")))
+    })?;
+    let data =
+        parse_hex(data).map_err(|why| anyhow!(Usage(format!("--inherent: the data {why}"))))?;
     Ok((id, data))
 }
 
@@ -175,27 +178,25 @@ fn load(name: &str, input: &RuntimeInput, limits: LimitOptions) -> Result<Runtim
     let image = limits.compile(name, input.wasm(), Emit::Image, &options, &())?;
     let call_timeout = limits.call_timeout();
     let options = RuntimeOptions { trap_missing: true, call_timeout, ..RuntimeOptions::default() };
-    Runtime::from_bytes(&image, &options).map_err(|error| anyhow!("{name}: {error}"))
+    Runtime::from_bytes(&image, &options).with_context(|| name.to_owned())
 }
 
 /// The block as any other node would take it.
 fn check(runtime: &Runtime, state: &State, block: &Block) -> Result<()> {
     let entry = runtime.entry("Core_execute_block")?;
-    let report = execute_block(
+    let executed = execute_block(
         &mut state.session(),
         &mut entry.instance()?,
         &mut CallContext::new(),
         block,
         state.version(),
     );
-    match report {
-        Ok(report) => ensure!(
-            report.matches(),
-            "the block says that the state root is {}, but after it the root is {}",
-            source::hex(&report.expected_root),
-            source::hex(&report.computed_root)
-        ),
-        Err(error) => bail!("the block was made, but cannot be executed: {error}"),
-    }
+    let report = executed.context("the block was made, but cannot be executed")?;
+    ensure!(
+        report.matches(),
+        "the block says that the state root is {}, but after it the root is {}",
+        source::hex(&report.expected_root),
+        source::hex(&report.computed_root)
+    );
     Ok(())
 }

@@ -6,6 +6,7 @@ mod node;
 use crate::{
     output,
     source::{self, Source},
+    status::No,
 };
 use anyhow::{Result, bail};
 use clap::Args;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// Checks whether a runtime can run on a Polkadot host, and says what stands in the way.
 #[derive(Args)]
 #[command(after_help = "\
-Exit status: 0 it can run, 1 it cannot.
+Exit status: 0 it can run, 1 it cannot, 2 that cannot be told (or wrong usage).
 
 Examples:
   lithify check runtime.wasm
@@ -37,7 +38,7 @@ impl Check {
         let report = Report::new(&runtime, &self.input);
         let version = runtime.version.as_ref();
         if self.json {
-            output::line(json!({
+            output::json(json!({
                 "input": name,
                 "code_hash": source::hex(&runtime.code_hash),
                 "spec_name": version.map(|v| v.spec_name.to_string()),
@@ -65,8 +66,8 @@ impl Check {
         }
         match report.obstacles.len() {
             0 => Ok(()),
-            1 => bail!("{name} cannot run on a Polkadot host: one obstacle"),
-            n => bail!("{name} cannot run on a Polkadot host: {n} obstacles"),
+            1 => bail!(No(format!("{name} cannot run on a Polkadot host: one obstacle"))),
+            n => bail!(No(format!("{name} cannot run on a Polkadot host: {n} obstacles"))),
         }
     }
 }

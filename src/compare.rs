@@ -1,7 +1,7 @@
 //! `lithify compare`: is this runtime slower than that one?
 
-use crate::{limits::LimitOptions, output, source::Source};
-use anyhow::{Context, Result};
+use crate::{limits::LimitOptions, output, source::Source, status::No};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use lithify_bench::{
     Options, Workload,
@@ -13,10 +13,7 @@ use lithify_bench::{
 };
 use lithify_runtime::polkadot::{Input, RuntimeInput};
 use serde_json::json;
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::path::{Path, PathBuf};
 
 /// Compares two runtimes on one engine: which calls became slower, by how much.
 #[derive(Args)]
@@ -61,20 +58,8 @@ pub struct Compare {
 }
 
 impl Compare {
-    /// Runs the command. What is wrong is not what is slower, so it has a status of its own.
-    pub fn execute(self) -> ExitCode {
-        match self.compare() {
-            Ok(slower) => ExitCode::from(u8::from(slower)),
-            Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                ExitCode::from(2)
-            }
-        }
-    }
-
-    /// Whether a call is slower.
-    fn compare(&self) -> Result<bool> {
+    /// Runs the command.
+    pub fn execute(self) -> Result<()> {
         let state = self.state.as_deref().map(read).transpose()?;
         let mut workloads =
             [self.workload(&self.base, state.as_ref())?, self.workload(&self.new, state.as_ref())?];
@@ -92,11 +77,16 @@ impl Compare {
         watch.finish()?;
         let compared = compared?;
         if self.json {
-            output::line(self.object(&compared, &id, options.seed))?;
+            output::json(self.object(&compared, &id, options.seed))?;
         } else {
             self.print(&compared, &id, options.seed)?;
         }
-        Ok(compared.calls.iter().any(|call| call.verdict == Verdict::Slower))
+        let slower = compared.calls.iter().filter(|call| call.verdict == Verdict::Slower);
+        match slower.map(|call| &*call.call).collect::<Vec<_>>()[..] {
+            [] => Ok(()),
+            [call] => bail!(No(format!("{call} is slower"))),
+            ref calls => bail!(No(format!("{} are slower", calls.join(", ")))),
+        }
     }
 
     fn workload(&self, path: &Path, state: Option<&(String, RuntimeInput)>) -> Result<Workload> {

@@ -2,35 +2,53 @@
 
 use crate::{
     limits::LimitOptions,
-    output,
+    output::{self, Content, Destination},
     progress::{Spent, Watch},
     source::{self, Source},
+    status::Usage,
 };
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
-use lithify_compiler::{Dump, Emit, Options, Profile, Symbols, Target, dump, header};
-use lithify_runtime::polkadot::RuntimeInput;
+use lithify_compiler::{
+    Arch, CompileError, Dump, Emit, Options, Profile, Symbols, Target, dump, header,
+};
+use lithify_runtime::{
+    abi::cpu::{X86_64_V2, X86_64_V3},
+    polkadot::RuntimeInput,
+};
 use serde_json::json;
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-/// Compiles a runtime ahead of time.
+/// Compiles runtimes ahead of time.
 #[derive(Args)]
 #[command(after_help = "\
+Without -o, the result is in the current folder, named after the input: runtime.so of runtime.wasm
+for x86-64-v3, runtime.aarch64.so or runtime.x86-64-v2.so for another target. A file is replaced as
+a whole or not at all, and keeps its mode; a device or a pipe is written to.
+
 An object has one symbol that others see, lithify_module. What the module imports is undefined in
 it as lithify_import_MODULE__NAME, and the program that it is linked into defines it; the header
 says how. No name that the module chose binds anything else.
 
 Examples:
   lithify compile westend.json -o westend.so
-  lithify compile runtime.wasm --target aarch64-unknown-linux-gnu --emit obj -o runtime.o
+  lithify compile westend.json people.json -o images/
+  lithify compile runtime.wasm --target aarch64 --emit obj -o runtime.o
   lithify compile runtime.wasm --emit header -o runtime.h
-  lithify compile runtime.wasm --emit asm --function Core_version")]
+  lithify compile runtime.wasm --emit asm --function Core_version
+  lithify compile runtime.wasm -o /dev/null --time")]
 pub struct Compile {
-    /// A runtime in any of its forms; `-` is standard input.
-    input: PathBuf,
-    /// Where to write; by default the input's name with the extension of what is written, in the
-    /// current folder. `-` is standard output, the default for text.
-    #[arg(short, long, value_name = "FILE")]
+    /// Runtimes in any of their forms; `-` is standard input.
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
+    /// Where to write: a file, or a folder (one that ends in / is made). `-` is standard output, the
+    /// default for text.
+    #[arg(short, long, value_name = "FILE|FOLDER/")]
     output: Option<PathBuf>,
     /// What to make.
     #[arg(long, value_enum, default_value = "image")]
@@ -49,7 +67,7 @@ pub struct Compile {
     code: CodeOptions,
     #[command(flatten)]
     limits: LimitOptions,
-    /// Say where time and memory went, by phase.
+    /// Say where time and memory went, by phase; --json always does.
     #[arg(long)]
     time: bool,
     /// Print one JSON object instead of text.
@@ -60,11 +78,13 @@ pub struct Compile {
 /// Options that shape code, shared by the commands that compile.
 #[derive(Args)]
 pub struct CodeOptions {
-    /// Target triple: x86_64-unknown-linux-gnu (default on every machine) or
-    /// aarch64-unknown-linux-gnu.
-    #[arg(long, value_name = "TRIPLE")]
+    /// The machine: x86_64-unknown-linux-gnu (x86_64, amd64), aarch64-unknown-linux-gnu (aarch64,
+    /// arm64) or native, which is this one. By default x86-64 on every machine for compile, native
+    /// for run.
+    #[arg(long, value_name = "TARGET", value_parser = target)]
     target: Option<Target>,
-    /// Level of the CPU: x86-64-v3 (default) or x86-64-v2.
+    /// Level of the CPU: x86-64-v3 (default), x86-64-v2 (without AVX2 and BMI) or native; for aarch64
+    /// generic.
     #[arg(long, value_name = "LEVEL")]
     cpu: Option<String>,
     /// What the module may use: runtime (as Substrate; the default when it imports from env and not
@@ -84,12 +104,42 @@ impl CodeOptions {
 
     /// The compiler's options for `runtime`.
     pub fn options(&self, runtime: &RuntimeInput, default: Target) -> Result<Options> {
-        let mut target = self.target.unwrap_or(default);
-        if let Some(level) = &self.cpu {
-            target = target.with_cpu(level).map_err(anyhow::Error::msg)?;
-        }
+        let target = self.target(default)?;
         let (profile, jobs, code_hash) = (self.accept, self.jobs, runtime.code_hash);
         Ok(Options { target, profile, jobs, code_hash, ..Options::default() })
+    }
+
+    /// The machine to compile for.
+    fn target(&self, default: Target) -> Result<Target> {
+        let target = self.target.unwrap_or(default);
+        let host = source::host_target();
+        match self.cpu.as_deref() {
+            None => Ok(target),
+            Some("native") => {
+                let other = "--cpu native is this machine's, but --target names another one";
+                ensure!(target.arch == host.arch, Usage(other.into()));
+                Ok(host)
+            }
+            Some(level) => Ok(target.with_cpu(level).map_err(Usage)?),
+        }
+    }
+
+    /// Adds to a refusal the option that would have helped.
+    pub fn advise(&self, error: anyhow::Error) -> anyhow::Error {
+        match error.downcast_ref() {
+            Some(CompileError::Profile { profile: Profile::Runtime, .. }) => {
+                anyhow!("{error:#}; `--accept general` accepts it, but no node does")
+            }
+            _ => error,
+        }
+    }
+}
+
+/// A target by any of its usual names.
+fn target(text: &str) -> Result<Target, String> {
+    match text {
+        "native" => Ok(source::host_target()),
+        text => text.parse().map_err(|error| format!("{error}, and native")),
     }
 }
 
@@ -110,30 +160,76 @@ enum What {
 impl Compile {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
-        let (name, runtime) = Source::read(&self.input)?.runtime()?;
+        let is_asm = matches!(self.emit, What::Clif | What::Asm);
+        if self.function.is_some() && !is_asm {
+            bail!(Usage("--function goes with --emit clif or --emit asm".into()));
+        }
+        let target = self.code.target(Target::default())?;
+        let names: Vec<PathBuf> =
+            self.inputs.iter().map(|input| self.name(input, target)).collect::<Result<_>>()?;
+        for (index, name) in names.iter().enumerate() {
+            let twice = name != Path::new("-") && names[..index].contains(name);
+            let shown = name.display();
+            ensure!(!twice, Usage(format!("two inputs would be {shown}; compile them one by one")));
+        }
+        let is_text = is_asm || self.emit == What::Header;
+        let content = if is_text { Content::Text } else { Content::Binary };
+        let inputs: Vec<&Path> = self.inputs.iter().map(PathBuf::as_path).collect();
+        let places: Vec<Destination> = (names.iter())
+            .map(|name| Destination::open(name, content, &inputs))
+            .collect::<Result<_>>()?;
+        inputs.iter().zip(&places).try_for_each(|(input, place)| self.one(input, place))
+    }
+
+    /// What the result of `input` is called.
+    fn name(&self, input: &Path, target: Target) -> Result<PathBuf> {
+        let folder = match &self.output {
+            None if matches!(self.emit, What::Clif | What::Asm) => return Ok("-".into()),
+            None => Path::new(""),
+            Some(folder) if folder.as_os_str().as_bytes().ends_with(b"/") => {
+                fs::create_dir_all(folder)
+                    .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+                folder
+            }
+            Some(folder) if folder.is_dir() => folder,
+            Some(file) if self.inputs.len() == 1 => return Ok(file.clone()),
+            Some(file) => {
+                let file = file.display();
+                bail!(Usage(format!("several inputs go to a folder; {file} is none, {file}/ is")))
+            }
+        };
+        let extension = match self.emit {
+            What::Image => "so",
+            What::Obj => "o",
+            What::Header => "h",
+            What::Clif => "clif",
+            What::Asm => "asm",
+        };
+        let Some(stem) = input.file_stem().filter(|_| input != Path::new("-")) else {
+            bail!(Usage("where to? give -o FILE".into()))
+        };
+        let stem = stem.to_string_lossy();
+        Ok(folder.join(format!("{stem}{}.{extension}", suffix(target))))
+    }
+
+    fn one(&self, input: &Path, place: &Destination) -> Result<()> {
+        let (name, runtime) = Source::read(input)?.runtime()?;
         let mut options = self.code.options(&runtime, Target::default())?;
         options.symbols = self.symbols()?;
-        let (emit, extension) = match self.emit {
-            What::Image => (Emit::Image, "so"),
-            What::Obj => (Emit::Object, "o"),
-            What::Header => return self.header(&name, &runtime, &options),
-            What::Clif => return self.text(&runtime, &options, Dump::Clif),
-            What::Asm => return self.text(&runtime, &options, Dump::Asm),
-        };
-        if self.function.is_some() {
-            bail!("--function goes with --emit clif or --emit asm");
-        }
-        let path = match &self.output {
-            Some(path) => path.clone(),
-            None => source::sibling(&self.input, extension)?,
+        let emit = match self.emit {
+            What::Image => Emit::Image,
+            What::Obj => Emit::Object,
+            What::Header => return self.header(place, &name, &runtime, &options),
+            What::Clif => return self.text(place, &runtime, &options, Dump::Clif),
+            What::Asm => return self.text(place, &runtime, &options, Dump::Asm),
         };
         let watch = Watch::start(runtime.wasm().len());
         let bytes = self.limits.compile(&name, runtime.wasm(), emit, &options, &watch);
         let spent = watch.finish();
-        let bytes = bytes?;
+        let bytes = bytes.map_err(|error| self.code.advise(error))?;
         let version = runtime.version.as_ref();
-        output::write(&path, &bytes)?;
-        if path.as_os_str() == "-" {
+        place.write(&bytes)?;
+        if place.is_stdout() {
             return Ok(());
         }
         if self.json {
@@ -146,8 +242,8 @@ impl Compile {
                     })
                 })
                 .collect();
-            return output::line(json!({
-                "output": path,
+            return output::json(json!({
+                "output": place.name(),
                 "form": runtime.form.to_string(),
                 "code_hash": source::hex(&runtime.code_hash),
                 "spec_name": version.map(|v| v.spec_name.to_string()),
@@ -162,17 +258,23 @@ impl Compile {
             }));
         }
         output::line(format_args!(
-            "{}: {} from {} ({}, code {}), {} of Wasm -> {} for {} in {:.2} s",
-            path.display(),
-            source::describe(version),
-            name,
-            runtime.form,
-            source::hex(&runtime.code_hash),
+            "{}: {} of Wasm -> {} for {} in {:.2} s",
+            place.name().display(),
             output::size(runtime.wasm().len()),
             output::size(bytes.len()),
             options.target.triple(),
             spent.total.as_secs_f64(),
         ))?;
+        output::line(format_args!(
+            "  {} from {name} ({}, code {})",
+            source::describe(version),
+            runtime.form,
+            source::hex(&runtime.code_hash),
+        ))?;
+        if emit == Emit::Image && self.code.target.is_none() && !is_for_this_machine(options.target)
+        {
+            output::note("it does not run on this machine; `--target native` makes one that does");
+        }
         if self.time {
             print_time(&spent);
         }
@@ -183,29 +285,51 @@ impl Compile {
     fn symbols(&self) -> Result<Symbols> {
         let chosen = self.symbol_prefix.is_some() || !self.exports.is_empty();
         if chosen && !matches!(self.emit, What::Obj | What::Header) {
-            bail!("--export and --symbol-prefix go with --emit obj or --emit header");
+            bail!(Usage("--export and --symbol-prefix go with --emit obj or --emit header".into()));
         }
         let Symbols { prefix, .. } = Symbols::default();
         let prefix = self.symbol_prefix.clone().unwrap_or(prefix);
         Ok(Symbols { prefix, exports: self.exports.clone() })
     }
 
-    fn header(&self, name: &str, runtime: &RuntimeInput, options: &Options) -> Result<()> {
+    fn header(
+        &self,
+        place: &Destination,
+        name: &str,
+        runtime: &RuntimeInput,
+        options: &Options,
+    ) -> Result<()> {
         let text = self.limits.limits().within("compiling", || header(runtime.wasm(), options))?;
-        let text = text.map_err(|e| anyhow!("{name}: {e}"))?;
-        let path = match &self.output {
-            Some(path) => path.clone(),
-            None => source::sibling(&self.input, "h")?,
-        };
-        output::write(&path, text.as_bytes())
+        place.write(text.with_context(|| name.to_owned())?.as_bytes())
     }
 
-    fn text(&self, runtime: &RuntimeInput, options: &Options, what: Dump) -> Result<()> {
+    fn text(
+        &self,
+        place: &Destination,
+        runtime: &RuntimeInput,
+        options: &Options,
+        what: Dump,
+    ) -> Result<()> {
         let dump = || dump(runtime.wasm(), options, what, self.function.as_deref());
-        let text = self.limits.limits().within("compiling", dump)??;
-        let stdout = PathBuf::from("-");
-        output::write(self.output.as_ref().unwrap_or(&stdout), text.as_bytes())
+        let text = self.limits.limits().within("compiling", dump)?;
+        place.write(text.map_err(|error| self.code.advise(error.into()))?.as_bytes())
     }
+}
+
+/// Tells the images of one module for several targets apart; nothing for the default one.
+fn suffix(target: Target) -> &'static str {
+    match (target.arch, target.features) {
+        (Arch::Aarch64, _) => ".aarch64",
+        (Arch::X86_64, X86_64_V3) => "",
+        (Arch::X86_64, X86_64_V2) => ".x86-64-v2",
+        (Arch::X86_64, _) => ".native",
+    }
+}
+
+/// Whether this machine has what code for `target` needs.
+fn is_for_this_machine(target: Target) -> bool {
+    let host = source::host_target();
+    target.arch == host.arch && target.limited_to(host.features) == target
 }
 
 fn print_time(spent: &Spent) {

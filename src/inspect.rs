@@ -9,7 +9,7 @@ use crate::{
     output,
     source::{self, Source},
 };
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result};
 use clap::Args;
 use lithify_compiler::{ModuleInfo, Options, Profile, Survey, inspect, survey};
 use lithify_runtime::{
@@ -54,7 +54,7 @@ impl Inspect {
             Input::Runtime(runtime) => self.module(&name, runtime)?,
         };
         if self.json {
-            return output::line(Value::Object(facts.0));
+            return output::json(Value::Object(facts.0));
         }
         output::line(name)?;
         for (key, value) in &facts.0 {
@@ -83,7 +83,7 @@ impl Inspect {
             facts.add("block", json!(block.header.number));
             facts.add("extrinsics", json!(block.extrinsics.len()));
         }
-        facts.survey(&survey(runtime.wasm()).map_err(|e| anyhow!("{name}: {e}"))?);
+        facts.survey(&survey(runtime.wasm()).with_context(|| name.to_owned())?);
         let options = Options::default();
         let info = inspect(runtime.wasm(), &options).or_else(|_| {
             let profile = Some(Profile::General);
@@ -112,7 +112,7 @@ impl Inspect {
 
     fn image(&self, name: &str, bytes: &[u8]) -> Result<Facts> {
         // Read as bytes: it is neither mapped nor bound to anything.
-        let metadata = Metadata::parse(bytes, Trust::Verify).map_err(|e| anyhow!("{name}: {e}"))?;
+        let metadata = Metadata::parse(bytes, Trust::Verify).with_context(|| name.to_owned())?;
         let sections = (metadata.runtime_version.as_deref(), metadata.runtime_apis.as_deref());
         let mut facts = Facts::default();
         facts.add("form", json!("image"));

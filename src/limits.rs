@@ -1,6 +1,6 @@
 //! `--max-memory` and `--timeout`, for every command that compiles or runs a guest.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result};
 use clap::Args;
 use lithify_bench::measure::limit::Limits;
 use lithify_compiler::{Emit, Options, Progress, compile};
@@ -9,10 +9,11 @@ use std::time::Duration;
 /// Bounds on compiling and on calls of guests, shared by the commands that do either.
 #[derive(Args, Clone, Copy)]
 pub struct LimitOptions {
-    /// The most memory that compiling may take: bytes, or with K, M or G.
+    /// The most memory that compiling may take: bytes, or with K, M or G (1024 each).
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_memory: Option<u64>,
-    /// The longest that compiling may take, and then each call of the guest: seconds, or with ms, s, m or h.
+    /// The longest that compiling may take, and then each call of the guest: seconds, or with ms,
+    /// s, min or h.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
 }
@@ -39,25 +40,78 @@ impl LimitOptions {
     ) -> Result<Vec<u8>> {
         let compiled =
             self.limits().within("compiling", || compile(wasm, emit, options, progress))?;
-        compiled.map_err(|e| anyhow!("{name}: {e}"))
+        compiled.with_context(|| name.to_owned())
     }
 }
 
-fn size(text: &str) -> Result<u64, String> {
-    scaled(text, &[("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("", 1)])
+/// A size in bytes.
+pub fn size(text: &str) -> Result<u64, String> {
+    const UNITS: &[(&str, u64)] = &[
+        ("", 1),
+        ("B", 1),
+        ("K", 1 << 10),
+        ("KiB", 1 << 10),
+        ("M", 1 << 20),
+        ("MiB", 1 << 20),
+        ("G", 1 << 30),
+        ("GiB", 1 << 30),
+        ("kB", 1_000),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+    ];
+    scaled(
+        text,
+        UNITS,
+        "bytes, or a number with K or KiB, M, G (1024 each), kB, MB, GB (1000 each)",
+    )
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("", 1_000)];
-    scaled(text, &units).map(Duration::from_millis)
+    const UNITS: &[(&str, u64)] = &[
+        ("", 1_000),
+        ("ms", 1),
+        ("s", 1_000),
+        ("sec", 1_000),
+        ("m", 60_000),
+        ("min", 60_000),
+        ("h", 3_600_000),
+    ];
+    scaled(text, UNITS, "seconds, or a number with ms, s, min or h").map(Duration::from_millis)
 }
 
-/// A number above 0 with one of these units.
-fn scaled(text: &str, units: &[(&str, u64)]) -> Result<u64, String> {
-    let number = |(unit, factor): &(&str, u64)| {
-        text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(*factor)
-    };
-    let names: Vec<&str> = units.iter().map(|(unit, _)| *unit).filter(|u| !u.is_empty()).collect();
-    (units.iter().find_map(number).filter(|number| *number > 0))
-        .ok_or_else(|| format!("give a number above 0, alone or with {}", names.join(", ")))
+/// A whole number above 0 with one of these units; the case of a unit counts where it must.
+fn scaled(text: &str, units: &[(&str, u64)], what: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = text[digits.len()..].trim();
+    let exact = units.iter().find(|(name, _)| *name == unit);
+    let factor = exact.or_else(|| units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)));
+    let number = factor.and_then(|(_, factor)| digits.parse::<u64>().ok()?.checked_mul(*factor));
+    number.filter(|number| *number > 0).ok_or_else(|| format!("give a number above 0: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{duration, size};
+    use std::time::Duration;
+
+    #[test]
+    fn usual_spellings() {
+        let sizes = [
+            ("512MiB", 512 << 20),
+            ("512m", 512 << 20),
+            ("1 G", 1 << 30),
+            ("2kb", 2_000),
+            ("7", 7),
+        ];
+        sizes.into_iter().for_each(|(text, bytes)| assert_eq!(size(text), Ok(bytes), "{text}"));
+        for (text, ms) in
+            [("1min", 60_000), ("1m", 60_000), ("5", 5_000), ("3ms", 3), ("2 h", 7_200_000)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for wrong in ["", "0", "-1", "4X", "M", "1.5G", "99999999999G", "18446744073709551616"] {
+            assert!(size(wrong).is_err() && duration(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The command line of Lithify. One file per subcommand; `main` only dispatches.
+//! The command line of Lithify. One file per subcommand; `main` only dispatches, and ends.
 
 #![warn(clippy::unwrap_used)]
 
@@ -11,25 +11,25 @@ mod inspect;
 mod limits;
 mod logger;
 mod output;
+mod panics;
 mod profile;
 mod progress;
 mod run;
+mod shell;
 mod soak;
 mod source;
+mod status;
 mod verify;
 mod wast;
 mod workloads;
 
 use clap::{Parser, Subcommand};
+use lithify_bench::measure::{limit, refusal};
 use std::process::ExitCode;
 
 /// Says which limit it was when memory is refused; see `limits.rs`.
 #[global_allocator]
-static ALLOCATOR: lithify_bench::measure::limit::Allocator =
-    lithify_bench::measure::limit::Allocator;
-
-/// Exit status when a guest trapped: that of a process that aborted.
-const TRAPPED: u8 = 134;
+static ALLOCATOR: limit::Allocator = limit::Allocator;
 
 /// Compiles Polkadot and Substrate runtimes ahead of time to native code, runs and measures them.
 ///
@@ -40,7 +40,8 @@ const TRAPPED: u8 = 134;
     name = "lithify",
     version,
     after_help = "\
-Exit status: 0 done, 1 failed, 2 wrong usage, 134 the guest trapped.
+Exit status: 0 done, 1 failed, 2 wrong usage, 124 the guest was stopped at --timeout, 134 it trapped.
+For check, verify and compare, which are questions, 1 is no, and 2 also that there is no answer.
 
 Examples:
   lithify compile westend.json -o westend.so
@@ -51,11 +52,16 @@ Examples:
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Print errors only, and what is asked for by --json, --profile or `-o -`.
+    #[arg(short, long, global = true)]
+    quiet: bool,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(alias = "build")]
     Compile(compile::Compile),
+    #[command(alias = "info")]
     Inspect(inspect::Inspect),
     Check(check::Check),
     Run(run::Run),
@@ -66,31 +72,42 @@ enum Command {
     Soak(soak::Soak),
     Workloads(workloads::Workloads),
     Wast(wast::WastCommand),
+    Completions(shell::Completions),
+    Man(shell::Manual),
     #[command(hide = true)]
     BenchWorker(bench::Worker),
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    panics::say_what_they_are();
+    refusal::refuse_with_words();
+    let Cli { command, quiet } = Cli::parse();
+    if quiet {
+        output::be_quiet();
+    }
+    let question = matches!(command, Command::Check(_) | Command::Verify(_) | Command::Compare(_));
+    let result = match command {
         Command::Compile(command) => command.execute(),
         Command::Inspect(command) => command.execute(),
         Command::Check(command) => command.execute(),
         Command::Run(command) => command.execute(),
         Command::BuildBlock(command) => command.execute(),
         Command::Bench(command) => command.execute(),
-        Command::Compare(command) => return command.execute(),
+        Command::Compare(command) => command.execute(),
         Command::Verify(command) => command.execute(),
         Command::Soak(command) => command.execute(),
         Command::Workloads(command) => command.execute(),
         Command::Wast(command) => command.execute(),
+        Command::Completions(command) => command.execute(),
+        Command::Man(command) => command.execute(),
         Command::BenchWorker(command) => command.execute(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if error.is::<output::ReaderLeft>() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(if error.is::<run::Trapped>() { TRAPPED } else { 1 })
+            output::error(&error);
+            ExitCode::from(status::of(&error, question))
         }
     }
 }

@@ -1,45 +1,129 @@
-//! Writes files whole or not at all, and results to standard output.
+//! Puts results where they go: lines to standard output, files to a [`Destination`].
+//!
+//! Whatever is for people leaves by [`line`], [`text`] or [`error`], which show the text of strangers
+//! as [`Plain`]: a module that is inspected, run or refused gets nothing to the terminal but what can
+//! be read. JSON stays data, and leaves by [`json`].
+
+mod destination;
+
+pub use destination::{Content, Destination, Stream};
+pub use lithify_runtime::abi::plain::Plain;
 
 use anyhow::{Context, Result};
-use std::{io::Write, path::Path};
+use lithify_runtime::{
+    ImageError, Trap,
+    abi::plain::is_plain,
+    polkadot::{CallError, native::RuntimeError},
+};
+use std::{
+    error::Error,
+    fmt::{self, Write as _},
+    io::{ErrorKind, IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-/// Writes `bytes` to `path` by a temporary file beside it and a rename, so that nobody ever sees
-/// a part of it and two writers at once leave one of the two. `-` is standard output.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    if path == Path::new("-") {
-        return Ok(std::io::stdout().write_all(bytes)?);
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// From now on only errors and what was asked for by name are printed.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
+/// Whether progress is shown: to somebody who looks, and wants to.
+pub fn shows_progress() -> bool {
+    std::io::stderr().is_terminal() && !QUIET.load(Ordering::Relaxed)
+}
+
+/// Words for people. JSON is not: see [`json`].
+pub trait Words: fmt::Display {}
+impl Words for &str {}
+impl Words for String {}
+impl Words for &String {}
+impl Words for fmt::Arguments<'_> {}
+
+/// Writes one line of results for people.
+pub fn line(words: impl Words) -> Result<()> {
+    if QUIET.load(Ordering::Relaxed) {
+        return Ok(());
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let written = tempfile::Builder::new()
-        .prefix(".lithify-")
-        .permissions(permissions())
-        .tempfile_in(folder)
-        .and_then(|mut file| {
-            file.write_all(bytes)?;
-            file.as_file().sync_all()?;
-            file.persist(path).map_err(|e| e.error)
-        });
-    written.map(drop).with_context(|| format!("cannot write {}", path.display()))
+    stdout(format!("{}\n", Plain(&words.to_string())).as_bytes())
 }
 
-fn permissions() -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::Permissions::from_mode(0o644)
+/// Writes lines of results for people, as they are put together by us.
+pub fn text(lines: &str) -> Result<()> {
+    if QUIET.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    stdout(format!("{}\n", plain_lines(lines)).as_bytes())
 }
 
-/// Writes one line of results.
-pub fn line(text: impl std::fmt::Display) -> Result<()> {
-    Ok(writeln!(std::io::stdout(), "{text}")?)
+/// Writes one line of JSON. What is not plain in its texts is written as an escape of JSON.
+pub fn json(value: impl fmt::Display) -> Result<()> {
+    let mut line = String::new();
+    for c in value.to_string().chars() {
+        match is_plain(c) {
+            true => line.push(c),
+            false => c
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .try_for_each(|unit| write!(line, "\\u{unit:04x}"))?,
+        }
+    }
+    line.push('\n');
+    stdout(line.as_bytes())
 }
 
-/// Whether the reader of our output went away, which is no failure.
-pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.downcast_ref::<std::io::Error>();
-    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+/// Says on standard error what is no result, but good to know.
+pub fn note(words: impl Words) {
+    if !QUIET.load(Ordering::Relaxed) {
+        report(words);
+    }
 }
+
+/// Says one line on standard error, to the quiet too.
+pub fn report(words: impl Words) {
+    // Whoever closed standard error wants to know nothing.
+    let _ = writeln!(std::io::stderr(), "{}", Plain(&words.to_string()));
+}
+
+/// Says on standard error why a command failed: all causes, in one line but for those that we list
+/// something in, such as frames and imports.
+pub fn error(error: &anyhow::Error) {
+    let causes: Vec<String> = (error.chain())
+        .map(|cause| match is_list(cause) {
+            true => plain_lines(&cause.to_string()),
+            false => Plain(&cause.to_string()).to_string(),
+        })
+        .collect();
+    let _ = writeln!(std::io::stderr(), "error: {}", causes.join(": "));
+}
+
+/// Whether an error may have lines of its own, and shows the text of strangers as plain in them.
+fn is_list(cause: &(dyn Error + 'static)) -> bool {
+    cause.is::<Trap>()
+        || cause.is::<ImageError>()
+        || cause.is::<RuntimeError>()
+        || cause.is::<CallError<Trap>>()
+}
+
+/// Text whose lines are our own.
+fn plain_lines(text: &str) -> String {
+    text.lines().map(|line| Plain(line).to_string()).collect::<Vec<_>>().join("\n")
+}
+
+/// Writes all of `bytes` to standard output, now.
+fn stdout(bytes: &[u8]) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(ReaderLeft.into()),
+        written => written.context("cannot write to standard output"),
+    }
+}
+
+/// Whoever read standard output has seen enough, which is no failure.
+#[derive(Debug, thiserror::Error)]
+#[error("the reader of standard output went away")]
+pub struct ReaderLeft;
 
 /// A size for people.
 pub fn size(bytes: usize) -> String {

@@ -91,7 +91,7 @@ impl CallProfile {
     /// Prints it as one JSON object; times are in ns.
     pub fn json(&self) -> Result<()> {
         let heap = &self.host.heap;
-        output::line(json!({
+        output::json(json!({
             "entry": self.entry,
             "input_bytes": self.input_bytes,
             "output_bytes": self.output_bytes,
@@ -142,8 +142,9 @@ impl CallProfile {
         for (what, value, how) in rows.into_iter().chain(initializer) {
             output::line(format_args!("  {what:<8}{:>10}  {how}", ns(value)))?;
         }
+        output::line("")?;
         output::line(format_args!(
-            "\n  {:<52}{:>8}{:>11}{:>11}{:>11}",
+            "  {:<52}{:>8}{:>11}{:>11}{:>11}",
             "host function", "calls", "bytes in", "bytes out", "time"
         ))?;
         for (name, function) in self.by_time() {
@@ -155,8 +156,9 @@ impl CallProfile {
                 ns(function.ns)
             ))?;
         }
+        output::line("")?;
         output::line(format_args!(
-            "\n  heap: {} blocks of {} handed out, {} taken back; peak {}, {} live at the end",
+            "  heap: {} blocks of {} handed out, {} taken back; peak {}, {} live at the end",
             heap.allocations,
             size(heap.requested_bytes),
             heap.frees,

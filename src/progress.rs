@@ -5,7 +5,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lithify_bench::measure::{cpu, rss::Peak};
 use lithify_compiler::{Phase, Progress};
 use std::{
-    io::IsTerminal,
     sync::Mutex,
     time::{Duration, Instant},
 };
@@ -53,10 +52,10 @@ impl Watch {
     /// Starts watching the compilation of a module with `bytes` of code.
     pub fn start(bytes: usize) -> Self {
         let bar = ProgressBar::new(bytes as u64);
-        if !std::io::stderr().is_terminal() {
+        if !crate::output::shows_progress() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        let style = ProgressStyle::with_template("{msg:>8} [{bar:40}] {bytes}/{total_bytes}");
+        let style = ProgressStyle::with_template("{msg:>8} [{bar:40}] {bytes}/{total_bytes} {eta}");
         bar.set_style(style.expect("the template is valid"));
         Self { bar, cpu_ns: cpu::cpu_ns(), phases: Mutex::new(Vec::new()) }
     }

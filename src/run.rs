@@ -3,26 +3,29 @@
 use crate::{
     compile::CodeOptions,
     limits::LimitOptions,
-    output,
+    output::{self, Content, Destination, Plain},
     profile::CallProfile,
     progress::Watch,
     source::{self, Source},
+    status::Usage,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
-use lithify_compiler::Emit;
+use lithify_compiler::{Emit, ExternInfo, inspect};
 use lithify_runtime::{
-    ImageError, InstanceOptions, MemoryPlan,
+    ImageError, InstanceOptions, MemoryPlan, Metadata, STACK_MAX, STACK_MIN, Trap,
     polkadot::{
         Block, CallContext, CallError, Form as InputForm, Input, Session, State, VersionHook,
         call::INITIALIZER,
         execute_block,
-        native::{DEFAULT_HEAP_PAGES, Runtime, RuntimeError, RuntimeOptions},
-        parse_hex, version,
+        native::{
+            DEFAULT_HEAP_PAGES, Runtime, RuntimeError, RuntimeOptions, entry_points, entry_type,
+        },
+        parse_hex, resolve, version,
     },
 };
 use serde_json::json;
-use std::{fmt, path::PathBuf, sync::Arc, time::Instant};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 /// Runs a runtime: one entry point, or the block of a block file.
 #[derive(Args)]
@@ -35,10 +38,11 @@ Exit status: 0 done, 1 failed, 2 wrong usage, 134 the guest trapped.
 
 Examples:
   lithify run westend.so Core_version
-  lithify run runtime.wasm AccountNonceApi_account_nonce --state spec.json --input 0xd435…
-  lithify run block-transfers.json
-  lithify run block-transfers.json --profile
-  lithify run workloads/ledger/tinygo/custom-2.wasm --state ledger-block.json --profile")]
+  lithify run westend.so Core_version --output json
+  lithify run westend.so AccountNonceApi_account_nonce --state westend.json --input @account.bin
+  lithify run block.json
+  lithify run block.json --profile
+  lithify run workloads/ledger/tinygo/custom-2.wasm --state block.json --profile")]
 pub struct Run {
     /// An image, or a runtime in any of its forms, which is compiled first; `-` is standard input.
     input: PathBuf,
@@ -61,8 +65,8 @@ pub struct Run {
     /// Let memory grow to this many pages instead of giving it a fixed heap.
     #[arg(long, value_name = "N", conflicts_with = "heap_pages")]
     max_pages: Option<u32>,
-    /// The guest's stack, in bytes.
-    #[arg(long, value_name = "BYTES", default_value_t = 4 << 20)]
+    /// The guest's stack: bytes, or with K or M, from 4 KiB to 1 GiB.
+    #[arg(long, value_name = "SIZE", default_value = "4M", value_parser = stack_size)]
     stack_size: usize,
     /// Load although host functions are missing: calling one of them traps.
     #[arg(long)]
@@ -81,7 +85,8 @@ pub struct Run {
     /// Say where the time went.
     #[arg(long)]
     time: bool,
-    /// The most verbose level of the guest's log to show: off, error, warn, info, debug, trace.
+    /// The most verbose level of the guest's log to show: off, error, warn, info, debug, trace. It
+    /// goes to standard error, and so do the warnings of the host's own libraries.
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     log: log::LevelFilter,
     #[command(flatten)]
@@ -100,23 +105,20 @@ enum Form {
     Json,
 }
 
-/// The guest trapped: an error with an exit status of its own.
-#[derive(Debug)]
-pub struct Trapped(String);
-
-impl fmt::Display for Trapped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// A stack that the runtime library takes.
+fn stack_size(text: &str) -> Result<usize, String> {
+    let size = crate::limits::size(text)?;
+    let size = usize::try_from(size).ok().filter(|size| (STACK_MIN..=STACK_MAX).contains(size));
+    size.ok_or_else(|| "a stack has 4 KiB to 1 GiB".into())
 }
-
-impl std::error::Error for Trapped {}
 
 impl Run {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
         crate::logger::start(self.log);
         let argument = self.argument()?;
+        let content = if self.output == Form::Raw { Content::Binary } else { Content::Text };
+        let stdout = Destination::open("-".as_ref(), content, &[])?;
         let source = Source::read(&self.input)?;
         let (state, block) = match &source.input {
             Input::Runtime(runtime) => {
@@ -156,17 +158,12 @@ impl Run {
                 self.show_profile(&runtime, &mut session, context, entry, &argument)?;
             }
             (Some(entry), _) => {
-                let output = session
-                    .execute(|| runtime.call(entry, &argument, &mut context))
-                    .map_err(|error| self.refused(error))?;
-                self.print(entry, &output)?;
+                let output = session.execute(|| runtime.call(entry, &argument, &mut context));
+                let output = output.map_err(|error| self.refused(error))?;
+                self.print(&stdout, entry, &output)?;
             }
             (None, Some(block)) => self.block(&runtime, &mut session, &mut context, &block)?,
-            (None, None) => bail!(
-                "which entry point? there are {}; only a block file can be run without one",
-                lithify_runtime::polkadot::native::entry_points(runtime.image().metadata())
-                    .join(", ")
-            ),
+            (None, None) => bail!(which_entry(runtime.image().metadata())),
         }
         if self.time {
             print_time("call", started);
@@ -204,7 +201,7 @@ impl Run {
         match self.input_bytes.strip_prefix('@') {
             Some(path) => std::fs::read(path).with_context(|| format!("cannot read {path}")),
             None => parse_hex(&self.input_bytes).map_err(|why| {
-                anyhow!("--input: the text {why}; give 0x and hex digits, or @FILE")
+                anyhow!(Usage(format!("--input: the text {why}; give 0x and hex digits, or @FILE")))
             }),
         }
     }
@@ -234,6 +231,20 @@ impl Run {
             Input::Image(bytes) => bytes,
             Input::Runtime(runtime) => {
                 let code = self.code.options(&runtime, source::host_target())?;
+                // What is not there is better missed before the work than after it; but imports
+                // that nobody has come first.
+                if let Some(entry) = &self.entry
+                    && let Ok(info) = inspect(runtime.wasm(), &code)
+                    && info.imports.iter().all(|import| match &import.ty {
+                        ExternInfo::Func(ty) => resolve(&import.module, &import.name, ty).is_ok(),
+                        _ => true,
+                    })
+                {
+                    find_entry(
+                        entry,
+                        info.exports.into_iter().map(|e| (e.name, e.ty.to_string())),
+                    )?;
+                }
                 let started = Instant::now();
                 let watch = Watch::start(runtime.wasm().len());
                 let (name, wasm) = (&source.name, runtime.wasm());
@@ -242,7 +253,7 @@ impl Run {
                 if self.time {
                     print_time("compile", started);
                 }
-                image?
+                image.map_err(|error| self.code.advise(error))?
             }
         };
         let started = Instant::now();
@@ -250,7 +261,12 @@ impl Run {
         if self.time {
             print_time("load", started);
         }
-        runtime.map_err(|e| self.refused(e).context(source.name))
+        let runtime = runtime.map_err(|error| self.refused(error).context(source.name))?;
+        if let Some(entry) = &self.entry {
+            let exports = runtime.image().metadata().exports;
+            find_entry(entry, exports.into_iter().map(|e| (e.name, e.ty.to_string())))?;
+        }
+        Ok(runtime)
     }
 
     /// The error with the option of this command that gets past it.
@@ -261,7 +277,7 @@ impl Run {
                 "--trap-missing loads it although host functions are missing, and traps where it \
                  calls one"
             }
-            _ => return trapped(error),
+            _ => return error.into(),
         };
         anyhow!("{error}; {way_out}")
     }
@@ -276,13 +292,12 @@ impl Run {
         let entry = runtime.entry("Core_execute_block")?;
         let mut instance = entry.instance()?;
         let version = session.state().version();
-        let report = execute_block(session, &mut instance, context, block, version)
-            .map_err(|e| trapped(e.into()))?;
+        let report = execute_block(session, &mut instance, context, block, version)?;
         let (number, extrinsics) = (block.header.number, block.extrinsics.len());
         let (expected, computed) =
             (source::hex(&report.expected_root), source::hex(&report.computed_root));
         if self.output == Form::Json {
-            output::line(json!({
+            output::json(json!({
                 "block": number,
                 "extrinsics": extrinsics,
                 "state_root": expected,
@@ -301,10 +316,10 @@ impl Run {
         Ok(())
     }
 
-    fn print(&self, entry: &str, bytes: &[u8]) -> Result<()> {
+    fn print(&self, stdout: &Destination, entry: &str, bytes: &[u8]) -> Result<()> {
         match self.output {
             Form::Hex => output::line(source::hex(bytes)),
-            Form::Raw => output::write("-".as_ref(), bytes),
+            Form::Raw => stdout.write(bytes),
             Form::Json => {
                 let version = (entry == "Core_version").then(|| version::decode(bytes).ok());
                 let version = version.flatten().map(|v| {
@@ -321,7 +336,7 @@ impl Run {
                         }).collect::<Vec<_>>(),
                     })
                 });
-                output::line(json!({
+                output::json(json!({
                     "entry": entry,
                     "output": source::hex(bytes),
                     "output_bytes": bytes.len(),
@@ -342,6 +357,40 @@ fn print_time(what: &str, since: Instant) {
     eprintln!("{what:>10} {:>10.1} ms", since.elapsed().as_secs_f64() * 1e3);
 }
 
+/// Looks for an entry point among exports with their types.
+fn find_entry(entry: &str, exports: impl Iterator<Item = (String, String)>) -> Result<()> {
+    let exports: Vec<_> = exports.collect();
+    let found = exports.iter().find(|(name, _)| name == entry).map(|(_, ty)| ty.clone());
+    let wanted = format!("func {}", entry_type());
+    if found.as_ref() == Some(&wanted) {
+        return Ok(());
+    }
+    let of_type = exports.into_iter().filter(|(_, ty)| *ty == wanted).map(|(name, _)| name);
+    let available: Vec<String> = of_type.collect();
+    let likeness =
+        |name: &String| strsim::jaro_winkler(&name.to_lowercase(), &entry.to_lowercase());
+    let like = available.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let like = like.filter(|name| found.is_none() && likeness(name) > 0.85);
+    let advice = like.map_or_else(String::new, |name| format!("; did you mean {}?", Plain(name)));
+    let error = CallError::<Trap>::NoEntry { name: entry.to_owned(), found, available };
+    bail!("{error}{advice}")
+}
+
+/// Asks for an entry point, and offers the usual ones of those that there are.
+fn which_entry(metadata: Metadata) -> Usage {
+    let (mut names, usual) = (entry_points(metadata), ["Core_version", "Metadata_metadata"]);
+    names.sort_by_key(|name| !usual.contains(&name.as_str()));
+    let (count, shown) = (names.len(), names.iter().take(4).map(|name| Plain(name).to_string()));
+    let shown = shown.collect::<Vec<_>>().join(", ");
+    Usage(match count {
+        0 => format!("which entry point? the module has none, that is, no func {}", entry_type()),
+        _ => format!(
+            "which entry point? there are {count}, such as {shown} (`inspect` lists all); only a \
+             block file can be run without one"
+        ),
+    })
+}
+
 /// Reads the state of a chain spec or block file, and the block.
 fn read_state(path: &std::path::Path) -> Result<(State, Option<Block>)> {
     let (name, runtime) = Source::read(path)?.runtime()?;
@@ -359,12 +408,4 @@ fn core_version(wasm: &[u8], limits: LimitOptions) -> Option<Vec<u8>> {
         .session()
         .execute(|| runtime.call("Core_version", &[], &mut CallContext::new()))
         .ok()
-}
-
-/// A failed call as an error of the command line; a trap keeps its exit status.
-fn trapped(error: RuntimeError) -> anyhow::Error {
-    match error {
-        RuntimeError::Call(error @ CallError::Trap { .. }) => Trapped(error.to_string()).into(),
-        error => error.into(),
-    }
 }

@@ -9,7 +9,7 @@ use lithify_runtime::polkadot::{
     Input, State,
     native::{Runtime, RuntimeOptions},
 };
-use std::{io::IsTerminal, path::PathBuf};
+use std::path::PathBuf;
 
 /// Makes, calls and drops instances of a runtime on several threads, every tenth call a trap, and
 /// looks for leaks of memory, mappings and file handles, and for calls that get slower.
@@ -56,15 +56,17 @@ impl Soak {
         };
         let state = state.unwrap_or_else(State::empty);
         let bar = indicatif::ProgressBar::new(PARTS.into());
-        if !std::io::stderr().is_terminal() {
+        if !output::shows_progress() {
             bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
         }
         let size = Options { rounds: self.rounds, threads: self.threads };
         let parts = soak::soak(&runtime, &state, size, |_| bar.inc(1))?;
         bar.finish_and_clear();
         for part in &parts {
-            let line = if self.json { serde_json::to_string(part)? } else { row(part) };
-            output::line(line)?;
+            match self.json {
+                true => output::json(serde_json::to_string(part)?)?,
+                false => output::line(row(part))?,
+            }
         }
         match &*soak::growth(&parts) {
             [] => Ok(()),

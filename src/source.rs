@@ -4,10 +4,7 @@ use anyhow::{Context, Result, bail};
 use lithify_bench::Manifest;
 use lithify_compiler::{Options, Target};
 use lithify_runtime::polkadot::{Input, RuntimeInput, RuntimeVersion};
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::{io::Read, path::Path};
 
 const BUNDLED: &[u8] = include_bytes!("../workloads/solochain/block-transfers.json");
 
@@ -66,16 +63,6 @@ impl Source {
                 self.name
             ),
         }
-    }
-}
-
-/// The file name of `path` with another extension, in the current folder.
-pub fn sibling(path: &Path, extension: &str) -> Result<PathBuf> {
-    match path.file_stem() {
-        Some(stem) if path != Path::new("-") => {
-            Ok(PathBuf::from(format!("{}.{extension}", stem.to_string_lossy())))
-        }
-        _ => bail!("where to? give -o FILE"),
     }
 }
 

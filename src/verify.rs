@@ -5,8 +5,9 @@ use crate::{
     limits::LimitOptions,
     output,
     source::{self, Source},
+    status::No,
 };
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use lithify_compiler::{Emit, Options, Profile, Target};
 use lithify_runtime::{Metadata, Trust, abi::cpu::CpuFeature, polkadot::Input};
@@ -15,10 +16,12 @@ use std::path::PathBuf;
 /// Recompiles a runtime with the options of an image, and compares them byte by byte.
 #[derive(Args)]
 #[command(after_help = "\
-Exit status: 0 the image is what this compiler makes of the runtime, 1 it is not.
+Exit status: 0 the image is what this compiler makes of the runtime, 1 it is not, 2 that cannot be
+told (or wrong usage).
 
 Examples:
-  lithify verify westend.so westend.json")]
+  lithify verify westend.so westend.json
+  lithify verify westend.so westend.json --max-memory 1GiB")]
 pub struct Verify {
     /// The image.
     image: PathBuf,
@@ -34,10 +37,10 @@ impl Verify {
         let Source { name, input } = Source::read(&self.image)?;
         let Input::Image(image) = input else { bail!("{name} is not an image") };
         let (runtime_name, runtime) = Source::read(&self.runtime)?.runtime()?;
-        let metadata =
-            Metadata::parse(&image, Trust::Verify).map_err(|e| anyhow!("{name}: {e}"))?;
+        let metadata = Metadata::parse(&image, Trust::Verify).with_context(|| name.clone())?;
         let (said, is) = (source::hex(&metadata.code_hash), source::hex(&runtime.code_hash));
-        ensure!(said == is, "{name} was made of code {said}, {runtime_name} has code {is}");
+        let other = || No(format!("{name} was made of code {said}, {runtime_name} has code {is}"));
+        ensure!(said == is, other());
         let options = options(&metadata)?;
         let made =
             self.limits.compile(&runtime_name, runtime.wasm(), Emit::Image, &options, &())?;
@@ -49,11 +52,11 @@ impl Verify {
         }
         let at = made.iter().zip(&image).position(|(a, b)| a != b);
         let at = at.unwrap_or(made.len().min(image.len()));
-        bail!(
+        bail!(No(format!(
             "{name} is not what this compiler makes of {runtime_name}: they differ from byte \
              {at:#x} on; the image names {}",
             metadata.compiler
-        )
+        )))
     }
 }
 

@@ -14,7 +14,7 @@ use std::{fs, path::PathBuf};
 Exit status: 0 when no assertion failed.
 
 Examples:
-  lithify wast i32.wast
+  lithify wast spec.wast
   lithify wast testsuite/*.wast")]
 pub struct WastCommand {
     /// Scripts in the `.wast` format.

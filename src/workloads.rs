@@ -68,7 +68,7 @@ fn object(manifest: &Manifest) -> Result<()> {
             "build": module.build,
         }))
     };
-    output::line(json!({
+    output::json(json!({
         "name": manifest.name,
         "folder": manifest.folder,
         "about": manifest.about,

@@ -343,8 +343,13 @@ fn bad_input_is_refused_with_one_message() {
     }
     fails(&["run", "no-such-file"], 1, &["cannot read no-such-file"]);
     fails(&["run", RUNTIME, "No_such_entry"], 1, &["no entry point No_such_entry", "Core_version"]);
-    fails(&["run", RUNTIME], 1, &["which entry point?", "Core_version"]);
-    fails(&["run", RUNTIME, "Core_version", "--input", "12"], 1, &["give 0x and hex digits"]);
+    fails(&["run", RUNTIME], 2, &["which entry point?", "Core_version"]);
+    fails(&["run", RUNTIME, "Core_version", "--input", "12"], 2, &["give 0x and hex digits"]);
+    fails(
+        &["run", RUNTIME, "Core_version", "--input", "0xd435…"],
+        2,
+        &["no hex digit at position 6"],
+    );
     fails(&["compile", RUNTIME, "--target", "mips"], 2, &["unknown target \"mips\""]);
     fails(
         &["compile", RUNTIME, "--emit", "obj", "-o", "/no/such/folder/x.o"],
@@ -401,7 +406,7 @@ fn an_image_can_be_verified() {
         succeeds(&args, &[]);
         succeeds(&["verify", &image, &one], &["is what lithify"]);
         fails(&["verify", &image, &other], 1, &["was made of code 0x"]);
-        fails(&["verify", &one, &other], 1, &["is not an image"]);
+        fails(&["verify", &one, &other], 2, &["is not an image"]);
     }
 }
 

@@ -100,3 +100,36 @@ fn a_bomb_is_refused() {
     check(&folder, &["compile", path, "-o", out.to_str().expect("UTF-8")], 1, expected);
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
+
+/// Commands that run a guest stop it, whatever it does and wherever it does it.
+#[test]
+fn guests_that_do_not_end_are_stopped() {
+    let folder = folder("endless");
+    let runtime = |name: &str, start: &str, body: &str| {
+        let wat = format!(
+            r#"(module (import "env" "memory" (memory 20))
+                (import "env" "ext_logging_max_level_version_1" (func $host (result i32)))
+                (global (export "__heap_base") i32 (i32.const 65536))
+                (func $start {start}) (start $start)
+                (func (export "Core_version") (param i32 i32) (result i64) {body} (i64.const 0)))"#
+        );
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("endless-{name}.wasm"));
+        fs::write(&path, wat::parse_str(wat).expect("a module")).expect("written");
+        path.to_str().expect("a path in UTF-8").to_owned()
+    };
+    let endless = [
+        runtime("loop", "", "(loop $l (br $l))"),
+        runtime("host", "", "(loop $l (drop (call $host)) (br $l))"),
+        runtime("start", "(loop $l (br $l))", ""),
+    ];
+    for runtime in &endless {
+        let run = ["run", runtime, "Core_version", "--timeout", "500ms", "--accept", "general"];
+        check(&folder, &run, 124, "deadline exceeded");
+        let profile = [&run[..], &["--profile"]].concat();
+        check(&folder, &profile, 124, "deadline exceeded");
+    }
+    let bench = ["bench", &endless[0], "--timeout", "2s", "--processes", "1", "--compiles", "1"];
+    let output = lithify(&bench);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("timeout: the call takes longer"), "{output:?}");
+}

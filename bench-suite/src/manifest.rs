@@ -142,6 +142,11 @@ impl Manifest {
     /// Reads the manifest of `folder`.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
+        ensure!(
+            !folder.is_dir() || path.exists(),
+            "{} is a folder without a {FILE}; give a file, or the folder of a workload",
+            folder.display()
+        );
         let text =
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         Self::parse(&text, folder).with_context(|| path.display().to_string())
@@ -157,8 +162,9 @@ impl Manifest {
 
     /// All workloads in the folders of `folder`, by name.
     pub fn all(folder: &Path) -> Result<Vec<Self>> {
-        let entries =
-            fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+        let entries = fs::read_dir(folder).with_context(|| {
+            format!("cannot read {}; give the folder that the workloads are in", folder.display())
+        })?;
         let mut folders = Vec::new();
         for entry in entries {
             let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();

@@ -2,6 +2,7 @@
 
 pub mod cpu;
 pub mod limit;
+pub mod refusal;
 pub mod resources;
 pub mod rss;
 pub mod trusted;

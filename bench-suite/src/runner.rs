@@ -116,7 +116,7 @@ fn with_rows(
     then: impl FnOnce(&mut Runner<'_>, Vec<Row>) -> Result<()>,
 ) -> Result<Run> {
     ensure!(!workloads.is_empty(), "nothing to measure");
-    let folder = tempfile::tempdir().context("cannot make a folder for artifacts")?;
+    let folder = folder()?;
     let mut runner = Runner::new(options, observer, folder.path());
     runner.header()?;
     let kinds = runner.open()?;
@@ -124,6 +124,12 @@ fn with_rows(
     let rows = runner.compare(workloads, able)?;
     then(&mut runner, rows)?;
     Ok(runner.run)
+}
+
+/// A folder for artifacts, which goes when the run is over.
+fn folder() -> Result<tempfile::TempDir> {
+    let folder = tempfile::Builder::new().prefix("lithify-bench-").tempdir();
+    folder.context("cannot make a folder for artifacts")
 }
 
 struct Runner<'r> {

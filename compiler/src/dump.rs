@@ -13,6 +13,7 @@ use crate::{
 use capstone::prelude::*;
 use cranelift_codegen::{Context, FinalizedRelocTarget, control::ControlPlane, ir::ExternalName};
 use cranelift_frontend::FunctionBuilderContext;
+use lithify_abi::plain::Plain;
 use std::{collections::BTreeMap, fmt::Write};
 use wasmparser::FuncValidatorAllocations;
 
@@ -54,7 +55,8 @@ pub fn dump(wasm: &[u8], options: &Options, what: Dump, function: Option<&str>) 
                 .map_err(|e| parse::explain(wasm, module.profile, Some(index), e))?;
         let (name, ty) = (module.function_name(index), module.function_type(index));
         let (start, end) = (body.range.start, body.range.end);
-        let _ = writeln!(out, ";; function {index} {name}: {ty}, Wasm {start:#x}..{end:#x}");
+        let shown = Plain(&name);
+        let _ = writeln!(out, ";; function {index} {shown}: {ty}, Wasm {start:#x}..{end:#x}");
         match what {
             Dump::Clif => {
                 let _ = writeln!(out, "{}", context.func.display());
@@ -127,7 +129,7 @@ fn assembly(
         }
         let end = start + instruction.len() as u32;
         let reference = references.range(start..end).next();
-        let reference = reference.map_or(String::new(), |(_, name)| format!("  ; {name}"));
+        let reference = reference.map_or(String::new(), |(_, name)| format!("  ; {}", Plain(name)));
         let (mnemonic, operands) = (instruction.mnemonic(), instruction.op_str());
         let (mnemonic, operands) = (mnemonic.unwrap_or("?"), operands.unwrap_or_default());
         let line = format!("{start:6x}: {mnemonic:<8} {operands}{reference}");

@@ -1,13 +1,14 @@
-//! Why a module is refused.
+//! Why a module is refused. What a module calls its things is shown as [`Plain`].
 
 use crate::options::Profile;
+use lithify_abi::plain::Plain;
 
 /// Why a module could not be compiled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompileError {
     /// The bytes are not a valid module. `offset` counts from the file's start.
-    #[error("invalid module at offset {offset:#x}: {message}")]
+    #[error("invalid module at offset {offset:#x}: {}", Plain(message))]
     Invalid {
         /// Offset in the file, in bytes.
         offset: u64,
@@ -17,9 +18,9 @@ pub enum CompileError {
 
     /// Valid WebAssembly that the chosen profile does not accept.
     #[error(
-        "not accepted by the {profile} profile, at offset {offset:#x}{}: {message}{}",
+        "not accepted by the {profile} profile, at offset {offset:#x}{}: {}",
         func.map(|f| format!(" (function {f})")).unwrap_or_default(),
-        if *profile == Profile::Runtime { "; `--profile general` accepts it" } else { "" }
+        Plain(message)
     )]
     Profile {
         /// The profile.
@@ -44,7 +45,7 @@ pub enum CompileError {
     },
 
     /// A limit of this compiler or of the image format.
-    #[error("the module exceeds a limit: {0}")]
+    #[error("the module exceeds a limit: {}", Plain(.0))]
     Limit(String),
 
     /// [`Progress::stop`](crate::Progress::stop) gave a reason.
@@ -52,11 +53,11 @@ pub enum CompileError {
     Stopped(String),
 
     /// The options contradict each other or the target.
-    #[error("{0}")]
+    #[error("{}", Plain(.0))]
     Options(String),
 
     /// Cranelift refused a function.
-    #[error("function {func} ({name}): code generation failed: {message}")]
+    #[error("function {func} ({}): code generation failed: {}", Plain(name), Plain(message))]
     Codegen {
         /// Function index.
         func: u32,
@@ -67,7 +68,7 @@ pub enum CompileError {
     },
 
     /// The object or image could not be written.
-    #[error("writing the object failed: {0}")]
+    #[error("writing the object failed: {}", Plain(.0))]
     Object(String),
 }
 

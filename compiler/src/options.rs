@@ -174,11 +174,15 @@ impl FromStr for Target {
 
     fn from_str(s: &str) -> Result<Self, String> {
         match s {
-            "x86_64-unknown-linux-gnu" | "x86_64" | "x86-64" => Ok(Self::default()),
-            "aarch64-unknown-linux-gnu" | "aarch64" | "arm64" => Ok(Self::aarch64()),
+            "x86_64-unknown-linux-gnu" | "x86_64-linux-gnu" | "x86_64" | "x86-64" | "amd64" => {
+                Ok(Self::default())
+            }
+            "aarch64-unknown-linux-gnu" | "aarch64-linux-gnu" | "aarch64" | "arm64" => {
+                Ok(Self::aarch64())
+            }
             _ => Err(format!(
-                "unknown target {s:?}; there are x86_64-unknown-linux-gnu and \
-                 aarch64-unknown-linux-gnu"
+                "unknown target {s:?}; there are x86_64-unknown-linux-gnu (also x86_64 and amd64) \
+                 and aarch64-unknown-linux-gnu (also aarch64 and arm64)"
             )),
         }
     }

@@ -113,7 +113,7 @@ fn profiles() {
     };
     let sign_extension =
         r#"(module (import "env" "f" (func)) (func (result i32) (i32.extend8_s (i32.const 1))))"#;
-    check(sign_extension, None, Err("--profile general"));
+    check(sign_extension, None, Err("not accepted by the runtime profile"));
     check(sign_extension, None, Err("(function 1)"));
     check(sign_extension, Some(Profile::General), Ok(Profile::General));
     let vector = r#"(module (import "env" "f" (func)) (func (param v128)))"#;

@@ -2,7 +2,7 @@
 //! each function does; this file only translates.
 
 use crate::call::CallOptions;
-use crate::error::{ImageError, InstanceError};
+use crate::error::InstanceError;
 use crate::host::{Guest, HostError, touch};
 use crate::image::Image;
 use crate::instance::Instance;
@@ -10,8 +10,8 @@ use crate::libcalls::{Stop, edge};
 use crate::pool::{InstanceOptions, MemoryPlan, Pool};
 use crate::slot::Slot;
 use std::cell::RefCell;
+use std::error::Error;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::fmt::Display;
 use std::time::{Duration, Instant};
 use std::{ptr, slice};
 
@@ -47,9 +47,15 @@ thread_local! {
     static LAST_ERROR: RefCell<CString> = RefCell::default();
 }
 
-fn set_error(error: &dyn Display) {
-    let text = error.to_string().replace('\0', "\u{fffd}");
+fn set_error(text: &str) {
+    let text = text.replace('\0', "\u{fffd}");
     LAST_ERROR.set(CString::new(text).unwrap_or_default());
+}
+
+/// An error's words and those of its causes.
+fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// `lithify_last_error`
@@ -59,11 +65,11 @@ pub extern "C" fn lithify_last_error() -> *const c_char {
 }
 
 /// The result of `make` on the heap; null and an error message when it fails.
-fn boxed<T, E: Display>(made: Result<T, E>) -> *mut T {
+fn boxed<T, E: Error>(made: Result<T, E>) -> *mut T {
     match made {
         Ok(value) => Box::into_raw(Box::new(value)),
         Err(error) => {
-            set_error(&error);
+            set_error(&with_causes(&error));
             ptr::null_mut()
         }
     }
@@ -96,9 +102,11 @@ pub unsafe extern "C" fn lithify_pool_new(
     }
     // SAFETY: the caller vouches for the module.
     let image = unsafe { Image::linked(module) };
-    let pool = |image| Pool::new(&image, &plan).map_err(|error| error.to_string());
-    let made = image.map_err(|error: ImageError| error.to_string()).and_then(pool);
-    boxed(made.map(|pool| LinkedPool { pool, timeout }))
+    let pool = match image {
+        Ok(image) => Pool::new(&image, &plan),
+        Err(error) => return boxed(Err(error)),
+    };
+    boxed(pool.map(|pool| LinkedPool { pool, timeout }))
 }
 
 /// `lithify_pool_free`
@@ -175,18 +183,18 @@ pub unsafe extern "C" fn lithify_call(
         _ => unsafe { slice::from_raw_parts_mut(values, count) },
     };
     let Some(func) = instance.func(&name) else {
-        set_error(&format_args!("no function is exported as {name}"));
+        set_error(&format!("no function is exported as {name}"));
         return -1;
     };
     if count < func.slots() {
         let ty = instance.func_type(&func);
-        set_error(&format_args!("{count} values, but {name} is {ty}"));
+        set_error(&format!("{count} values, but {name} is {ty}"));
         return -1;
     }
     match instance.call_with(&func, values, &mut (), within(*timeout)) {
         Ok(()) => 0,
         Err(trap) => {
-            set_error(&trap);
+            set_error(&trap.to_string());
             -1
         }
     }
@@ -222,7 +230,7 @@ pub unsafe extern "C" fn lithify_global(
     // SAFETY: valid, as the caller vouches.
     let (linked, name) = unsafe { (&*instance, CStr::from_ptr(name).to_string_lossy()) };
     let Some(found) = linked.instance.global_get(&name) else {
-        set_error(&format_args!("no global is exported as {name}"));
+        set_error(&format!("no global is exported as {name}"));
         return -1;
     };
     // SAFETY: valid, as the caller vouches.

@@ -1,7 +1,11 @@
 //! Why an image is refused, and why an instance cannot be made.
+//!
+//! What `source` returns `Display` does not repeat: whoever shows an error shows the chain.
 
 use crate::host::UnresolvedImport;
+use crate::pool::{STACK_MAX, STACK_MIN};
 use crate::trap::Trap;
+use lithify_abi::plain::Plain;
 use lithify_abi::{ABI_VERSION, COMPILER};
 use std::io;
 use std::path::PathBuf;
@@ -11,7 +15,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum ImageError {
     /// The file cannot be read.
-    #[error("cannot read image {}: {source}", path.display())]
+    #[error("cannot read image {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -42,7 +46,10 @@ pub enum ImageError {
     },
 
     /// Made by another release of the compiler.
-    #[error("made by {found}, but this library goes with {COMPILER}; compile the module again")]
+    #[error(
+        "made by {}, but this library goes with {COMPILER}; compile the module again",
+        Plain(found)
+    )]
     Compiler {
         /// The compiler that the image names.
         found: String,
@@ -80,14 +87,14 @@ pub enum ImageError {
     },
 
     /// The code uses instructions that this machine does not have.
-    #[error("CPU features {} are missing here; compile the module for a lower level", missing.join(", "))]
+    #[error("CPU features {} are missing here; compile the module for a lower level, such as x86-64-v2", missing.join(", "))]
     CpuFeatures {
         /// Their names.
         missing: Vec<String>,
     },
 
     /// The metadata contradicts itself or the file.
-    #[error("{field} in the metadata: {message}; make the image again")]
+    #[error("{field} in the metadata: {}; make the image again", Plain(message))]
     Malformed {
         /// The field of the descriptor.
         field: &'static str,
@@ -96,7 +103,7 @@ pub enum ImageError {
     },
 
     /// A segment, relocation or symbol that an image does not have.
-    #[error("{message} in the ELF file; make the image again")]
+    #[error("{} in the ELF file; make the image again", Plain(message))]
     Unsupported {
         /// What was found.
         message: String,
@@ -110,7 +117,11 @@ pub enum ImageError {
     },
 
     /// One name with two types, which a symbol table cannot tell from each other.
-    #[error("{module}.{name} is imported with two types; an image can bind one of them")]
+    #[error(
+        "{}.{} is imported with two types; an image can bind one of them",
+        Plain(module),
+        Plain(name)
+    )]
     AmbiguousImport {
         /// Module name.
         module: String,
@@ -119,12 +130,23 @@ pub enum ImageError {
     },
 
     /// The system refused memory or signal handlers.
-    #[error("cannot map the image: {source}")]
+    #[error("cannot map the image{}", writable_and_executable(source))]
     Map {
         /// What the system says.
         #[from]
         source: io::Error,
     },
+}
+
+/// The one refusal whose reason is never the file.
+fn writable_and_executable(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied => {
+            ": this system gives no memory that is code (MemoryDenyWriteExecute of systemd and its \
+             kin forbid it)"
+        }
+        _ => "",
+    }
 }
 
 fn list(imports: &[UnresolvedImport]) -> String {
@@ -137,9 +159,8 @@ fn list(imports: &[UnresolvedImport]) -> String {
 pub enum InstanceError {
     /// The system refused address space or memory.
     #[error(
-        "cannot map an instance of {reserved} bytes of address space: {source}; \
-         raise the limits on address space (`ulimit -v`) or mappings (`vm.max_map_count`), \
-         or keep fewer instances"
+        "cannot map an instance of {reserved} bytes of address space; raise the limits on address \
+         space (`ulimit -v`) or mappings (`vm.max_map_count`), or keep fewer instances"
     )]
     Map {
         /// Address space of one instance, in bytes.
@@ -159,7 +180,20 @@ pub enum InstanceError {
         module: u32,
     },
 
+    /// A stack that no guest could use, or that no machine has.
+    #[error("a stack of {bytes} bytes is not possible; give {STACK_MIN} to {STACK_MAX}")]
+    Stack {
+        /// What the options ask for, in bytes.
+        bytes: usize,
+    },
+
     /// A segment did not fit, or the start function trapped.
     #[error("instantiation trapped: {0}")]
-    Trap(#[from] Trap),
+    Trap(Trap),
+}
+
+impl From<Trap> for InstanceError {
+    fn from(trap: Trap) -> Self {
+        Self::Trap(trap)
+    }
 }

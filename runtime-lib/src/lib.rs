@@ -72,13 +72,19 @@ pub use lithify_abi::types::{FuncType, ValType};
 pub use metadata::{
     ExportType, ExternType, FunctionInfo, ImportType, Limits, MemoryType, Metadata,
 };
-pub use pool::{Entry, InstanceOptions, MemoryPlan, Pool};
+pub use pool::{Entry, InstanceOptions, MemoryPlan, Pool, STACK_MAX, STACK_MIN};
 pub use trap::{Frame, Trap};
 pub use value::Value;
 
 /// The features of [`abi::cpu`] that this machine has, as bits.
 pub fn host_cpu_features() -> u64 {
     sys::arch::cpu_features()
+}
+
+/// Whether this thread is in a call into a guest. A panic then is that of a host function, and the
+/// caller gets it as a [`Trap`]: a panic hook may leave it at that.
+pub fn is_calling_guest() -> bool {
+    !activation::current().is_null()
 }
 
 /// What the documentation promises: images, pools and entry points are shared between threads,

@@ -46,13 +46,20 @@ pub enum MemoryPlan {
     },
 }
 
+/// The least stack of guest functions, in bytes.
+pub const STACK_MIN: usize = 4 << 10;
+
+/// The largest stack of guest functions, in bytes: a thousand times what a runtime needs.
+pub const STACK_MAX: usize = 1 << 30;
+
 /// How instances are made and kept.
 #[derive(Clone, Debug)]
 pub struct InstanceOptions {
     /// How much memory an instance has.
     pub memory: MemoryPlan,
-    /// The stack of guest functions, in bytes. Host functions run on the same stack; where it ends
-    /// they go on below it, in 256 MiB of address space that take memory as they are used.
+    /// The stack of guest functions, in bytes, from [`STACK_MIN`] to [`STACK_MAX`]. Host functions
+    /// run on the same stack; where it ends they go on below it, in 256 MiB of address space that
+    /// take memory as they are used.
     pub stack_size: usize,
     /// How many idle instances of one entry point are kept.
     pub idle_per_entry: usize,
@@ -232,6 +239,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn plan(image: &Loaded, options: &InstanceOptions) -> Result<Plan, InstanceError> {
+    let stack_size = options.stack_size;
+    if !(STACK_MIN..=STACK_MAX).contains(&stack_size) {
+        return Err(InstanceError::Stack { bytes: stack_size });
+    }
     let d = &image.records.descriptor;
     let module_max = if d.memory_max == NONE { MAX_PAGES } else { d.memory_max };
     let min = u64::from(d.memory_min);
@@ -257,7 +268,7 @@ fn plan(image: &Loaded, options: &InstanceOptions) -> Result<Plan, InstanceError
             if initial <= max && max + u64::from(hidden) <= u64::from(MAX_PAGES) =>
         {
             let mapped_pages = if hidden > 0 { max_pages + hidden } else { initial_pages };
-            Ok(Plan { initial_pages, max_pages, mapped_pages, stack_size: options.stack_size })
+            Ok(Plan { initial_pages, max_pages, mapped_pages, stack_size })
         }
         _ => Err(InstanceError::Pages { initial, max, module: d.memory_min }),
     }

@@ -1,5 +1,6 @@
 //! What an embedder learns when a guest stops.
 
+use lithify_abi::plain::Plain;
 use lithify_abi::trap::TrapCode;
 use std::fmt;
 
@@ -47,11 +48,12 @@ impl Trap {
 }
 
 impl fmt::Display for Trap {
-    /// The reason in one line, then the guest's backtrace, one line a frame.
+    /// The reason in one line, then the guest's backtrace, one line a frame. What a guest or a
+    /// host function says is shown as [`Plain`], so that it adds no line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code)?;
         if let Some(message) = &self.message {
-            write!(f, ": {message}")?;
+            write!(f, ": {}", Plain(message))?;
         }
         for (index, frame) in self.backtrace.iter().enumerate() {
             write!(f, "\n  {index}: {frame}")?;
@@ -61,11 +63,11 @@ impl fmt::Display for Trap {
 }
 
 impl fmt::Display for Frame {
-    /// `function 12 name at offset 0x34`
+    /// `function 12 name at offset 0x34`, the name as [`Plain`]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "function {}", self.func_index)?;
         if !self.name.is_empty() {
-            write!(f, " {}", self.name)?;
+            write!(f, " {}", Plain(&self.name))?;
         }
         match self.wasm_offset {
             Some(offset) => write!(f, " at offset {offset:#x}"),

@@ -7,8 +7,8 @@ mod support;
 
 use lithify_runtime::host::Numbered;
 use lithify_runtime::{
-    Caller, FuncType, Guest, HostError, Imports, Instance, InstanceOptions, Pool, Trap, TrapCode,
-    ValType, Value,
+    Caller, FuncType, Guest, HostError, Imports, Instance, InstanceError, InstanceOptions, Pool,
+    STACK_MAX, STACK_MIN, Trap, TrapCode, ValType, Value,
 };
 use support::{instance, load, pool};
 
@@ -470,6 +470,23 @@ fn a_small_stack_is_enough_for_a_trap() {
     let mut instance = pool.instance().unwrap();
     let trap = call(&mut instance, "run", &[]).unwrap_err();
     assert_eq!(trap.code, TrapCode::StackOverflow);
+}
+
+#[test]
+fn a_stack_that_nobody_has_is_refused() {
+    let image = load(r#"(module (func (export "run")))"#, &Imports::new());
+    for stack_size in
+        [0, STACK_MIN - 1, STACK_MAX + 1, usize::MAX - (1 << 20), usize::MAX - 4095, usize::MAX]
+    {
+        let options = InstanceOptions { stack_size, ..InstanceOptions::default() };
+        let refused = Pool::new(&image, &options).err();
+        assert!(matches!(refused, Some(InstanceError::Stack { bytes }) if bytes == stack_size));
+    }
+    for stack_size in [STACK_MIN, STACK_MIN + 1, STACK_MAX] {
+        let options = InstanceOptions { stack_size, ..InstanceOptions::default() };
+        let mut instance = Pool::new(&image, &options).unwrap().instance().unwrap();
+        assert!(call(&mut instance, "run", &[]).is_ok());
+    }
 }
 
 #[test]

@@ -122,8 +122,11 @@ pub struct Allocator;
 impl Allocator {
     #[inline]
     fn given(pointer: *mut u8) -> *mut u8 {
-        if pointer.is_null() && LIMITED.load(Ordering::Relaxed) {
-            refused();
+        if pointer.is_null() {
+            super::refusal::note();
+            if LIMITED.load(Ordering::Relaxed) {
+                refused();
+            }
         }
         pointer
     }

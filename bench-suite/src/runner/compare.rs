@@ -5,7 +5,7 @@
 //! the same, is done. One that alarms is measured again, from nothing, before it is believed.
 
 use super::outcome::{Outcome, outcome, same, samples, shortest};
-use super::{Observer, Options, Runner};
+use super::{Observer, Options, Runner, folder};
 use crate::engine::{Id, Kind};
 use crate::phase::Phase;
 use crate::sample::{Record, Run};
@@ -87,7 +87,7 @@ pub fn compare(
     observer: &mut dyn Observer,
 ) -> Result<Compared> {
     let kind = Kind::of(id)?;
-    let folder = tempfile::tempdir().context("cannot make a folder for artifacts")?;
+    let folder = folder()?;
     let mut runner = Runner::new(options, observer, folder.path());
     runner.header()?;
     let able = runner.compile(workloads, &[kind])?;

@@ -4,7 +4,8 @@
 //! other. Everything that both sides must agree on has its only definition here: the layout
 //! around linear memory ([`vmctx`]), the records of the metadata section ([`descriptor`]), trap
 //! codes and trap sites ([`trap`], [`site`]), the names in the symbol table ([`symbols`]), and
-//! the functions that compiled code calls in the runtime ([`libcall`]).
+//! the functions that compiled code calls in the runtime ([`libcall`]). Both sides also show names
+//! of strangers to people, in one way ([`plain`]).
 //!
 //! A change of any of it raises [`ABI_VERSION`].
 
@@ -18,6 +19,7 @@ pub mod cpu;
 pub mod descriptor;
 pub mod heap;
 pub mod libcall;
+pub mod plain;
 pub mod record;
 pub mod site;
 pub mod symbols;

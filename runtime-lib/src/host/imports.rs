@@ -3,6 +3,7 @@
 use super::{Caller, HostError};
 use crate::metadata::{ExternType, Limits};
 use crate::records::{MAX_PAGES, MAX_TABLE};
+use lithify_abi::plain::Plain;
 use lithify_abi::types::{FuncType, ValType};
 use std::collections::HashMap;
 use std::ffi::c_void;
@@ -260,7 +261,7 @@ pub struct UnresolvedImport {
 impl fmt::Display for UnresolvedImport {
     /// `env.ext_foo: (i32) -> i32` and what is provided instead.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}: {}", self.module, self.name, self.wanted)?;
+        write!(f, "{}.{}: {}", Plain(&self.module), Plain(&self.name), self.wanted)?;
         match self.provided.as_slice() {
             [] => Ok(()),
             provided => write!(f, ", but provided as {}", provided.join(" and ")),

@@ -76,21 +76,23 @@ pub struct BuiltBlock {
 #[non_exhaustive]
 pub enum BuildError<E: std::error::Error + 'static> {
     /// An entry point failed.
-    #[error("{entry}: {error}")]
+    #[error("{entry}")]
     Call {
         /// The entry point.
         entry: &'static str,
         /// What the executor says.
+        #[source]
         error: E,
     },
     /// What an entry point returned is something else.
-    #[error("{entry} did not return {what}: {error}")]
+    #[error("{entry} did not return {what}")]
     Decode {
         /// The entry point.
         entry: &'static str,
         /// What it should have returned.
         what: &'static str,
         /// What the decoder says.
+        #[source]
         error: parity_scale_codec::Error,
     },
     /// The state is not the first one of its chain.

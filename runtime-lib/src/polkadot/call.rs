@@ -20,6 +20,7 @@ use super::context::CallContext;
 use crate::host::{Guest, HostError};
 use crate::sys::unix::mmap;
 use lithify_abi::WASM_PAGE;
+use lithify_abi::plain::Plain;
 
 /// What a reactor exports to be called before anything else: `() -> ()`.
 pub const INITIALIZER: &str = "_initialize";
@@ -91,10 +92,12 @@ pub enum CallError<T: Debug + Display> {
         name: String,
     },
     /// No such entry point.
-    #[error("there is no entry point {name}; {}", entry_list(.available))]
+    #[error("there is no entry point {}{}", Plain(.name), entry_list(.found, .available))]
     NoEntry {
         /// The name that was asked for.
         name: String,
+        /// What the module exports under that name instead, in words.
+        found: Option<String>,
         /// The names that there are.
         available: Vec<String>,
     },
@@ -143,6 +146,7 @@ pub fn call<I: RuntimeInstance>(
     let heap_base = instance.heap_base();
     let entry = instance.entry(name).ok_or_else(|| CallError::NoEntry {
         name: name.to_owned(),
+        found: None,
         available: instance.entries(),
     })?;
     match heap_base {
@@ -212,14 +216,26 @@ fn pass<I: RuntimeInstance>(
     Ok(address)
 }
 
-fn entry_list(available: &[String]) -> String {
-    match available.is_empty() {
-        true => "the module exports none".into(),
-        false => format!("there are {}", available.join(", ")),
-    }
+/// What there is instead, shortly.
+fn entry_list(found: &Option<String>, available: &[String]) -> String {
+    const SHOWN: usize = 6;
+    let mut names: Vec<_> = available.iter().collect();
+    // What every runtime has comes first.
+    names.sort_by_key(|name| !name.starts_with("Core_"));
+    let shown: Vec<_> = names.iter().take(SHOWN).map(|name| Plain(name).to_string()).collect();
+    let list = match available.len().checked_sub(SHOWN) {
+        None | Some(0) if shown.is_empty() && found.is_some() => String::new(),
+        None | Some(0) if shown.is_empty() => "; the module exports none".into(),
+        None | Some(0) => format!("; there are {}", shown.join(", ")),
+        Some(more) => format!("; there are {} and {more} more", shown.join(", ")),
+    };
+    let found = found.as_ref().map(|found| {
+        format!("; this one is a {found}, and an entry point takes (i32, i32) and returns i64")
+    });
+    list + &found.unwrap_or_default()
 }
 
 fn panic_text(panic: &Option<String>) -> String {
-    let text = panic.as_ref().map(|message| format!("; the runtime panicked: {message}"));
+    let text = panic.as_ref().map(|message| format!("; the runtime panicked: {}", Plain(message)));
     text.unwrap_or_default()
 }

@@ -331,19 +331,17 @@ pub fn parse_hex(text: &str) -> Result<Vec<u8>, String> {
 
 /// The same of the digits alone, which begin at position `start` of the text.
 fn parse_digits(digits: &str, start: usize) -> Result<Vec<u8>, String> {
-    if !digits.len().is_multiple_of(2) {
-        return Err("has an odd number of hex digits".into());
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let (pairs, odd) = digits.as_bytes().as_chunks::<2>();
+    let pair = |[high, low]: &[u8; 2]| Some(digit(*high)? << 4 | digit(*low)?);
+    match (pairs.iter().map(pair).collect(), odd) {
+        (Some(bytes), []) => Ok(bytes),
+        (Some(_), [last]) if digit(*last).is_some() => {
+            Err("has an odd number of hex digits".into())
+        }
+        _ => {
+            let at = digits.bytes().position(|byte| digit(byte).is_none()).unwrap_or_default();
+            Err(format!("has no hex digit at position {}", at + start))
+        }
     }
-    let digit = |i: usize, byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .map(|digit| digit as u8)
-            .ok_or_else(|| format!("has no hex digit at position {}", i + start))
-    };
-    let pairs = digits.as_bytes().as_chunks::<2>().0;
-    let mut bytes = Vec::with_capacity(pairs.len());
-    for (i, [high, low]) in pairs.iter().enumerate() {
-        bytes.push(digit(2 * i, *high)? << 4 | digit(2 * i + 1, *low)?);
-    }
-    Ok(bytes)
 }

@@ -87,7 +87,7 @@ pub enum RuntimeError {
     #[error(transparent)]
     Call(#[from] CallError<Trap>),
     /// What `Core_version` returned is not a version.
-    #[error("Core_version: {0}")]
+    #[error("Core_version")]
     Version(#[from] version::VersionError),
 }
 
@@ -149,8 +149,11 @@ impl Runtime {
             Some(_) if self.memory_hidden => Err(RuntimeError::Memory),
             Some(entry) => Ok(EntryPoint { runtime: self, entry, name: name.to_owned() }),
             None => {
-                let available = entry_points(self.image().metadata());
-                Err(CallError::NoEntry { name: name.to_owned(), available }.into())
+                let metadata = self.image().metadata();
+                let export = metadata.exports.iter().find(|export| export.name == name);
+                let found = export.map(|export| export.ty.to_string());
+                let (name, available) = (name.to_owned(), entry_points(metadata));
+                Err(CallError::NoEntry { name, found, available }.into())
             }
         }
     }

@@ -1,0 +1,72 @@
+//! Says by the exit status why a command ended.
+//!
+//! | status | |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | failed; `check`, `verify`: the answer is no; `compare`: a call is slower |
+//! | 2 | wrong usage; `check`, `verify`, `compare`: there is no answer |
+//! | 101 | a fault of Lithify's own, with a message that says so |
+//! | 124 | the guest was stopped at its deadline, as `timeout(1)` has it |
+//! | 134 | the guest trapped |
+//!
+//! An error keeps its type on the way up, and here alone a type becomes a number.
+
+use lithify_runtime::{
+    InstanceError, Trap, TrapCode,
+    polkadot::{CallError, native::RuntimeError},
+};
+use std::error::Error;
+
+/// Something went wrong.
+const FAILED: u8 = 1;
+/// The command line asks for what there is not.
+const USAGE: u8 = 2;
+/// What `timeout(1)` ends with when it stopped a command.
+const LATE: u8 = 124;
+/// A process that aborted has this one, and a guest that traps is to its host what such a process is.
+const TRAPPED: u8 = 134;
+
+/// The exit status for `error`. Where a command is a `question`, trouble is not an answer.
+pub fn of(error: &anyhow::Error, question: bool) -> u8 {
+    let status = error.chain().find_map(|cause| match trap(cause) {
+        Some(trap) => Some(of_trap(trap)),
+        None if cause.is::<Usage>() => Some(USAGE),
+        None if cause.is::<No>() => Some(FAILED),
+        None => None,
+    });
+    status.unwrap_or(if question { USAGE } else { FAILED })
+}
+
+/// The exit status for a guest that stopped.
+fn of_trap(trap: &Trap) -> u8 {
+    match trap.code {
+        TrapCode::Deadline => LATE,
+        _ => TRAPPED,
+    }
+}
+
+/// The trap that an error is, in any of the forms in which the runtime library reports one.
+fn trap<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Trap> {
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return Some(trap);
+    }
+    let call = match error.downcast_ref::<RuntimeError>() {
+        Some(RuntimeError::Call(call)) => Some(call),
+        Some(RuntimeError::Instance(InstanceError::Trap(trap))) => return Some(trap),
+        _ => error.downcast_ref::<CallError<Trap>>(),
+    };
+    match call? {
+        CallError::Trap { trap, .. } => Some(trap),
+        _ => None,
+    }
+}
+
+/// Wrong usage that only shows once a command looks at its arguments together, or at what they name.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// The answer of a command that is a question.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct No(pub String);

@@ -1,0 +1,113 @@
+//! What documentation says that one can type, can be typed: every example of every `--help`, and the
+//! commands of README.md, run in a folder that has the files they name.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+const LITHIFY: &str = env!("CARGO_BIN_EXE_lithify");
+
+/// Examples that are not run here, and why.
+const LONG: &[(&str, &str)] = &[
+    ("lithify bench", "ten minutes; tests/suite.rs of the bench suite measures the same in small"),
+    ("lithify bench workloads/ledger", "ten minutes; tests/ledger runs the same calls"),
+    ("lithify bench workloads/solochain", "ten minutes"),
+    ("lithify bench westend.json block.json", "ten minutes"),
+    ("lithify bench westend.json block.json --processes 100 --samples samples.jsonl", "longer"),
+    ("lithify bench old/runtime.wasm new/runtime.wasm", "ten minutes"),
+    ("lithify bench --json > samples.jsonl", "ten minutes; made in small for --report"),
+    ("lithify soak", "a million rounds; tests/cli.rs makes forty thousand"),
+    ("lithify soak westend.json --rounds 100000 --threads 8", "a minute"),
+    ("lithify soak --json > parts.jsonl", "a million rounds"),
+    (
+        "workloads/build solochain",
+        "compiles a runtime, with a compiler that is not ours to install",
+    ),
+];
+
+fn shell(folder: &Path, command: &str) -> Output {
+    let path = std::env::var("PATH").unwrap();
+    let ours = Path::new(LITHIFY).parent().unwrap().display();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).current_dir(folder).env("PATH", format!("{ours}:{path}"));
+    shell.output().unwrap()
+}
+
+#[track_caller]
+fn done(folder: &Path, command: &str) -> String {
+    let output = shell(folder, command);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A folder with the files that examples name: a small chain, a block of it, and what goes with them.
+fn folder() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(folder.join("testsuite")).unwrap();
+    symlink(root.join("workloads"), folder.join("workloads")).unwrap();
+    for name in ["westend.json", "people.json", "chain-spec.json"] {
+        fs::copy(root.join("workloads/ledger/genesis.json"), folder.join(name)).unwrap();
+    }
+    let runtime = root.join("workloads/ledger/rust/ledger.wasm");
+    for name in ["runtime.wasm", "old/runtime.wasm", "new/runtime.wasm"] {
+        fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+        fs::copy(&runtime, folder.join(name)).unwrap();
+    }
+    fs::write(folder.join("account.bin"), [7; 32]).unwrap();
+    let script = r#"(module (func (export "f"))) (assert_return (invoke "f"))"#;
+    for name in ["spec.wast", "testsuite/f.wast"] {
+        fs::write(folder.join(name), script).unwrap();
+    }
+    done(&folder, "lithify build-block --state westend.json --transfers 2 -o block.json");
+    let block: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.join("block.json")).unwrap()).unwrap();
+    fs::write(folder.join("transfer.hex"), block["block"]["body"][1].as_str().unwrap()).unwrap();
+    done(&folder, "lithify compile westend.json");
+    let samples = "lithify bench runtime.wasm --processes 1 --compiles 1 --json > samples.jsonl";
+    done(&folder, samples);
+    folder
+}
+
+/// The lines of a help's examples.
+fn examples(help: &str) -> Vec<String> {
+    let (_, examples) = help.split_once("Examples:\n").expect("every help has examples");
+    let lines = examples.lines().take_while(|line| !line.is_empty());
+    lines.map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn examples_run_as_they_stand() {
+    let folder = folder();
+    let main = done(&folder, "lithify --help");
+    let (_, list) = main.split_once("Commands:\n").unwrap();
+    let commands = list.lines().take_while(|line| !line.is_empty());
+    let commands = commands.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let commands: Vec<_> = commands.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(commands.contains(&"compile") && commands.contains(&"man"), "{commands:?}");
+    let mut lines = examples(&main);
+    for command in commands.iter().filter(|command| **command != "help") {
+        lines.extend(examples(&done(&folder, &format!("lithify {command} --help"))));
+    }
+    let readme =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, usage) = readme.split_once("## Use\n\n```sh\n").unwrap();
+    let usage = usage.lines().take_while(|line| *line != "```");
+    lines.extend(usage.map(str::to_owned));
+    let mut long = Vec::new();
+    for line in &lines {
+        let command = line.split("  #").next().unwrap_or_default().trim();
+        match LONG.iter().find(|(known, _)| *known == command) {
+            Some((known, _)) => long.push(*known),
+            None => drop(done(&folder, command)),
+        }
+    }
+    let stale: Vec<_> = LONG.iter().filter(|(known, _)| !long.contains(known)).collect();
+    assert!(stale.is_empty(), "no example any more: {stale:?}");
+    assert!(lines.len() - long.len() > 30, "{lines:?}");
+}
