@@ -34,6 +34,10 @@ pub type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
 /// Why reading the main trie cannot fail.
 const IN_MEMORY: &str = "the main trie is in memory and complete";
 
+/// Each block that is applied adds its own paths to the estimate of the longest; beyond so many nodes
+/// it is counted anew.
+const RECOUNT: usize = 1024;
+
 /// Main trie and child tries of a chain at one block.
 pub struct State {
     /// What the tries are built of; taken when they are.
@@ -195,6 +199,11 @@ impl State {
         let tries = self.tries.get_mut().expect("built a line before");
         tries.backend.apply_transaction(transaction_storage_root, transaction);
         tries.longest_path = changes.longest_path;
+        if tries.longest_path > RECOUNT {
+            let (top, children) = self.pairs();
+            let longest = children.values().map(path).fold(path(&top), usize::max);
+            self.tries.get_mut().expect("they are there").longest_path = longest;
+        }
     }
 
     /// A session without a fallback for the version of nested runtimes.
