@@ -10,7 +10,7 @@ use crate::{
     layout::Layout,
     limits::{self, Work},
     module::{ImportKind, Module},
-    options::Options,
+    options::{Arch, Options},
     parse,
     patch::{Form, patch},
     progress::Progress,
@@ -133,9 +133,13 @@ pub fn codegen(
         pieces.push(stub::stub(options.target.arch, Symbol::Runtime(libcall)));
     }
     if pieces.is_empty() {
-        // So that the text has an address.
+        // So that the text has an address. It traps: `ud2` twice, `udf`.
         roles.push(Role::Nothing);
-        pieces.push(Piece { code: vec![0; 4], ..Piece::default() });
+        let code = match options.target.arch {
+            Arch::X86_64 => vec![0x0f, 0x0b, 0x0f, 0x0b],
+            Arch::Aarch64 => vec![0; 4],
+        };
+        pieces.push(Piece { code, ..Piece::default() });
     }
     lay_out(roles, pieces, isa.function_alignment().preferred)
 }

@@ -1,6 +1,7 @@
 //! Runs a module on Lithify and its peers: results, traps, globals and memory must be the same.
 
 use crate::rewrite::{FUEL, FUEL_PER_CALL, MEMORY, bounded, canonical, plain};
+use crate::stray;
 use anyhow::{Context, Result, bail};
 use lithify_bench::engine::{Engine, Host, HostResult, Instance, Stopped, open};
 use lithify_runtime::host::HostError;
@@ -118,7 +119,7 @@ impl Engines {
     }
 
     /// Runs `wasm`, a valid module that imports nothing but functions. An error where engines
-    /// disagree, or where Lithify fails at all.
+    /// disagree, where Lithify fails at all, or where a branch of its code goes astray.
     pub fn compare(&self, wasm: &[u8]) -> Result<Covered> {
         let wasm = bounded(wasm)?;
         let mut covered = Covered::default();
@@ -128,6 +129,7 @@ impl Engines {
         if peers.is_empty() {
             return Ok(covered);
         }
+        stray::decode(&wasm)?;
         let lithify = run(&*self.lithify, &wasm).context("lithify")?;
         covered.calls = lithify.calls.len() as u64;
         covered.traps = lithify.calls.iter().filter(|(_, called)| called.is_err()).count() as u64;

@@ -16,5 +16,6 @@ mod loops;
 pub mod parsers;
 mod rewrite;
 pub mod shrink;
+mod stray;
 pub mod supervise;
 pub mod work;
