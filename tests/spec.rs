@@ -10,7 +10,7 @@
 
 mod support;
 
-use lithify_compiler::{CompileError, Options, Profile, Target, compile_image};
+use lithify_compiler::{CompileError, Options, Profile, Target, branches, compile_image};
 use lithify_spec::{Refusal, Tally, images};
 use std::{
     env,
@@ -38,13 +38,16 @@ fn scripts() -> Vec<(String, &'static str)> {
     scripts
 }
 
+/// Compiles a module, and decodes it: no branch goes astray.
 fn compile(wasm: &[u8], target: Target) -> Result<Vec<u8>, Refusal> {
     let options =
         Options { target, profile: Some(Profile::General), jobs: 1, ..Options::default() };
-    compile_image(wasm, &options).map_err(|error| match error {
+    let image = compile_image(wasm, &options).map_err(|error| match error {
         CompileError::Invalid { .. } => Refusal::Invalid(error.to_string()),
         error => Refusal::Other(error.to_string()),
-    })
+    })?;
+    branches(&image).unwrap_or_else(|error| panic!("a branch for {target:?}: {error}"));
+    Ok(image)
 }
 
 /// A line for each script as it is run on this machine, and the sum of them.

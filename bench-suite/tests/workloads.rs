@@ -4,7 +4,7 @@
 mod support;
 
 use lithify_bench::{Calls, Manifest};
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 const WORKLOADS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../workloads");
 
@@ -20,6 +20,19 @@ fn every_workload_gives_what_its_manifest_says() {
         };
         workloads.iter().flat_map(|workload| &workload.calls).for_each(known);
         support::agree(&workloads, &["aot", "interpreter"]);
+    }
+}
+
+/// No branch of any workload's module goes astray.
+#[test]
+fn every_branch_of_every_workload_is_decoded() {
+    let mut decoded = HashSet::new();
+    for manifest in Manifest::all(Path::new(WORKLOADS)).unwrap_or_else(|e| panic!("{e:#}")) {
+        for workload in manifest.workloads(Calls::All).unwrap_or_else(|e| panic!("{e:#}")) {
+            if decoded.insert(workload.code_hash) {
+                support::decode(&workload);
+            }
+        }
     }
 }
 

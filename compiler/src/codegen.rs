@@ -10,7 +10,7 @@ use crate::{
     layout::Layout,
     limits::{self, Work},
     module::{ImportKind, Module},
-    options::Options,
+    options::{Arch, Options},
     parse,
     patch::{Form, patch},
     progress::Progress,
@@ -133,9 +133,13 @@ pub fn codegen(
         pieces.push(stub::stub(options.target.arch, Symbol::Runtime(libcall)));
     }
     if pieces.is_empty() {
-        // So that the text has an address.
+        // So that the text has an address. It traps: `ud2` twice, `udf`.
         roles.push(Role::Nothing);
-        pieces.push(Piece { code: vec![0; 4], ..Piece::default() });
+        let code = match options.target.arch {
+            Arch::X86_64 => vec![0x0f, 0x0b, 0x0f, 0x0b],
+            Arch::Aarch64 => vec![0; 4],
+        };
+        pieces.push(Piece { code, ..Piece::default() });
     }
     lay_out(roles, pieces, isa.function_alignment().preferred)
 }
@@ -434,4 +438,32 @@ fn lay_out(roles: Vec<Role>, mut pieces: Vec<Piece>, align: u32) -> Result<Text>
 fn call(code: &mut [u8], offset: u32, to: u32, reloc: &Reloc, form: Form) -> Result<()> {
     let place = i64::from(offset) + i64::from(reloc.offset);
     patch(code, u64::from(reloc.offset), place, i64::from(to) + reloc.addend, form)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lays out a function that calls the last one, past another of `len` bytes, with an
+    /// aarch64 `bl`.
+    fn call_past(len: u64) -> Result<Text> {
+        let piece = |code: Vec<u8>, relocs| Piece { code, relocs, ..Piece::default() };
+        let symbol = Symbol::Function(2);
+        let call = Reloc { offset: 0, kind: RelocKind::Arm64Call, symbol, addend: 0 };
+        let pieces = vec![
+            piece(0x9400_0000_u32.to_le_bytes().to_vec(), vec![call]),
+            piece(vec![0; len as usize], vec![]),
+            piece(vec![0; 4], vec![]),
+        ];
+        lay_out((0..3).map(Role::Function).collect(), pieces, 32)
+    }
+
+    #[test]
+    fn a_call_reaches_the_end_of_the_longest_text() {
+        let text = call_past(limits::TEXT - 64).expect("as long as it may be");
+        let distance = u32::from_le_bytes(*text.pieces[0].code.first_chunk().expect("a word"));
+        assert_eq!(u64::from(distance & 0x03ff_ffff) * 4, limits::TEXT - 32);
+        let error = call_past(limits::TEXT - 32).err().expect("too long").to_string();
+        assert!(error.ends_with("more than 134217728 bytes of code"), "{error}");
+    }
 }

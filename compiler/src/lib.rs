@@ -7,6 +7,7 @@
 #![warn(clippy::unwrap_used)]
 #![forbid(unsafe_code)]
 
+mod branches;
 mod codegen;
 mod dump;
 mod error;
@@ -31,6 +32,7 @@ mod trampoline;
 mod translate;
 mod widen;
 
+pub use branches::{Branches, Stray, branches};
 pub use dump::{Dump, dump};
 pub use error::CompileError;
 pub use header::header;

@@ -1,6 +1,7 @@
 //! Runs a module on Lithify and its peers: results, traps, globals and memory must be the same.
 
 use crate::rewrite::{FUEL, FUEL_PER_CALL, MEMORY, bounded, canonical, plain};
+use crate::stray;
 use anyhow::{Context, Result, bail};
 use lithify_bench::engine::{Engine, Host, HostResult, Instance, Loaded, Stopped, open};
 use lithify_runtime::host::HostError;
@@ -121,7 +122,7 @@ impl Engines {
     }
 
     /// Runs `wasm`, a valid module that imports nothing but functions. An error where engines
-    /// disagree, or where Lithify fails at all.
+    /// disagree, where Lithify fails at all, or where a branch of its code goes astray.
     pub fn compare(&self, wasm: &[u8]) -> Result<Covered> {
         let wasm = bounded(wasm)?;
         let mut covered = Covered::default();
@@ -131,6 +132,7 @@ impl Engines {
         if peers.is_empty() {
             return Ok(covered);
         }
+        stray::decode(&wasm)?;
         let exports = Exports::of(&wasm)?;
         let loaded = self.lithify.load_source(&self.lithify.prepare(&wasm)?).context("lithify")?;
         let lithify = run(&*loaded, &exports).context("lithify")?;

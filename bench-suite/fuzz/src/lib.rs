@@ -16,6 +16,7 @@ mod loops;
 pub mod parsers;
 mod rewrite;
 pub mod shrink;
+mod stray;
 mod structure;
 pub mod supervise;
 pub mod work;

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 use lithify_bench::{Options, Run, Workload, runner};
+use lithify_compiler::{Branches, Options as CompilerOptions, Target, branches, compile_image};
 use lithify_runtime::polkadot::{Input, InputError};
 use std::path::Path;
 
@@ -40,4 +41,17 @@ pub fn agree(workloads: &[Workload], settings: &[&str]) -> Run {
     let absent = run.absent.iter().filter(|absent| !absent.reason.contains("PAGEMAP_SCAN"));
     assert_eq!(absent.collect::<Vec<_>>(), [] as [&lithify_bench::sample::Absent; 0]);
     run
+}
+
+/// Compiles a module for every machine and decodes it: no branch goes astray.
+pub fn decode(workload: &Workload) {
+    let x86_64 = Target::default();
+    for target in [x86_64, x86_64.with_cpu("x86-64-v2").expect("a level"), Target::aarch64()] {
+        let options = CompilerOptions { target, ..CompilerOptions::default() };
+        let image = compile_image(&workload.wasm, &options);
+        let image = image.unwrap_or_else(|e| panic!("{}, {target:?}: {e}", workload.name));
+        let found: Branches =
+            branches(&image).unwrap_or_else(|e| panic!("{}, {target:?}: {e}", workload.name));
+        println!("{}, {}: {} bytes, {found:?}", workload.name, target.triple(), image.len());
+    }
 }
