@@ -47,7 +47,7 @@ pub fn object(
     image: &MemoryImage,
     target: Target,
 ) -> Result<Vec<u8>> {
-    let isa = target::isa(target)?;
+    let isa = target::isa(target, target::Way::Optimised)?;
     let builder =
         ObjectBuilder::new(isa.clone(), "wasm", default_libcall_names()).map_err(|e| error(&e))?;
     let mut writer = Writer {
