@@ -14,10 +14,10 @@ use crate::{
     parse,
     patch::{Form, patch},
     progress::Progress,
-    stub, target,
-    target::Symbol,
+    stub,
+    target::{self, Isas, Symbol, Way},
     trampoline,
-    translate::{self, Common},
+    translate::{self, Common, Translated},
 };
 use cranelift_codegen::{
     Context,
@@ -109,8 +109,9 @@ pub fn codegen(
     exits: bool,
     progress: &dyn Progress,
 ) -> Result<Text> {
-    let isa = target::isa(options.target)?;
-    let common = Common { module, layout, isa: &*isa };
+    let isas = Isas::new(options.target)?;
+    let isa = isas.isa(Way::Optimised);
+    let common = Common { module, layout, isas: &isas };
     let mut roles: Vec<Role> = (0..module.functions.len() as u32).map(Role::Function).collect();
     let mut pieces: Vec<Piece> = Vec::with_capacity(roles.len());
     for (position, import) in (0..).zip(&module.imports) {
@@ -119,8 +120,8 @@ pub fn codegen(
         }
     }
     pieces.extend(functions(wasm, common, options.jobs, progress)?);
-    heap_calls(layout, &*isa, &mut roles, &mut pieces)?;
-    trampolines(module, layout, &*isa, exits, &mut roles, &mut pieces)?;
+    heap_calls(layout, isa, &mut roles, &mut pieces)?;
+    trampolines(module, layout, isa, exits, &mut roles, &mut pieces)?;
 
     let used: BTreeSet<Libcall> = (pieces.iter().flat_map(|piece| &piece.relocs))
         .filter_map(|reloc| match reloc.symbol {
@@ -304,10 +305,10 @@ impl Worker {
 
     /// Compiles the defined function at position `i`.
     fn function(&mut self, common: Common<'_>, i: usize, total: &Work) -> Result<Piece> {
-        let Common { module, isa, .. } = common;
+        let Common { module, isas, .. } = common;
         let index = module.imported_functions + i as u32;
         let body = &module.bodies[i];
-        let (allocations, work) = translate::translate(
+        let Translated { allocations, work, way } = translate::translate(
             common,
             index,
             body,
@@ -317,7 +318,8 @@ impl Worker {
         )?;
         self.allocations = allocations;
         total.add(work)?;
-        self.generate(isa, body.range.start as u32).map_err(|message| CompileError::Codegen {
+        let generated = self.generate(isas.isa(way), body.range.start as u32);
+        generated.map_err(|message| CompileError::Codegen {
             func: index,
             name: module.function_name(index),
             message,

@@ -7,11 +7,13 @@ use crate::{
     module::{Body, Module},
     options::{Arch, Options},
     parse,
-    target::{self, Symbol},
+    target::{Isas, Symbol},
     translate,
 };
 use capstone::prelude::*;
-use cranelift_codegen::{Context, FinalizedRelocTarget, control::ControlPlane, ir::ExternalName};
+use cranelift_codegen::{
+    Context, FinalizedRelocTarget, control::ControlPlane, ir::ExternalName, isa::TargetIsa,
+};
 use cranelift_frontend::FunctionBuilderContext;
 use lithify_abi::plain::Plain;
 use std::{collections::BTreeMap, fmt::Write};
@@ -39,9 +41,9 @@ pub enum Dump {
 pub fn dump(wasm: &[u8], options: &Options, what: Dump, function: Option<&str>) -> Result<String> {
     let module = parse::parse(wasm, options)?;
     let layout = Layout::new(&module);
-    let isa = target::isa(options.target)?;
+    let isas = Isas::new(options.target)?;
     let selected = function.map(|name| find(&module, name)).transpose()?;
-    let common = translate::Common { module: &module, layout: &layout, isa: &*isa };
+    let common = translate::Common { module: &module, layout: &layout, isas: &isas };
     let mut out = String::new();
     let mut context = Context::new();
     let mut builder = FunctionBuilderContext::new();
@@ -50,9 +52,10 @@ pub fn dump(wasm: &[u8], options: &Options, what: Dump, function: Option<&str>) 
         if selected.is_some_and(|selected| selected != index) {
             continue;
         }
-        (allocations, _) =
-            translate::translate(common, index, body, allocations, &mut context.func, &mut builder)
-                .map_err(|e| parse::explain(wasm, module.profile, Some(index), e))?;
+        let (func, builder) = (&mut context.func, &mut builder);
+        let translated = translate::translate(common, index, body, allocations, func, builder)
+            .map_err(|e| parse::explain(wasm, module.profile, Some(index), e))?;
+        allocations = translated.allocations;
         let (name, ty) = (module.function_name(index), module.function_type(index));
         let (start, end) = (body.range.start, body.range.end);
         let shown = Plain(&name);
@@ -62,7 +65,8 @@ pub fn dump(wasm: &[u8], options: &Options, what: Dump, function: Option<&str>) 
                 let _ = writeln!(out, "{}", context.func.display());
             }
             Dump::Asm => {
-                assembly(common, options.target.arch, &mut context, body, &mut out)
+                let isa = isas.isa(translated.way);
+                assembly(&module, isa, options.target.arch, &mut context, body, &mut out)
                     .map_err(|message| CompileError::Codegen { func: index, name, message })?;
             }
         }
@@ -94,13 +98,13 @@ fn find(module: &Module<'_>, name: &str) -> Result<u32> {
 
 /// Writes the assembly of the function in `context`.
 fn assembly(
-    common: translate::Common<'_>,
+    module: &Module<'_>,
+    isa: &dyn TargetIsa,
     arch: Arch,
     context: &mut Context,
     body: &Body<'_>,
     out: &mut String,
 ) -> std::result::Result<(), String> {
-    let translate::Common { module, isa, .. } = common;
     context.compile(isa, &mut ControlPlane::default()).map_err(|e| format!("{:?}", e.inner))?;
     let compiled = context.compiled_code().expect("just compiled");
     let operators = operators(body).map_err(|e| e.to_string())?;

@@ -52,7 +52,7 @@ pub fn object(
     symbols: &Symbols,
 ) -> Result<Vec<u8>> {
     let exports = symbols.of(module)?;
-    let isa = target::isa(target)?;
+    let isa = target::isa(target, target::Way::Optimised)?;
     let builder =
         ObjectBuilder::new(isa.clone(), "wasm", default_libcall_names()).map_err(|e| error(&e))?;
     let mut writer = Writer {

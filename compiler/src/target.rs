@@ -32,12 +32,45 @@ const SETTINGS: &[(&str, &str)] = &[
     ("enable_verifier", if cfg!(debug_assertions) { "true" } else { "false" }),
 ];
 
+/// How code is generated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// As well as can be.
+    Optimised,
+    /// In a time that grows with the length of a function and with nothing else.
+    Plain,
+}
+
+/// Cranelift's code generators for a target, which differ in nothing but how well they optimise.
+pub struct Isas {
+    optimised: OwnedTargetIsa,
+    plain: OwnedTargetIsa,
+}
+
+impl Isas {
+    /// Those for `target`.
+    pub fn new(target: Target) -> Result<Self, CompileError> {
+        Ok(Self { optimised: isa(target, Way::Optimised)?, plain: isa(target, Way::Plain)? })
+    }
+
+    /// The one for a way.
+    pub fn isa(&self, way: Way) -> &dyn TargetIsa {
+        match way {
+            Way::Optimised => &*self.optimised,
+            Way::Plain => &*self.plain,
+        }
+    }
+}
+
 /// Cranelift's code generator for `target`.
-pub fn isa(target: Target) -> Result<OwnedTargetIsa, CompileError> {
+pub fn isa(target: Target, way: Way) -> Result<OwnedTargetIsa, CompileError> {
     let error = |e: &dyn std::fmt::Display| CompileError::Options(format!("target: {e}"));
     let mut flags = settings::builder();
     for (name, value) in SETTINGS {
         flags.set(name, value).map_err(|e| error(&e))?;
+    }
+    if way == Way::Plain {
+        flags.set("opt_level", "none").map_err(|e| error(&e))?;
     }
     let probe = vmctx::STACK_PROBE.trailing_zeros().to_string();
     flags.set("probestack_size_log2", &probe).map_err(|e| error(&e))?;

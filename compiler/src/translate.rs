@@ -12,6 +12,7 @@ mod call;
 mod control;
 mod dispatch;
 mod global;
+mod home;
 mod memory;
 mod numeric;
 mod simd;
@@ -22,20 +23,18 @@ use crate::{
     layout::Layout,
     limits,
     module::{Body, Module},
-    target::{self, Symbol},
+    target::{self, Isas, Symbol, Way},
     widen,
 };
 use control::Frame;
-use cranelift_codegen::{
-    ir::{
-        self, AliasRegion, AliasRegionData, Function, GlobalValue, InstBuilder, MemFlagsData,
-        SigRef, SourceLoc, Value,
-    },
-    isa::TargetIsa,
+use cranelift_codegen::ir::{
+    self, AliasRegion, AliasRegionData, Function, GlobalValue, InstBuilder, MemFlagsData, SigRef,
+    SourceLoc, Value,
 };
-use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use dispatch::Dispatches;
-use lithify_abi::types::{FuncType, ValType};
+use home::{Homes, Local};
+use lithify_abi::types::ValType;
 use std::{borrow::Cow, collections::HashMap};
 use target_lexicon::Architecture;
 use wasmparser::{FuncToValidate, FuncValidatorAllocations, Operator};
@@ -50,11 +49,21 @@ pub struct Common<'m> {
     /// Where its things lie at run time.
     pub layout: &'m Layout,
     /// The instruction set.
-    pub isa: &'m dyn TargetIsa,
+    pub isas: &'m Isas,
 }
 
-/// Translates `body`, function `index`, into `func`. Returns the validator's allocations for the
-/// next function, and the work that it was; see [`limits::FUNCTION_WORK`].
+/// A function body in CLIF.
+pub struct Translated {
+    /// The validator's, for the next function.
+    pub allocations: FuncValidatorAllocations,
+    /// The work that it is; see [`limits::FUNCTION_WORK`].
+    pub work: u64,
+    /// How code is generated from it.
+    pub way: Way,
+}
+
+/// Translates `body`, function `index`, into `func`: optimised, unless that is beyond what grows
+/// with more than a function's length, see [`limits::STEPS`].
 pub fn translate(
     common: Common<'_>,
     index: u32,
@@ -62,38 +71,17 @@ pub fn translate(
     allocations: FuncValidatorAllocations,
     func: &mut Function,
     context: &mut FunctionBuilderContext,
-) -> Result<(FuncValidatorAllocations, u64)> {
-    let Common { module, layout, isa } = common;
-    let ty = module.function_type(index);
-    func.signature = target::signature(isa, ty);
-    func.name = Symbol::Function(index).user_name();
-    let builder = FunctionBuilder::new(func, context);
-    let mut translator = Translator {
-        module,
-        layout,
-        index,
-        offset: body.range.start,
-        builder,
-        x86_64: isa.triple().architecture == Architecture::X86_64,
-        base: Value::from_u32(0),
-        locals: vec![],
-        stack: vec![],
-        control: vec![],
-        dispatches: Dispatches::default(),
-        reachable: true,
-        work: 0,
-        branches: 0,
-        call_operands: 0,
-        signatures: HashMap::new(),
-        functions: HashMap::new(),
-        symbols: HashMap::new(),
-        regions: HashMap::new(),
-    };
-    let allocations = translator.function(ty, body, allocations)?;
-    let work = translator.work;
-    translator.builder.finalize(isa.frontend_config());
-    widen::widen(func);
-    Ok((allocations, work))
+) -> Result<Translated> {
+    let optimised = Translator::new(common, index, body, func, context, Way::Optimised);
+    if let Some(translated) = optimised.function(common, body, allocations)? {
+        widen::widen(func);
+        return Ok(translated);
+    }
+    func.clear();
+    *context = FunctionBuilderContext::new();
+    let plain = Translator::new(common, index, body, func, context, Way::Plain);
+    let translated = plain.function(common, body, FuncValidatorAllocations::default())?;
+    Ok(translated.expect("nothing is too much to be compiled plainly, or it is an error"))
 }
 
 /// One function under translation.
@@ -109,7 +97,9 @@ pub(crate) struct Translator<'m, 'f> {
     x86_64: bool,
     /// The hidden argument.
     base: Value,
-    locals: Vec<Variable>,
+    locals: Vec<Local>,
+    /// The frame of a plain function.
+    homes: Option<Homes>,
     /// The operand stack; what lies on it while `reachable` is false is meaningless.
     stack: Vec<Value>,
     control: Vec<Frame>,
@@ -119,6 +109,10 @@ pub(crate) struct Translator<'m, 'f> {
     work: u64,
     /// Branches and ends of blocks.
     branches: u64,
+    /// Operands that branches carry.
+    carried: u64,
+    /// What optimising takes; see [`limits::STEPS`].
+    steps: u64,
     /// Values passed to calls and got back.
     call_operands: u64,
     signatures: HashMap<u32, SigRef>,
@@ -136,12 +130,50 @@ mod region {
 }
 
 impl Translator<'_, '_> {
+    fn new<'m, 'f>(
+        common: Common<'m>,
+        index: u32,
+        body: &Body<'_>,
+        func: &'f mut Function,
+        context: &'f mut FunctionBuilderContext,
+        way: Way,
+    ) -> Translator<'m, 'f> {
+        let isa = common.isas.isa(way);
+        func.signature = target::signature(isa, common.module.function_type(index));
+        func.name = Symbol::Function(index).user_name();
+        Translator {
+            module: common.module,
+            layout: common.layout,
+            index,
+            offset: body.range.start,
+            builder: FunctionBuilder::new(func, context),
+            x86_64: isa.triple().architecture == Architecture::X86_64,
+            base: Value::from_u32(0),
+            locals: vec![],
+            homes: (way == Way::Plain).then(|| Homes::new(body)),
+            stack: vec![],
+            control: vec![],
+            dispatches: Dispatches::default(),
+            reachable: true,
+            work: 0,
+            branches: 0,
+            call_operands: 0,
+            carried: 0,
+            steps: 0,
+            signatures: HashMap::new(),
+            functions: HashMap::new(),
+            symbols: HashMap::new(),
+            regions: HashMap::new(),
+        }
+    }
+
+    /// Translates the body; none where it should not be optimised.
     fn function(
-        &mut self,
-        ty: &FuncType,
+        mut self,
+        common: Common<'_>,
         body: &Body<'_>,
         allocations: FuncValidatorAllocations,
-    ) -> Result<FuncValidatorAllocations> {
+    ) -> Result<Option<Translated>> {
         let FuncToValidate { resources, index, ty: ty_index, features } = &body.validator;
         let validator = FuncToValidate {
             resources: resources.clone(),
@@ -150,21 +182,14 @@ impl Translator<'_, '_> {
             features: *features,
         };
         let mut validator = validator.into_validator(allocations);
-        let entry = self.builder.create_block();
-        self.builder.append_block_params_for_function_params(entry);
-        self.builder.switch_to_block(entry);
-        self.builder.seal_block(entry);
-        self.base = self.builder.block_params(entry)[0];
-        for (i, param) in ty.params.iter().enumerate() {
-            let value = self.builder.block_params(entry)[i + 1];
-            self.declare_local(*param, value);
-        }
         let mut reader = body.body.get_binary_reader();
         validator.read_locals(&mut reader)?;
-        self.declare_locals(ty.params.len() as u32, &validator);
-        self.dispatches = Dispatches::new(&body.body, self.locals.len());
-        self.push_function_frame(ty);
+        self.begin(&validator);
+        if self.way() == Way::Optimised {
+            self.dispatches = Dispatches::new(&body.body, self.locals.len());
+        }
 
+        let (way, most) = (self.way(), limits::steps(body.range.len() as u64));
         let mut operators = wasmparser::OperatorsReader::new(reader);
         while !operators.eof() {
             let (operator, offset) = operators.read_with_offset()?;
@@ -172,11 +197,51 @@ impl Translator<'_, '_> {
             validator.op(offset, &operator)?;
             self.builder.set_srcloc(SourceLoc::new(offset as u32));
             self.operator(&operator)?;
+            self.settle_deep();
             self.work += 1;
+            self.steps += self.steps_of_operator(offset - body.range.start);
             self.check_limits()?;
+            if way == Way::Optimised && self.steps > most {
+                return Ok(None);
+            }
         }
         operators.finish()?;
-        Ok(validator.into_allocations())
+        self.builder.finalize(common.isas.isa(way).frontend_config());
+        let allocations = validator.into_allocations();
+        let work = match way {
+            Way::Optimised => self.work + self.steps / limits::STEPS_OF_WORK,
+            Way::Plain => self.work,
+        };
+        Ok(Some(Translated { allocations, work, way }))
+    }
+
+    /// Starts the entry block.
+    fn begin(&mut self, validator: &wasmparser::FuncValidator<wasmparser::ValidatorResources>) {
+        let ty = self.module.function_type(self.index);
+        let entry = self.builder.create_block();
+        self.builder.append_block_params_for_function_params(entry);
+        self.builder.switch_to_block(entry);
+        self.builder.seal_block(entry);
+        self.set_base(self.builder.block_params(entry)[0]);
+        for (i, param) in ty.params.iter().enumerate() {
+            let value = self.builder.block_params(entry)[i + 1];
+            self.declare_local(*param, value);
+        }
+        self.declare_locals(ty.params.len() as u32, validator);
+        self.push_function_frame(ty);
+    }
+
+    fn way(&self) -> Way {
+        if self.homes.is_some() { Way::Plain } else { Way::Optimised }
+    }
+
+    /// What an operator may cost where it is optimised: a walk past the blocks before it, a place
+    /// among the values that may be alive, a look at each loop around it.
+    #[inline]
+    fn steps_of_operator(&self, bytes_before: usize) -> u64 {
+        // A local that was not mentioned yet is not alive.
+        let alive = (self.stack.len() + self.locals.len().min(bytes_before)) as u64;
+        2 * self.branches + 8 * alive + 256 * u64::from(self.loops())
     }
 
     #[inline]
@@ -185,6 +250,9 @@ impl Translator<'_, '_> {
         check(self.work, limits::FUNCTION_WORK, "units of work")?;
         check(self.branches, limits::BRANCHES, "branches")?;
         check(self.call_operands, limits::CALL_OPERANDS, "operands of calls")?;
+        if self.homes.is_some() {
+            check(self.carried, limits::PLAIN_CARRIED, "operands of branches, not optimised")?;
+        }
         check(self.control.len() as u64, limits::NESTING, "nested blocks")
     }
 
@@ -207,13 +275,6 @@ impl Translator<'_, '_> {
             };
             self.declare_local(ty, zero);
         }
-    }
-
-    fn declare_local(&mut self, ty: ValType, value: Value) {
-        self.work += limits::LOCAL_WORK;
-        let variable = self.builder.declare_var(target::clif_type(ty));
-        self.builder.def_var(variable, value);
-        self.locals.push(variable);
     }
 
     fn zero(&mut self, ty: ValType) -> Value {
@@ -262,16 +323,16 @@ impl Translator<'_, '_> {
             }
 
             Operator::LocalGet { local_index } => {
-                let value = self.builder.use_var(self.locals[local_index as usize]);
+                let value = self.get_local(local_index);
                 self.push(value);
             }
             Operator::LocalSet { local_index } => {
                 let value = self.pop();
-                self.builder.def_var(self.locals[local_index as usize], value);
+                self.set_local(local_index, value);
             }
             Operator::LocalTee { local_index } => {
                 let value = self.peek();
-                self.builder.def_var(self.locals[local_index as usize], value);
+                self.set_local(local_index, value);
             }
             Operator::GlobalGet { global_index } => self.global_get(global_index),
             Operator::GlobalSet { global_index } => self.global_set(global_index),
@@ -321,15 +382,17 @@ impl Translator<'_, '_> {
     }
 
     fn pop(&mut self) -> Value {
+        self.fetch(1);
         self.stack.pop().expect("the validator knows the stack")
     }
 
-    fn peek(&self) -> Value {
+    fn peek(&mut self) -> Value {
+        self.fetch(1);
         *self.stack.last().expect("the validator knows the stack")
     }
 
     fn pop_n<const N: usize>(&mut self) -> [Value; N] {
-        let at = self.stack.len() - N;
+        let at = self.fetch(N);
         let values = self.stack[at..].try_into().expect("N values");
         self.stack.truncate(at);
         values

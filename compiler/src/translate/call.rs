@@ -59,7 +59,7 @@ impl Translator<'_, '_> {
     /// That saves a jump, and takes registers and code, so it is for loops. On aarch64 a slot
     /// has no address that Cranelift could name.
     fn inline_exit(&self, index: u32) -> Option<u32> {
-        if !self.module.is_imported_function(index) || !self.x86_64 || !self.in_loop() {
+        if !self.module.is_imported_function(index) || !self.x86_64 || self.loops() == 0 {
             return None;
         }
         self.module.import_position(index)
@@ -89,7 +89,7 @@ impl Translator<'_, '_> {
         let FuncType { params, results } = &self.module.types[ty as usize];
         let count = params.len();
         self.call_operands += (count + results.len()) as u64;
-        let at = self.stack.len() - count;
+        let at = self.fetch(count);
         let mut arguments = Vec::with_capacity(count + 1);
         arguments.push(self.base);
         arguments.extend(self.stack.drain(at..));
@@ -172,6 +172,7 @@ impl Translator<'_, '_> {
         let fits = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, i64::from(ty));
         let mismatch = self.builder.create_block();
         let next = self.builder.create_block();
+        self.settle();
         self.builder.ins().brif(fits, next, &[], mismatch, &[]);
         self.builder.seal_block(mismatch);
         self.builder.seal_block(next);
@@ -181,7 +182,7 @@ impl Translator<'_, '_> {
         let null = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, none);
         self.trap_if(null, TrapCode::UninitializedElement);
         self.builder.ins().trap(target::trap_code(TrapCode::BadSignature));
-        self.builder.switch_to_block(next);
+        self.start_block(next);
 
         let code = self.builder.ins().load(types::I32, flags, entry, 0);
         let code = self.builder.ins().uextend(types::I64, code);

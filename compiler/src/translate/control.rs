@@ -24,8 +24,8 @@ pub(super) struct Frame {
     height: usize,
     /// Whether `next` has been jumped to.
     next_used: bool,
-    /// Whether it is a loop or within one.
-    in_loop: bool,
+    /// Loops that it is or is within.
+    loops: u32,
 }
 
 enum Kind {
@@ -41,10 +41,9 @@ enum Kind {
         /// What is to be sealed at the loop's end.
         unsealed: Vec<Block>,
     },
-    /// `if` whose `else` has not come yet: where its code goes, and the parameters it starts with.
+    /// `if` whose `else` has not come yet: where its code goes, with the parameters it starts with.
     If {
         otherwise: Block,
-        params: Vec<Value>,
     },
     /// The part after `else`.
     Else,
@@ -67,13 +66,13 @@ impl Translator<'_, '_> {
             results,
             height: 0,
             next_used: false,
-            in_loop: false,
+            loops: 0,
         });
     }
 
-    /// Whether the current operator is in a loop of its function.
-    pub(super) fn in_loop(&self) -> bool {
-        self.control.last().is_some_and(|frame| frame.in_loop)
+    /// Loops of its function that the current operator is in.
+    pub(super) fn loops(&self) -> u32 {
+        self.control.last().map_or(0, |frame| frame.loops)
     }
 
     /// Follows the nesting through code that cannot run.
@@ -89,7 +88,7 @@ impl Translator<'_, '_> {
                     results: 0,
                     height: 0,
                     next_used: false,
-                    in_loop: false,
+                    loops: 0,
                 });
             }
             Operator::Else => self.else_(),
@@ -136,7 +135,7 @@ impl Translator<'_, '_> {
             results: ty.results.len(),
             height: self.stack.len() - ty.params.len(),
             next_used: false,
-            in_loop: self.in_loop(),
+            loops: self.loops(),
         });
     }
 
@@ -146,7 +145,7 @@ impl Translator<'_, '_> {
         let next = self.block_with(&ty.results);
         let height = self.stack.len() - ty.params.len();
         self.jump(header, ty.params.len());
-        self.stack.truncate(height);
+        self.truncate(height);
         self.control.push(Frame {
             kind: Kind::Loop,
             target: header,
@@ -155,10 +154,9 @@ impl Translator<'_, '_> {
             results: ty.results.len(),
             height,
             next_used: false,
-            in_loop: true,
+            loops: self.loops() + 1,
         });
-        self.builder.switch_to_block(header);
-        self.stack.extend_from_slice(self.builder.block_params(header));
+        self.land(header);
     }
 
     pub(super) fn if_(&mut self, ty: BlockType) {
@@ -167,40 +165,37 @@ impl Translator<'_, '_> {
         let ty = self.block_type(ty);
         let next = self.block_with(&ty.results);
         let then = self.builder.create_block();
-        let otherwise = self.builder.create_block();
-        self.builder.ins().brif(condition, then, &[], otherwise, &[]);
+        let otherwise = self.block_with(&ty.params);
+        let params = self.arguments(ty.params.len());
+        self.builder.ins().brif(condition, then, &[], otherwise, &params);
         self.builder.seal_block(then);
         self.builder.seal_block(otherwise);
-        self.builder.switch_to_block(then);
+        self.start_block(then);
         let height = self.stack.len() - ty.params.len();
-        let params = self.stack[height..].to_vec();
         self.control.push(Frame {
-            kind: Kind::If { otherwise, params },
+            kind: Kind::If { otherwise },
             target: next,
             next,
             branch_arity: ty.results.len(),
             results: ty.results.len(),
             height,
             next_used: false,
-            in_loop: self.in_loop(),
+            loops: self.loops(),
         });
     }
 
     pub(super) fn else_(&mut self) {
         let frame = self.control.last_mut().expect("the validator knows the nesting");
-        let Kind::If { otherwise, params } = &mut frame.kind else {
+        let Kind::If { otherwise } = frame.kind else {
             return; // of a dead frame
         };
-        let (otherwise, params) = (*otherwise, std::mem::take(params));
         frame.kind = Kind::Else;
         let (next, results, height) = (frame.next, frame.results, frame.height);
         if self.reachable {
             frame.next_used = true;
             self.jump(next, results);
         }
-        self.stack.truncate(height);
-        self.stack.extend(params);
-        self.builder.switch_to_block(otherwise);
+        self.start_else(otherwise, height);
         self.reachable = true;
     }
 
@@ -215,10 +210,8 @@ impl Translator<'_, '_> {
         }
         let late = matches!(frame.kind, Kind::Late);
         match frame.kind {
-            Kind::If { otherwise, params } => {
-                self.stack.truncate(frame.height);
-                self.stack.extend(params);
-                self.builder.switch_to_block(otherwise);
+            Kind::If { otherwise } => {
+                self.start_else(otherwise, frame.height);
                 self.jump(frame.next, frame.results);
                 frame.next_used = true;
             }
@@ -233,16 +226,21 @@ impl Translator<'_, '_> {
         if !late {
             self.builder.seal_block(frame.next);
         }
-        self.stack.truncate(frame.height);
+        self.truncate(frame.height);
         self.reachable = frame.next_used;
         if !frame.next_used {
             return;
         }
-        self.builder.switch_to_block(frame.next);
-        self.stack.extend_from_slice(self.builder.block_params(frame.next));
+        self.land(frame.next);
         if self.control.is_empty() {
             self.return_();
         }
+    }
+
+    /// Goes on where an `if` of this height goes that is not taken.
+    fn start_else(&mut self, otherwise: Block, height: usize) {
+        self.truncate(height);
+        self.land(otherwise);
     }
 
     /// The frame that `depth` names, marked as branched to.
@@ -272,7 +270,8 @@ impl Translator<'_, '_> {
     /// The top `count` operands as arguments of a branch; they stay on the stack.
     fn arguments(&mut self, count: usize) -> Vec<BlockArg> {
         self.work += (count + self.locals.len()) as u64;
-        self.stack[self.stack.len() - count..].iter().map(|v| BlockArg::Value(*v)).collect()
+        self.carried += count as u64;
+        self.keep(count).iter().map(|value| BlockArg::Value(*value)).collect()
     }
 
     fn jump(&mut self, block: Block, arity: usize) {
@@ -295,13 +294,15 @@ impl Translator<'_, '_> {
         let next = self.builder.create_block();
         self.builder.ins().brif(condition, target, &arguments, next, &[]);
         self.builder.seal_block(next);
-        self.builder.switch_to_block(next);
+        self.start_block(next);
     }
 
     pub(super) fn br_table(&mut self, table: &BrTable<'_>) -> Result<(), CompileError> {
         let ways = u64::from(table.len());
         limits::check_function(self.index, ways, limits::BR_TABLE, "targets of a br_table")?;
         let index = self.pop();
+        // The whole table is searched for each target when a local gets its parameter there.
+        self.steps += u64::from(table.len()).pow(2) * (1 + self.locals.len() as u64);
         if self.start_dispatch() {
             return self.table_entered_once(index, table);
         }
@@ -403,7 +404,8 @@ impl Translator<'_, '_> {
     /// Returns the top operands: the first in a register, the others in the return area.
     pub(super) fn return_(&mut self) {
         let count = self.module.function_type(self.index).results.len();
-        let results = self.stack[self.stack.len() - count..].to_vec();
+        let start = self.fetch(count);
+        let results = self.stack[start..].to_vec();
         if let Some((first, rest)) = results.split_first() {
             let flags = self.trusted(region::VMCTX, "vmctx");
             for (i, value) in rest.iter().enumerate() {
