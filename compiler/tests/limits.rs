@@ -188,6 +188,35 @@ fn quadratic_shapes() {
     }
 }
 
+/// A loop around a table, whose blocks jump back and forth, each using a few of many locals.
+#[test]
+fn jumps_through_tables() {
+    let at = wasm_encoder::MemArg { offset: 0, align: 2, memory_index: 0 };
+    let dispatch = |blocks: usize, locals: usize, back: bool| {
+        let mut code = Vec::new();
+        for local in 0..=locals as u32 {
+            code.extend([I32Const(4 * local as i32), I32Load(at), LocalSet(local)]);
+        }
+        code.push(Loop(EMPTY));
+        code.extend((0..blocks).map(|_| Block(EMPTY)));
+        code.extend([LocalGet(0), BrTable((0..blocks as u32).collect(), 0)]);
+        for i in 0..blocks {
+            let local = |i: usize| 1 + (i % locals) as u32;
+            let anywhere = (i * 48_271 + 11) % blocks;
+            let to = if back { anywhere } else { anywhere.max(i + 1) };
+            let go = (blocks - 1 - i) as u32;
+            code.extend([End, LocalGet(local(i)), LocalSet(local(i * 7 + 3))]);
+            code.extend([I32Const(to as i32), LocalSet(0), LocalGet(local(i * 5)), BrIf(go)]);
+        }
+        code.push(End);
+        function(&[(locals as u32 + 1, ValType::I32)], &code, (0, &[]), (0, &[]))
+    };
+    check("200 blocks, 100 locals", &dispatch(200, 100, true), None);
+    check("600 blocks, 100 locals", &dispatch(600, 100, true), None);
+    check("1 000 blocks, 100 locals, forward", &dispatch(1_000, 100, false), None);
+    check("3 000 blocks, 10 locals, forward", &dispatch(3_000, 10, false), None);
+}
+
 /// Few bytes that ask for many values.
 #[test]
 fn multiplied_values() {

@@ -253,7 +253,7 @@ fn host_functions_fail_panic_and_are_missing() {
     let mut imports = Imports::new();
     imports
         .trap_missing(true)
-        .func("env", "fail", unary(), |_, slots| Err(HostError(format!("got {}", slots[0]))))
+        .func("env", "fail", unary(), |_, slots| Err(HostError(format!("got {}", slots[0] as u32))))
         .func("env", "panic", unary(), |_, slots| panic!("cannot do {}", slots[0] as u32));
     let mut instance = pool(wat, &imports).instance().unwrap();
     for _ in 0..3 {

@@ -1,6 +1,6 @@
 //! Makes modules: a function of the seed and a number, and of the runtimes given.
 
-use crate::{loops, rewrite::Shape};
+use crate::{dispatch, loops, rewrite::Shape};
 use anyhow::{Context, Result};
 use arbitrary::Unstructured;
 use lithify_bench::engine::{Heap, own_memory};
@@ -26,6 +26,8 @@ const BUNDLED: &[u8] =
 const RUNTIME_EVERY: u64 = 4;
 /// Of so many modules one is of loops over memory.
 const LOOPS_EVERY: u64 = 8;
+/// Of so many modules one is of loops around a table of blocks.
+const DISPATCH_EVERY: u64 = 8;
 /// The code that is carved out of a runtime, in bytes.
 const CARVED: usize = 24 << 10;
 /// Mutations of one carved module, at most.
@@ -58,6 +60,7 @@ impl Generator {
                 mutate(runtime.carve(&mut random).ok()?, &mut random)
             }
             _ if number % LOOPS_EVERY == 3 => loops::module(&mut random),
+            _ if number % DISPATCH_EVERY == 5 => dispatch::module(&mut random),
             _ => smith(&mut random)?,
         };
         Validator::new_with_features(WasmFeatures::WASM2).validate_all(&wasm).ok()?;

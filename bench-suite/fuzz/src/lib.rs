@@ -11,6 +11,7 @@
 #![warn(clippy::unwrap_used)]
 
 pub mod compare;
+mod dispatch;
 pub mod generate;
 mod loops;
 pub mod parsers;
