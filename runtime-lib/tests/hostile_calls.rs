@@ -321,6 +321,49 @@ fn many_times(guest: &Guest) {
     }
 }
 
+/// Writes keys of 1, 2, 3, ... zeros, each the beginning of the next, and asks for roots.
+const NESTED: &str = r#"(module
+    (import "env" "memory" (memory 32))
+    (import "env" "ext_storage_set_version_1" (func $set (param i64 i64)))
+    (import "env" "ext_storage_root_version_2" (func $root (param i32) (result i64)))
+    (import "env" "ext_storage_clear_prefix_version_1" (func $clear (param i64)))
+    (global (export "__heap_base") i32 (i32.const 0x100000))
+    (func $down (param $depth i32)
+        (if (local.get $depth) (then
+            (call $down (i32.sub (local.get $depth) (i32.const 1)))
+            (return)))
+        (drop (call $root (i32.const 1)))
+        (call $clear (i64.const 0x200001000))
+        (drop (call $root (i32.const 1))))
+    (func (export "go") (param $p i32) (param i32) (result i64)
+        (local $len i64) (local $keys i64)
+        (local.set $keys (i64.load32_u offset=4 (local.get $p)))
+        (loop $more
+            (local.set $len (i64.add (local.get $len) (i64.const 1)))
+            (call $set (i64.or (i64.const 0x1000) (i64.shl (local.get $len) (i64.const 32)))
+                (i64.const 0x100001000))
+            (br_if $more (i64.lt_u (local.get $len) (local.get $keys))))
+        (call $down (i32.load (local.get $p)))
+        (i64.const 0)))"#;
+
+/// A trie as deep as its keys are long takes stack for each of them.
+fn nested_keys() {
+    let runtime = runtime(NESTED);
+    let call = |depth: u32, keys: u32| {
+        println!("{keys} nested keys at {depth}");
+        let state = State::empty();
+        let input = [depth.to_le_bytes(), keys.to_le_bytes()].concat();
+        let mut context = CallContext::new();
+        state.session().execute(|| runtime.call("go", &input, &mut context)).map(drop)
+    };
+    let deepest = deepest(|depth| call(depth, 1));
+    for depth in [0, deepest / 2, deepest] {
+        for keys in [100, 2500, 5000] {
+            call(depth, keys).unwrap();
+        }
+    }
+}
+
 /// In the process of its own: makes the calls, and says before each which one it is.
 #[test]
 fn child() {
@@ -332,6 +375,9 @@ fn child() {
         }
     }));
     let calls = move || {
+        if part == "nested" {
+            return nested_keys();
+        }
         for guest in functions().iter().map(Guest::new) {
             match part == "once" {
                 true => once(&guest),
@@ -394,4 +440,9 @@ fn any_call_is_a_result_or_a_trap() {
 #[test]
 fn the_same_call_many_times_is_a_result_or_a_trap() {
     check("many");
+}
+
+#[test]
+fn thousands_of_nested_keys_have_a_root() {
+    check("nested");
 }
