@@ -105,3 +105,73 @@ fn files_are_short_and_have_heads() {
         }
     }
 }
+
+/// The text between each pair of backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The files that `name` means: one, those in a folder, or those that a `*` stands for; from the
+/// root, or from the folder of the file that was named before.
+fn named(name: &str, before: Option<&PathBuf>) -> Vec<PathBuf> {
+    let files = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+    };
+    for base in [Some(root()), before.and_then(|file| file.parent())].into_iter().flatten() {
+        let path = base.join(name);
+        let found: Vec<PathBuf> =
+            match name.rsplit('/').next().and_then(|last| last.split_once('*')) {
+                _ if path.is_file() => vec![path],
+                _ if path.is_dir() => files(&path).collect(),
+                Some((start, end)) => files(path.parent().unwrap())
+                    .filter(|file| {
+                        let file = file.file_name().unwrap().to_string_lossy();
+                        file.starts_with(start) && file.ends_with(end)
+                    })
+                    .collect(),
+                None => vec![],
+            };
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    panic!("there is no {name}");
+}
+
+#[test]
+fn tests_that_documents_name_are_there() {
+    for document in ["README.md", "THREATS.md"] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let mut table = vec![];
+        let mut rows = 0;
+        for line in text.lines() {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            match cells.len() {
+                ..3 => table.clear(),
+                _ if table.is_empty() => table = cells,
+                count if table[count.min(table.len()) - 2] == "held by" => {
+                    rows += 1;
+                    check_names(document, cells[count - 2]);
+                }
+                _ => {}
+            }
+        }
+        assert!(rows > 10, "{document}: {rows} rows");
+    }
+}
+
+fn check_names(document: &str, cell: &str) {
+    let mut files = vec![];
+    let words = || quoted(cell).filter(|name| !name.contains(' '));
+    for name in words().filter(|name| name.contains(['/', '.'])) {
+        let more = named(name, files.last());
+        files.extend(more);
+    }
+    let text = |file: &PathBuf| String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned();
+    let texts: Vec<String> = files.iter().map(text).collect();
+    for name in words().filter(|name| !name.contains(['/', '.'])) {
+        let is_there = texts.iter().any(|text| text.contains(&format!("fn {name}(")));
+        assert!(is_there, "{document}: {name} is in none of the files beside it");
+    }
+}
