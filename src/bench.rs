@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lithify_bench::{
-    Calls, Manifest, Observer, Record, Workload, report, run, sample, stats::MIN_PROCESSES, table,
-    worker,
+    Calls, Manifest, Observer, Record, Workload, measure::limit::Limits, report, run, sample,
+    stats::MIN_PROCESSES, table, worker,
 };
 use lithify_compiler::{Options, Profile, inspect};
 use lithify_runtime::polkadot::Input;
@@ -91,20 +91,9 @@ impl Bench {
         let samples = (self.samples.as_deref())
             .map(|path| Destination::open(path, Content::Text, &inputs))
             .transpose()?;
-        let mut workloads = vec![Workload::host_calls()];
-        if self.runtimes.is_empty() {
-            let name = "solochain";
-            workloads.push(Workload::new(name, Source::bundled()?.input)?);
-        }
-        for (path, name) in inputs.iter().zip(names(&inputs)) {
-            if path.is_dir() {
-                workloads.extend(Manifest::read(path)?.workloads(Calls::Measured)?);
-                continue;
-            }
-            let input = Source::read(path)?.input;
-            let initialize = self.initializer(&input);
-            workloads.push(Workload::initialized_by(initialize, &name, input)?);
-        }
+        let bounds = Limits { memory: None, ..self.limits.limits() };
+        let workloads =
+            bounds.within("asking a runtime's version", || self.workloads(&inputs))??;
         let mut options = lithify_bench::Options::new(&["bench-worker"])?;
         options.processes = self.processes.unwrap_or_else(|| processes(&workloads));
         if (options.processes as usize) < MIN_PROCESSES {
@@ -123,6 +112,25 @@ impl Bench {
             return Ok(());
         }
         output::text(&table(&report(&run)))
+    }
+
+    /// What is measured. A runtime that does not embed its version is asked for it.
+    fn workloads(&self, inputs: &[&Path]) -> Result<Vec<Workload>> {
+        let mut workloads = vec![Workload::host_calls()];
+        if self.runtimes.is_empty() {
+            let name = "solochain";
+            workloads.push(Workload::new(name, Source::bundled()?.input)?);
+        }
+        for (path, name) in inputs.iter().zip(names(inputs)) {
+            if path.is_dir() {
+                workloads.extend(Manifest::read(path)?.workloads(Calls::Measured)?);
+                continue;
+            }
+            let input = Source::read(path)?.input;
+            let initialize = self.initializer(&input);
+            workloads.push(Workload::initialized_by(initialize, &name, input)?);
+        }
+        Ok(workloads)
     }
 
     /// The initialiser that was asked for, in this module.

@@ -6,6 +6,7 @@ use clap::Args;
 use lithify_bench::{
     Options, Workload,
     engine::Id,
+    measure::limit::Limits,
     report::{bytes, time},
     runner::{self, Compared},
     stats::Verdict,
@@ -61,8 +62,11 @@ impl Compare {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
         let state = self.state.as_deref().map(read).transpose()?;
-        let mut workloads =
-            [self.workload(&self.base, state.as_ref())?, self.workload(&self.new, state.as_ref())?];
+        let bounds = Limits { memory: None, ..self.limits.limits() };
+        let workload = |path| {
+            bounds.within("asking a runtime's version", || self.workload(path, state.as_ref()))?
+        };
+        let mut workloads = [workload(&self.base)?, workload(&self.new)?];
         if workloads[0].name == workloads[1].name {
             workloads[1].name += " (again)";
         }

@@ -19,6 +19,10 @@ const LONG: &[(&str, &str)] = &[
     ("lithify bench westend.json block.json --processes 100 --samples samples.jsonl", "longer"),
     ("lithify bench old/runtime.wasm new/runtime.wasm", "ten minutes"),
     ("lithify bench --json > samples.jsonl", "ten minutes; made in small for --report"),
+    ("lithify compare old.wasm new.wasm", "a minute; tests/compare.rs makes a short one"),
+    ("lithify compare old.wasm new.wasm --state block.json", "a minute"),
+    ("lithify compare old.wasm new.wasm --engine wasmtime --setting precompiled-2m", "a minute"),
+    ("lithify compare old.wasm new.wasm --json", "a minute"),
     ("lithify soak", "a million rounds; tests/cli.rs makes forty thousand"),
     ("lithify soak westend.json --rounds 100000 --threads 8", "a minute"),
     ("lithify soak --json > parts.jsonl", "a million rounds"),
@@ -59,6 +63,12 @@ fn folder() -> PathBuf {
         fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
         fs::copy(&runtime, folder.join(name)).unwrap();
     }
+    let first = r#"(module (memory (export "memory") 20) (global $ready (mut i32) (i32.const 0))
+        (global (export "__heap_base") i32 (i32.const 65536))
+        (func (export "_start") (global.set $ready (i32.const 1)))
+        (func (export "Core_version") (param i32 i32) (result i64)
+            (if (i32.eqz (global.get $ready)) (then unreachable)) (i64.const 0)))"#;
+    fs::write(folder.join("first-go.wasm"), wat::parse_str(first).unwrap()).unwrap();
     fs::write(folder.join("account.bin"), [7; 32]).unwrap();
     let script = r#"(module (func (export "f"))) (assert_return (invoke "f"))"#;
     for name in ["spec.wast", "testsuite/f.wast"] {

@@ -39,6 +39,18 @@ impl Instruction {
         }
     }
 
+    /// What its first operand is afterwards, where that is a constant.
+    fn constant(&self) -> Option<i64> {
+        let moves = self.is(X86Insn::X86_INS_MOV) || self.is(X86Insn::X86_INS_MOVABS);
+        match self.operand(1)? {
+            X86OperandType::Imm(value) if moves => Some(*value),
+            X86OperandType::Reg(_) if self.is(X86Insn::X86_INS_XOR) => {
+                (self.register(0)? == self.register(1)?).then_some(0)
+            }
+            _ => None,
+        }
+    }
+
     fn writes(&self, register: usize) -> bool {
         let named = self.operands.iter().any(|operand| match operand.op_type {
             X86OperandType::Reg(r) => {
@@ -105,7 +117,7 @@ impl Decoder {
     /// The number of targets behind the `jmp` through a register that ends `run`:
     ///
     /// ```text
-    /// mov n, len; cmp i, n; cmovb n, i                (with moves between registers among them)
+    /// mov n, len; cmp i, n; cmovb n, i             (with moves of i and n among them, and spills)
     /// lea t, [rip + table]; movsxd d, [t + n * 4]; add t, d; jmp t
     /// ```
     fn table(&self, part: &Part<'_>, run: &[usize], end: usize) -> Result<usize, String> {
@@ -145,59 +157,94 @@ impl Decoder {
         }
     }
 
-    /// What bounds `register` behind `run`: the constant that it is where it would be larger.
-    fn bound(&self, part: &Part<'_>, run: &[usize], mut register: usize) -> Result<usize, String> {
+    /// What bounds `register` behind `run`: the constant that it is where it would be larger. Read
+    /// backwards, with an eye on three values, wherever they are kept at that point: the bound, what
+    /// is chosen in its place, and what was compared with it, which has to be the same.
+    fn bound(&self, part: &Part<'_>, run: &[usize], register: usize) -> Result<usize, String> {
         let odd = "a jump through a table with an index that is not bounded";
-        // What the index has to be compared with, once it was chosen.
-        let (mut chosen, mut compared) = (None, false);
+        let mut bound = Some(Place::Register(register));
+        let (mut chosen, mut compared) = (None, None);
+        let mut constant = None;
         for at in run.iter().rev() {
             let instruction = self.read(part, *at)?;
             let (first, second) = (instruction.register(0), instruction.register(1));
-            if chosen.is_some() && !compared {
-                compared = instruction.is(X86Insn::X86_INS_CMP)
-                    && first == chosen
-                    && second == Some(register);
-                if compared {
-                    continue;
-                }
-                // Only moves may lie between, which leave the flags alone.
-                if !instruction.is(X86Insn::X86_INS_MOV) {
-                    return Err(odd.into());
-                }
-            }
-            if !instruction.writes(register) {
-                if !compared
-                    && instruction.operands.first().is_some()
-                    && chosen.is_some_and(|chosen| instruction.writes(chosen))
-                {
-                    return Err(odd.into());
-                }
+            let of_bound = |operand: Option<usize>| operand.map(Place::Register) == bound;
+            if chosen.is_none() && instruction.is(X86Insn::X86_INS_CMOVB) && of_bound(first) {
+                chosen = Some(Place::Register(second.ok_or(odd)?));
                 continue;
             }
-            if first != Some(register) {
-                return Err(odd.into());
+            if chosen.is_some() && compared.is_none() {
+                if instruction.is(X86Insn::X86_INS_CMP) && of_bound(second) {
+                    compared = Some(Place::Register(first.ok_or(odd)?));
+                } else if !instruction.is(X86Insn::X86_INS_MOV) {
+                    // Only moves may lie between, which leave the flags alone.
+                    return Err(odd.into());
+                }
             }
-            match (instruction.operand(1), second) {
-                (Some(X86OperandType::Imm(value)), _)
-                    if compared
-                        && (instruction.is(X86Insn::X86_INS_MOV)
-                            || instruction.is(X86Insn::X86_INS_MOVABS)) =>
-                {
-                    return usize::try_from(*value).map_err(|_| odd.into());
+            if compared.is_some() && of_bound(first) {
+                constant = instruction.constant();
+                if constant.is_some() {
+                    bound = None;
                 }
-                (_, Some(other)) if instruction.is(X86Insn::X86_INS_MOV) => register = other,
-                (_, Some(other)) if instruction.is(X86Insn::X86_INS_CMOVB) && chosen.is_none() => {
-                    chosen = Some(other);
-                }
-                (_, Some(other))
-                    if instruction.is(X86Insn::X86_INS_XOR) && other == register && compared =>
-                {
-                    return Ok(0);
-                }
-                _ => return Err(odd.into()),
+            }
+            for place in [&mut bound, &mut chosen, &mut compared].into_iter().flatten() {
+                *place = place.before(&instruction).ok_or(odd)?;
+            }
+            if let (Some(constant), true) = (constant, chosen == compared) {
+                return usize::try_from(constant).map_err(|_| odd.into());
+            }
+            if compared.is_some() && chosen == compared {
+                // One value from here on back; nothing can part it.
+                (chosen, compared) = (Some(Place::Nowhere), Some(Place::Nowhere));
             }
         }
         Err(odd.into())
+    }
+}
+
+/// Where a value is kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Register(usize),
+    /// In the frame, so many bytes from the stack pointer.
+    Slot(i64),
+    /// No longer of interest.
+    Nowhere,
+}
+
+impl Place {
+    fn of(operand: Option<&X86OperandType>) -> Option<Self> {
+        match operand? {
+            X86OperandType::Reg(name) => whole(*name).map(Self::Register),
+            X86OperandType::Mem(place)
+                if u32::from(place.base().0) == X86Reg::X86_REG_RSP
+                    && place.index() == RegId::INVALID_REG =>
+            {
+                Some(Self::Slot(place.disp()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Where the value was before `instruction`, if that did no more than move it.
+    fn before(self, instruction: &Instruction) -> Option<Self> {
+        let target = Self::of(instruction.operand(0));
+        let written = match self {
+            Self::Register(register) => instruction.writes(register),
+            Self::Slot(at) => match target {
+                // A spill takes up to 16 bytes.
+                Some(Self::Slot(other)) if other != at && (other - at).abs() < 16 => return None,
+                target => target == Some(Self::Slot(at)),
+            },
+            Self::Nowhere => false,
+        };
+        match written {
+            false => Some(self),
+            true if instruction.is(X86Insn::X86_INS_MOV) && target == Some(self) => {
+                Self::of(instruction.operand(1))
+            }
+            true => None,
+        }
     }
 }
 
