@@ -251,7 +251,7 @@ fn refusals() {
         ),
         (text(&raw(r#""0x01":"01""#)), "genesis.raw.top[\"0x01\"]: does not begin with 0x"),
         (text(&raw(r#""1":"0x01""#)), "genesis.raw.top[\"1\"]: key does not begin with 0x"),
-        (text(&raw(&long_key)), "0000\"]: key has an odd number of hex digits"),
+        (text(&raw(&long_key)), "0000\"]: key has no hex digit at position 122"),
         (text(&raw(&polkavm)), "file: genesis.raw.top[\"0x3a636f6465\"]: PolkaVM code"),
         (text(r#"{"block":{"header":"0x","body":[]},"parentStorage":{}}"#), "file: block.header: "),
         (text(r#"{"block":{"header":[]}}"#), "expected a hex string at block.header"),
