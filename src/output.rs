@@ -42,6 +42,7 @@ impl Words for &String {}
 impl Words for fmt::Arguments<'_> {}
 
 /// Writes one line of results for people.
+#[allow(clippy::needless_pass_by_value, reason = "`format_args!` makes values")]
 pub fn line(words: impl Words) -> Result<()> {
     if QUIET.load(Ordering::Relaxed) {
         return Ok(());
@@ -81,6 +82,7 @@ pub fn note(words: impl Words) {
 }
 
 /// Says one line on standard error, to the quiet too.
+#[allow(clippy::needless_pass_by_value, reason = "`format_args!` makes values")]
 pub fn report(words: impl Words) {
     // Whoever closed standard error wants to know nothing.
     let _ = writeln!(std::io::stderr(), "{}", Plain(&words.to_string()));

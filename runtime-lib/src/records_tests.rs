@@ -135,15 +135,15 @@ fn slots_stay_in_their_places() {
 fn initial_values_and_segments_refer_to_what_exists() {
     let extent = |address, offset, len| Extent { address, offset, len };
     let extents = |d: &mut Descriptor, tail: &mut Vec<u8>, extents: &[Extent]| {
-        d.memory_image_len = 8192;
+        d.memory_image_len = 12_288;
         d.extents = append(tail, extents);
     };
-    let good = [extent(0, 4096, 4096), extent(8192, 0, 8192)];
+    let good = [extent(0, 0, 4096), extent(8192, 4096, 8192)];
     assert!(Records::read(&metadata(|d, tail| extents(d, tail, &good))).is_ok());
     for bad in [
         extent(1, 0, 4096),
         extent(0, 0, 0),
-        extent(0, 4096, 8192),
+        extent(0, 8192, 8192),
         extent(0xf000, 0, 8192),
         extent(0xffff_f000, 0, 4096),
         extent(0, 0xffff_f000, 4096),

@@ -34,7 +34,7 @@ impl ImageParts {
     }
 
     /// Changes a word of a header or record, or a few, and makes length and hash right again.
-    pub fn mutate(&self, image: &mut Vec<u8>, random: &mut ChaCha8Rng) {
+    pub fn mutate(&self, image: &mut [u8], random: &mut ChaCha8Rng) {
         for _ in 0..1 << random.random_range(0..4) {
             match random.random_range(0..8) {
                 // The words of the root decide most.

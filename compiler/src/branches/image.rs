@@ -33,22 +33,22 @@ pub struct Image<'i> {
     slots: Range<u64>,
 }
 
-fn error(message: impl ToString) -> Stray {
+fn error(message: &(impl ToString + ?Sized)) -> Stray {
     Stray::Image(message.to_string())
 }
 
 impl<'i> Image<'i> {
     pub fn read(bytes: &'i [u8]) -> Result<Self, Stray> {
-        let file = ElfFile64::<LittleEndian>::parse(bytes).map_err(error)?;
+        let file = ElfFile64::<LittleEndian>::parse(bytes).map_err(|e| error(&e))?;
         let machine = file.elf_header().e_machine.get(LittleEndian);
         if !matches!(machine, elf::EM_X86_64 | elf::EM_AARCH64) {
-            return Err(error(format!("machine {machine}")));
+            return Err(error(&format!("machine {machine}")));
         }
         let section = |name: &str| {
             let section = file.section_by_name(name);
-            section.map(|s| Ok((s.address(), s.data().map_err(error)?))).transpose()
+            section.map(|s| Ok((s.address(), s.data().map_err(|e| error(&e))?))).transpose()
         };
-        let missing = |name: &str| error(format!("no section {name}"));
+        let missing = |name: &str| error(&format!("no section {name}"));
         let (text_address, text) = section(".text")?.ok_or_else(|| missing(".text"))?;
         let (_, metadata) = section(METADATA_SECTION)?.ok_or_else(|| missing(METADATA_SECTION))?;
         let (_, tables) = section(".rodata")?.unwrap_or_default();

@@ -236,9 +236,8 @@ pub extern "C" fn interrupt(_: i32, _: *mut libc::siginfo_t, context: *mut libc:
     // SAFETY: the kernel passes a valid context for the duration of the handler.
     let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
     // SAFETY: activations of this thread live until their calls return, below this frame.
-    if let Some(activation) =
-        unsafe { activation::current().as_ref() }.filter(|newest| newest.is_overdue())
-    {
+    let newest = unsafe { activation::current().as_ref() };
+    if let Some(activation) = newest.filter(|newest| newest.is_overdue()) {
         let registers = arch::registers(context);
         let slot = activation.slot();
         match slot.image().text_offset(registers.pc) {
