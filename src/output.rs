@@ -1,6 +1,6 @@
 //! Puts results where they go: lines to standard output, files to a [`Destination`].
 //!
-//! Whatever is for people leaves by [`line`], [`text`] or [`error`], which show the text of strangers
+//! Whatever is for people leaves by [`line()`], [`text`] or [`error`], which show the text of strangers
 //! as [`Plain`]: a module that is inspected, run or refused gets nothing to the terminal but what can
 //! be read. JSON stays data, and leaves by [`json`].
 

@@ -185,7 +185,7 @@ impl Run {
         }
     }
 
-    /// Reads lines that [`write`] wrote.
+    /// Reads lines that [`write()`] wrote.
     pub fn read(lines: impl BufRead) -> Result<Self> {
         let mut run = Self::default();
         for (number, line) in lines.lines().enumerate() {
