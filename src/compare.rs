@@ -24,7 +24,8 @@ them; what looks different is measured again before it is said. Of comparisons o
 at most 5 in 100 alarm, all calls together; differences below 1 % are not told. Both sides are
 measured now, on this machine: figures of another hour or machine are no base.
 
-Exit status: 0 no call is slower, 1 one is, 2 it could not be measured.
+Exit status: 0 no call was found slower (or that cannot be told: see the table), 1 one is, 2 a call could
+not be measured.
 
 Examples:
   lithify compare old.wasm new.wasm
@@ -32,7 +33,7 @@ Examples:
   lithify compare old.wasm new.wasm --engine wasmtime --setting precompiled-2m
   lithify compare old.wasm new.wasm --json")]
 pub struct Compare {
-    /// The runtime to compare with, in any of its forms.
+    /// The runtime to compare with, in any of its forms but an image.
     base: PathBuf,
     /// The runtime that is compared.
     new: PathBuf,
@@ -45,7 +46,7 @@ pub struct Compare {
     /// The setting of the engine, as in the table of `lithify bench`.
     #[arg(long, value_name = "NAME", default_value = "aot")]
     setting: String,
-    /// The most processes a side and call; under 60 a difference of a few percent may stay unseen.
+    /// The most processes a side and call, 20 or more; under 60 a difference of a few percent may stay unseen.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(20..))]
     processes: u32,
     /// Seed of the order; by default another one each time.
@@ -85,8 +86,12 @@ impl Compare {
         } else {
             self.print(&compared, &id, options.seed)?;
         }
-        let slower = compared.calls.iter().filter(|call| call.verdict == Verdict::Slower);
-        match slower.map(|call| &*call.call).collect::<Vec<_>>()[..] {
+        let slower: Vec<_> =
+            compared.calls.iter().filter(|call| call.verdict == Verdict::Slower).collect();
+        if let ([], [first, ..]) = (&slower[..], &compared.broken[..]) {
+            bail!("{} does not make the call {first}", self.new.display());
+        }
+        match slower.into_iter().map(|call| &*call.call).collect::<Vec<_>>()[..] {
             [] => Ok(()),
             [call] => bail!(No(format!("{call} is slower"))),
             ref calls => bail!(No(format!("{} are slower", calls.join(", ")))),
@@ -114,6 +119,7 @@ impl Compare {
             "engine": id,
             "seed": seed,
             "calls": compared.calls,
+            "broken": compared.broken,
             "exact": compared.exact,
             "absent": compared.run.absent,
         })
@@ -121,7 +127,8 @@ impl Compare {
 
     fn print(&self, compared: &Compared, id: &Id, seed: u64) -> Result<()> {
         let (base, new) = (self.base.display(), self.new.display());
-        output::line(format_args!("{new} against {base}, on {id}; seed {seed}\n"))?;
+        output::line(format_args!("{new} against {base}, on {id}; seed {seed}"))?;
+        output::line("")?;
         for call in &compared.calls {
             let (verdict, ratio) = (word(call.verdict), call.ratio);
             output::line(format_args!(
@@ -147,7 +154,7 @@ impl Compare {
         for absent in &compared.run.absent {
             output::line(format_args!("{:<11} {}: {}", "absent", absent.what, absent.reason))?;
         }
-        output::line(
+        output::text(
             "\nTime of a fresh instance, the call and the end of the instance; the ratio with its\n\
              95 % interval. \"can't tell\": the interval is too wide, or an alarm was not confirmed.",
         )

@@ -27,7 +27,7 @@ use std::{
 /// Compiles runtimes ahead of time.
 #[derive(Args)]
 #[command(after_help = "\
-Without -o, the result is in the current folder, named after the input: runtime.so of runtime.wasm
+Without -o, clif and asm go to standard output; all else is in the current folder, named after the input: runtime.so of runtime.wasm
 for x86-64-v3, runtime.aarch64.so or runtime.x86-64-v2.so for another target. A file is replaced as
 a whole or not at all, and keeps its mode; a device or a pipe is written to.
 
@@ -47,7 +47,7 @@ pub struct Compile {
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
     /// Where to write: a file, or a folder (one that ends in / is made). `-` is standard output, the
-    /// default for text.
+    /// default for clif and asm.
     #[arg(short, long, value_name = "FILE|FOLDER/")]
     output: Option<PathBuf>,
     /// What to make.

@@ -9,11 +9,12 @@ use std::time::Duration;
 /// Bounds on compiling and on calls of guests, shared by the commands that do either.
 #[derive(Args, Clone, Copy)]
 pub struct LimitOptions {
-    /// The most memory that compiling may take: bytes, or with K, M or G (1024 each).
+    /// The most memory that compiling may take: bytes, or with K or KiB, M, G (1024 each), kB, MB, GB
+    /// (1000 each).
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_memory: Option<u64>,
-    /// The longest that compiling may take, and then each call of the guest: seconds, or with ms,
-    /// s, min or h.
+    /// The longest that compiling may take, and then each call of a guest where one is run: seconds,
+    /// or with ms, s, m or min, h.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     timeout: Option<Duration>,
 }

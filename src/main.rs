@@ -52,7 +52,8 @@ Examples:
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print errors only, and what is asked for by --json, --profile or `-o -`.
+    /// Print errors only, and what was asked for by name: --json, --profile, --time, text to standard
+    /// output.
     #[arg(short, long, global = true)]
     quiet: bool,
 }
@@ -86,6 +87,10 @@ fn main() -> ExitCode {
         output::be_quiet();
     }
     let question = matches!(command, Command::Check(_) | Command::Verify(_) | Command::Compare(_));
+    if question {
+        // 1 would be an answer.
+        limit::exit_with(status::USAGE.into());
+    }
     let result = match command {
         Command::Compile(command) => command.execute(),
         Command::Inspect(command) => command.execute(),

@@ -47,6 +47,12 @@ pub fn line(words: impl Words) -> Result<()> {
     if QUIET.load(Ordering::Relaxed) {
         return Ok(());
     }
+    asked(words)
+}
+
+/// Writes one line that was asked for by name, to the quiet too.
+#[allow(clippy::needless_pass_by_value, reason = "`format_args!` makes values")]
+pub fn asked(words: impl Words) -> Result<()> {
     stdout(format!("{}\n", Plain(&words.to_string())).as_bytes())
 }
 

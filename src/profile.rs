@@ -125,7 +125,7 @@ impl CallProfile {
         let ns = |ns: u64| time(ns as f64);
         let size = |len: u64| bytes(len as f64);
         let Profile { heap, .. } = &self.host;
-        output::line(format_args!(
+        output::asked(format_args!(
             "{}: {} in, {} out",
             self.entry,
             size(self.input_bytes as u64),
@@ -140,15 +140,15 @@ impl CallProfile {
         let initializer =
             (self.initialize_ns > 0).then_some(("start", self.initialize_ns, initializer));
         for (what, value, how) in rows.into_iter().chain(initializer) {
-            output::line(format_args!("  {what:<8}{:>10}  {how}", ns(value)))?;
+            output::asked(format_args!("  {what:<8}{:>10}  {how}", ns(value)))?;
         }
-        output::line("")?;
-        output::line(format_args!(
+        output::asked("")?;
+        output::asked(format_args!(
             "  {:<52}{:>8}{:>11}{:>11}{:>11}",
             "host function", "calls", "bytes in", "bytes out", "time"
         ))?;
         for (name, function) in self.by_time() {
-            output::line(format_args!(
+            output::asked(format_args!(
                 "  {name:<52}{:>8}{:>11}{:>11}{:>11}",
                 function.calls,
                 size(function.bytes_in),
@@ -156,8 +156,8 @@ impl CallProfile {
                 ns(function.ns)
             ))?;
         }
-        output::line("")?;
-        output::line(format_args!(
+        output::asked("")?;
+        output::asked(format_args!(
             "  heap: {} blocks of {} handed out, {} taken back; peak {}, {} live at the end",
             heap.allocations,
             size(heap.requested_bytes),
@@ -169,7 +169,7 @@ impl CallProfile {
             || "unknown, as this kernel cannot scan pages".to_owned(),
             |pages| format!("{pages} host pages"),
         );
-        output::line(format_args!(
+        output::asked(format_args!(
             "  memory: {} at the end; written: {written}",
             size(self.memory_bytes as u64)
         ))?;
@@ -177,7 +177,7 @@ impl CallProfile {
             || format!("unknown, as the module has no export {GC_CYCLES}"),
             |count| count.to_string(),
         );
-        output::line(format_args!("  collections: {collections}"))
+        output::asked(format_args!("  collections: {collections}"))
     }
 
     /// The host functions, the dearest first.

@@ -34,7 +34,7 @@ The input and output of an entry point are SCALE bytes. The state of a chain spe
 is used unless --state names another; without any, storage is empty. Calls read the state and
 write to an overlay: nothing is kept.
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 134 the guest trapped.
+Exit status: 0 done, 1 failed, 2 wrong usage, 124 the guest was stopped at --timeout, 134 it trapped.
 
 Examples:
   lithify run westend.so Core_version

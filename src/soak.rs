@@ -15,7 +15,7 @@ use std::path::PathBuf;
 /// looks for leaks of memory, mappings and file handles, and for calls that get slower.
 #[derive(Args)]
 #[command(after_help = "\
-Exit status: 0 nothing grew, 1 something did, or a call failed.
+Exit status: 0 nothing grew, 1 something did; 124 and 134 as for run.
 
 Examples:
   lithify soak                      # the bundled runtime, a million rounds

@@ -20,7 +20,7 @@ use std::error::Error;
 /// Something went wrong.
 const FAILED: u8 = 1;
 /// The command line asks for what there is not.
-const USAGE: u8 = 2;
+pub const USAGE: u8 = 2;
 /// What `timeout(1)` ends with when it stopped a command.
 const LATE: u8 = 124;
 /// A process that aborted has this one, and a guest that traps is to its host what such a process is.

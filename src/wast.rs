@@ -42,7 +42,7 @@ impl WastCommand {
             let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
             let tally =
                 lithify_spec::run(&text, &mut compile).with_context(|| format!("{name}"))?;
-            output::line(format_args!("{name}: {tally}"))?;
+            output::text(&format!("{name}: {tally}"))?;
             failed += tally.failed.len();
         }
         if failed > 0 {

@@ -59,4 +59,14 @@ fn what_cannot_be_compared_has_a_status_of_its_own() {
     assert!(said.contains("cannot read /nonexistent.wasm"), "{said}");
     let (status, said) = compare(&[&base, &base, "--engine", "nonesuch"]);
     assert_eq!(status, Some(2), "{said}");
+    // What no longer makes a call is not faster.
+    let trap = r#"(module (import "env" "memory" (memory 20))
+        (global (export "__heap_base") i32 (i32.const 65536))
+        (func (export "Core_version") (param i32 i32) (result i64) (unreachable))
+        (func (export "Metadata_metadata") (param i32 i32) (result i64) (i64.const 0)))"#;
+    let broken = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare-broken.wasm");
+    std::fs::write(&broken, wat::parse_str(trap).expect("a module")).expect("written");
+    let (status, said) = compare(&[&base, broken.to_str().expect("a path in UTF-8")]);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("does not make the call Core_version"), "{said}");
 }

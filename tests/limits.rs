@@ -71,7 +71,7 @@ fn memory_and_time_of_a_compilation_are_bounded() {
     for (limits, expected) in [(["--max-memory", "4M"], memory), (["--timeout", "5ms"], time)] {
         let output = lithify(&verify(&limits));
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(1) && said.contains(expected), "{said}");
+        assert!(output.status.code() == Some(2) && said.contains(expected), "{said}");
     }
     assert!(lithify(&verify(&["--max-memory", "1G", "--timeout", "10m"])).status.success());
 }

@@ -164,7 +164,9 @@ impl<'r> Runner<'r> {
     }
 
     fn absent(&mut self, what: String, error: &anyhow::Error) -> Result<()> {
-        let absent = Absent { what, reason: format!("{error:#}") };
+        let reason = format!("{error:#}");
+        let reason = reason.lines().map(str::trim).collect::<Vec<_>>().join("; ");
+        let absent = Absent { what, reason };
         self.record(Record::Absent { absent })
     }
 
@@ -379,7 +381,7 @@ impl<'r> Runner<'r> {
         let output = child.wait_with_output().context("cannot wait for the worker")?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            let said = said.trim().trim_start_matches("Error: ");
+            let said = said.trim().trim_start_matches("Error: ").trim_start_matches("error: ");
             match said.is_empty() {
                 true => bail!("the worker ended with {}", output.status),
                 false => bail!("{said}"),

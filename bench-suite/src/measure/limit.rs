@@ -1,7 +1,7 @@
 //! Bounds on what a compilation, or a call on any engine, may take: memory by the kernel, time by a
 //! watching thread.
 //!
-//! Beyond a bound the process ends with exit status 1 and says which one it was, wherever the
+//! Beyond a bound the process ends with exit status 1, unless told otherwise, and says which one it was, wherever the
 //! work is at that moment: one function can be dear, so asking between functions is not
 //! enough. Nothing is written before a compilation is over, so nothing is left behind.
 
@@ -13,7 +13,7 @@ use std::panic;
 use std::process;
 use std::sync::Arc;
 use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -27,11 +27,19 @@ pub struct Limits {
     pub time: Option<Duration>,
 }
 
+/// The exit status beyond a bound.
+static STATUS: AtomicI32 = AtomicI32::new(1);
+
+/// Ends the process with `status` beyond a bound, in place of 1: for a program whose 1 is an answer.
+pub fn exit_with(status: i32) {
+    STATUS.store(status, Ordering::Relaxed);
+}
+
 /// Whether a limit on memory is in force.
 static LIMITED: AtomicBool = AtomicBool::new(false);
 
 const OUT_OF_MEMORY: &str = "error: out of memory: compiling takes more than --max-memory allows; \
-    allow more, or compile with fewer --jobs\n";
+    allow more, or use fewer threads (--jobs of compile and run)\n";
 
 impl Limits {
     /// Does `work`, which `what` names, within the bounds. The limit on memory is the whole process'.
@@ -70,7 +78,7 @@ fn watch(what: &str, time: Duration, over: &AtomicBool) {
         eprintln!(
             "error: timeout: {what} takes longer than the {time:?} that --timeout allows; allow more"
         );
-        process::exit(1);
+        process::exit(STATUS.load(Ordering::Relaxed));
     }
 }
 
@@ -138,7 +146,7 @@ fn refused() -> ! {
     // SAFETY: the bytes are there for as long as the program.
     unsafe { libc::write(2, OUT_OF_MEMORY.as_ptr().cast(), OUT_OF_MEMORY.len()) };
     // SAFETY: ends the process at once; nothing of it is needed any more.
-    unsafe { libc::_exit(1) }
+    unsafe { libc::_exit(STATUS.load(Ordering::Relaxed)) }
 }
 
 // SAFETY: everything is the system allocator's doing.

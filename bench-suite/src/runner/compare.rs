@@ -32,6 +32,8 @@ pub struct Compared {
     pub run: Run,
     /// The calls that both sides have.
     pub calls: Vec<Call>,
+    /// Calls that the base makes and the new module does not.
+    pub broken: Vec<String>,
     /// What is the same in every process, and so needs no statistics.
     pub exact: Vec<Exact>,
 }
@@ -93,7 +95,7 @@ pub fn compare(
     let able = runner.compile(workloads, &[kind])?;
     let failed = runner.run.absent.first().map(|absent| absent.reason.clone());
     ensure!(able.iter().all(|(_, kinds)| !kinds.is_empty()), failed.unwrap_or_default());
-    let mut pairs = runner.pairs(workloads, kind)?;
+    let (mut pairs, broken) = runner.pairs(workloads, kind)?;
     ensure!(!pairs.is_empty(), "there is no call that both modules can make");
     runner.sides(&mut pairs, kind)?;
     let mut calls = Vec::new();
@@ -101,14 +103,18 @@ pub fn compare(
         calls.push(runner.verdict(pair, kind)?);
     }
     let exact = exact(workloads, &runner.run, &pairs);
-    Ok(Compared { run: runner.run, calls, exact })
+    Ok(Compared { run: runner.run, calls, broken, exact })
 }
 
 impl Runner<'_> {
-    /// The calls that both sides can make, each made once.
-    fn pairs(&mut self, workloads: &[Workload; 2], kind: &'static Kind) -> Result<Vec<Pair>> {
+    /// The calls that both sides can make, each made once, and those that only the base can.
+    fn pairs(
+        &mut self,
+        workloads: &[Workload; 2],
+        kind: &'static Kind,
+    ) -> Result<(Vec<Pair>, Vec<String>)> {
         let [base, new] = workloads;
-        let mut pairs = Vec::new();
+        let (mut pairs, mut broken) = (Vec::new(), Vec::new());
         for (at, call) in base.calls.iter().enumerate() {
             let Some(in_new) = new.calls.iter().position(|other| other.label == call.label) else {
                 continue;
@@ -128,7 +134,13 @@ impl Runner<'_> {
                         fastest = fastest.min(shortest(&records, Phase::Total));
                         pair.outcomes[side as usize] = outcome(&records);
                     }
-                    Err(error) => failed = Some((&workloads[side as usize].name, error)),
+                    Err(error) => {
+                        failed = Some((&workloads[side as usize].name, error));
+                        if side == Side::Base {
+                            break;
+                        }
+                        broken.push(pair.label.clone());
+                    }
                 }
             }
             match failed {
@@ -139,7 +151,7 @@ impl Runner<'_> {
                 }
             }
         }
-        Ok(pairs)
+        Ok((pairs, broken))
     }
 
     fn side(&self, pair: &Pair, side: Side, kind: &Kind) -> Task {
