@@ -31,7 +31,9 @@ impl Log for Stderr {
         if is_guest || record.level() <= Level::Warn {
             let whose = if is_guest { "guest" } else { "host " };
             let (level, target) = (record.level(), record.target());
-            output::report(format_args!("{whose} {level:<5} {target}: {}", record.args()));
+            let message = record.args().to_string();
+            let (target, message) = (output::cut(target), output::cut(&message));
+            output::report(format_args!("{whose} {level:<5} {target}: {message}"));
         }
     }
 

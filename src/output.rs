@@ -41,6 +41,18 @@ impl Words for String {}
 impl Words for &String {}
 impl Words for fmt::Arguments<'_> {}
 
+/// The beginning of a stranger's text that may be of any length.
+pub fn cut(text: &str) -> std::borrow::Cow<'_, str> {
+    const MOST: usize = 8 << 10;
+    match text.len().checked_sub(MOST) {
+        None | Some(0) => text.into(),
+        Some(_) => {
+            let end = text.floor_char_boundary(MOST);
+            format!("{}… {} bytes more", &text[..end], text.len() - end).into()
+        }
+    }
+}
+
 /// Writes one line of results for people.
 #[allow(clippy::needless_pass_by_value, reason = "`format_args!` makes values")]
 pub fn line(words: impl Words) -> Result<()> {
@@ -139,5 +151,18 @@ pub fn size(bytes: usize) -> String {
         0..10_000 => format!("{bytes} B"),
         10_000..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
         _ => format!("{:.2} MB", bytes as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_long_text_ends_between_letters() {
+        assert_eq!(cut("short"), "short");
+        let long = "é".repeat(5000);
+        let shown = cut(&long);
+        assert!(shown.len() < 8300 && shown.ends_with("é… 1808 bytes more"), "{}", shown.len());
     }
 }

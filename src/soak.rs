@@ -28,7 +28,7 @@ pub struct Soak {
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     rounds: u64,
     /// Threads.
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: u32,
     #[command(flatten)]
     limits: LimitOptions,

@@ -210,6 +210,17 @@ fn the_input_is_never_the_output() {
     assert_eq!(names(&folder), ["hard.so", "in.wasm", "soft.so", "x.so"]);
 }
 
+/// Samples come piece by piece into a file with a name of its own, which may be somebody's.
+#[test]
+fn a_file_in_the_way_of_samples_stays() {
+    let folder = folder("samples");
+    let runtime = fs::read("workloads/ledger/rust/ledger.wasm").unwrap();
+    fs::write(folder.join("s.jsonl.partial"), &runtime).unwrap();
+    let args = ["bench", "s.jsonl.partial", "--samples", "s.jsonl", "--compiles", "1"];
+    failed(&lithify(&folder, &args), 1, &["s.jsonl.partial is there", "remove it"]);
+    assert_eq!(fs::read(folder.join("s.jsonl.partial")).unwrap(), runtime);
+}
+
 #[test]
 fn names_are_chosen_for_many_inputs_and_targets() {
     let folder = folder("names");

@@ -30,6 +30,7 @@ use gimli::write::{Address, EhFrame, EndianVec, FrameTable, RelocateWriter};
 use lithify_abi::{
     IMAGE_GRANULE,
     descriptor::NONE,
+    plain::Plain,
     symbols::{self, MEMORY_SECTION, METADATA_SECTION},
 };
 use object::{
@@ -235,10 +236,10 @@ fn name_symbols(
     }
 }
 
-/// A name as a local symbol. It ends before a NUL, which symbols cannot hold, and does not begin
+/// A name as a local symbol, in which what a terminal would obey is escaped. It does not begin
 /// with `$`: on aarch64 such a symbol tells linkers what is code and what is data.
 fn local_name(name: &str) -> Vec<u8> {
-    let name = name.split('\0').next().unwrap_or_default();
+    let name = Plain(name).to_string();
     if name.starts_with('$') { format!("_{name}").into_bytes() } else { name.into() }
 }
 
@@ -349,5 +350,19 @@ impl RelocateWriter for Frames {
 
     fn relocate(&mut self, relocation: gimli::write::Relocation) {
         self.relocations.push(relocation);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local_name;
+
+    #[test]
+    fn local_symbols_are_plain() {
+        let names =
+            [("Core_version", "Core_version"), ("$x", "_$x"), ("\x1b[31m\0", r"\u{1b}[31m\0")];
+        for (name, symbol) in names {
+            assert_eq!(local_name(name), symbol.as_bytes());
+        }
     }
 }

@@ -295,18 +295,19 @@ fn replace(path: &Path, old: Option<&Metadata>, bytes: &[u8]) -> io::Result<()> 
     named.persist(path).map_err(|error| error.error)
 }
 
-/// Opens the file of a stream, which nobody else may be writing.
+/// Makes the file of a stream, which there may not be yet: it may be somebody's, or an input.
 fn open_partial(path: &Path, old: Option<&Metadata>) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    let mut options = File::options();
-    let file = options.write(true).create(true).truncate(false).mode(mode(old)).open(path)?;
-    let taken = || io::Error::new(ErrorKind::ResourceBusy, "another run is writing it");
-    file.try_lock().map_err(|_| taken())?;
-    // The other run may have finished, and given the file its name, between the two steps.
-    if !is_same(&fs::metadata(path)?, &file.metadata()?) {
-        return Err(taken());
-    }
-    file.set_len(0)?;
+    let made = File::options().write(true).create_new(true).mode(mode(old)).open(path);
+    let file = made.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            let shown = path.display();
+            let words =
+                format!("{shown} is there: another run writes it, or one left it; remove it");
+            io::Error::new(ErrorKind::AlreadyExists, words)
+        }
+        _ => error,
+    })?;
     keep_mode(&file, old)?;
     Ok(file)
 }

@@ -8,6 +8,9 @@ use super::wasi::System;
 use crate::host::{Guest, HostError};
 use std::ops::Range;
 
+/// How much of a panic's message is kept, in bytes.
+const PANIC_MESSAGE: usize = 8 << 10;
+
 /// State of the call that is running. It borrows nothing, so an engine may carry it as
 /// `&mut dyn Any`, and one context serves any number of calls one after another.
 #[derive(Default)]
@@ -130,7 +133,9 @@ impl CallContext {
     }
 
     pub(super) fn set_panic_message(&mut self, message: &str) {
-        self.panic_message = Some(message.to_owned());
+        // A panic says a line; a guest may say anything.
+        let end = message.floor_char_boundary(PANIC_MESSAGE);
+        self.panic_message = Some(message[..end].to_owned());
     }
 
     pub(super) fn take_panic_message(&mut self) -> Option<String> {
