@@ -38,4 +38,12 @@ pub mod unix {
     pub mod mmap;
     pub mod pagemap;
     pub mod signals;
+
+    /// The result of a system call that returns 0 when it succeeds.
+    fn check(result: i32) -> std::io::Result<()> {
+        match result {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    }
 }

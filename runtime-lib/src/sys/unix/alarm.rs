@@ -6,6 +6,7 @@
 //!
 //! A signal may come late, when its time is no longer set: whoever handles it looks for himself.
 
+use super::check;
 use std::cell::Cell;
 use std::io;
 use std::mem;
@@ -231,12 +232,5 @@ fn mask(how: i32, set: &SignalSet) -> io::Result<SignalSet> {
     match result {
         0 => Ok(before),
         error => Err(io::Error::from_raw_os_error(error)),
-    }
-}
-
-fn check(result: i32) -> io::Result<()> {
-    match result {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
     }
 }

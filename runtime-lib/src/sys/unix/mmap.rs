@@ -3,6 +3,7 @@
 //! A [`Mapping`] owns its whole range of addresses until it is dropped: parts of it change their
 //! protection or what is mapped there, but never become anybody else's.
 
+use super::check;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -253,13 +254,6 @@ unsafe fn unmap(start: NonNull<u8>, len: usize) {
         // SAFETY: the callers own the range. It cannot fail for whole pages of a mapping, and
         // if it did nothing better than leaking them could be done.
         unsafe { libc::munmap(start.as_ptr().cast(), len) };
-    }
-}
-
-fn check(result: i32) -> io::Result<()> {
-    match result {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -18,6 +18,7 @@
 
 use super::super::arch;
 use super::super::arch_common::Registers;
+use super::check;
 use crate::activation::{self, Activation};
 use crate::registry;
 use lithify_abi::descriptor::NONE;
@@ -90,13 +91,6 @@ fn put_handlers_on_stack() {
             // SAFETY: the action is what the program installed. Where the system refuses, it stays.
             unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) };
         }
-    }
-}
-
-fn check(result: i32) -> io::Result<()> {
-    match result {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -211,13 +205,11 @@ fn host_stack(signal: i32, address: usize) -> bool {
     // SAFETY: activations of this thread live until their calls return, below this frame.
     let newest = unsafe { activation::current().as_ref() };
     let mut all = std::iter::successors(newest, |activation| activation.parent());
-    let memory = |activation: &Activation| -> *const _ { activation.slot().memory() };
     let found = all.find(|activation| activation.slot().memory().stack_guard().contains(&address));
-    let Some(memory) = found.map(memory) else {
+    let Some(activation) = found else {
         return false;
     };
-    // SAFETY: slots outlive their activations.
-    if unsafe { (*memory).open_room(address) } {
+    if activation.slot().memory().open_room(address) {
         return true;
     }
     const MESSAGE: &str =
