@@ -1,6 +1,9 @@
 //! Makes modules: a function of the seed and a number, and of the runtimes given.
 
-use crate::{dispatch, loops, rewrite::Shape};
+use crate::{
+    dispatch, loops,
+    rewrite::{self, Shape},
+};
 use anyhow::{Context, Result};
 use arbitrary::Unstructured;
 use lithify_bench::engine::{Heap, own_memory};
@@ -28,6 +31,8 @@ const RUNTIME_EVERY: u64 = 4;
 const LOOPS_EVERY: u64 = 8;
 /// Of so many modules one is of loops around a table of blocks.
 const DISPATCH_EVERY: u64 = 8;
+/// Of so many modules one is compiled without optimising.
+const DEAR_EVERY: u64 = 8;
 /// The code that is carved out of a runtime, in bytes.
 const CARVED: usize = 24 << 10;
 /// Mutations of one carved module, at most.
@@ -54,7 +59,7 @@ impl Generator {
     /// Module `number`; none where the random bytes do not make one.
     pub fn module(&self, number: u64) -> Option<Vec<u8>> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed.rotate_left(32) ^ number);
-        let wasm = match number % RUNTIME_EVERY {
+        let mut wasm = match number % RUNTIME_EVERY {
             0 => {
                 let runtime = &self.runtimes[random.random_range(0..self.runtimes.len())];
                 mutate(runtime.carve(&mut random).ok()?, &mut random)
@@ -63,6 +68,9 @@ impl Generator {
             _ if number % DISPATCH_EVERY == 5 => dispatch::module(&mut random),
             _ => smith(&mut random)?,
         };
+        if number / DEAR_EVERY % DEAR_EVERY == number % DEAR_EVERY {
+            wasm = rewrite::dear(&wasm).ok()?;
+        }
         Validator::new_with_features(WasmFeatures::WASM2).validate_all(&wasm).ok()?;
         Some(wasm)
     }

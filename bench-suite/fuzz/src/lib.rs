@@ -3,6 +3,7 @@
 //! ```text
 //! seed, number --generate--> module --rewrite, compare--> agreement | finding --shrink--> case
 //! seed, number --parsers, structure--> damaged file --read--> an answer | finding --> case
+//! seed --cost--> repeated shapes --compile--> the dearest | finding --> case
 //! ```
 //!
 //! Workers are processes: a crash is a finding like any other. The one who starts them
@@ -11,6 +12,7 @@
 #![warn(clippy::unwrap_used)]
 
 pub mod compare;
+pub mod cost;
 mod dispatch;
 pub mod generate;
 mod loops;

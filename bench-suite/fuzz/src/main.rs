@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lithify_fuzz::{
+    cost,
     supervise::{self, Plan},
     work::{self, Done, Job, Kind},
 };
@@ -31,6 +32,7 @@ Examples:
   lithify-fuzz --time 60
   lithify-fuzz --seed 1 --count 500 --runtime westend.json
   lithify-fuzz parsers --time 60
+  lithify-fuzz cost --time 3600
   lithify-fuzz replay bench-suite/fuzz/cases/*"
 )]
 struct Cli {
@@ -48,14 +50,24 @@ enum Command {
     /// Has damaged modules, images, chain specs, block files, compressed code and samples read; also
     /// such as are damaged behind a form in order: an image with another content and the right hash.
     Parsers(Options),
+    /// Searches for modules that take the most CPU time and memory per byte to compile.
+    Cost {
+        #[command(flatten)]
+        options: Options,
+        /// Bytes of code in a module, at most.
+        #[arg(long, value_name = "N", default_value_t = 128 << 10)]
+        size: usize,
+    },
     /// Runs cases that were kept.
     Replay {
-        /// Modules (.wat, .wasm) and files for parsers (.bin).
+        /// Modules (.wat, .wasm), files for parsers (.bin) and recipes of `cost` (.json).
         #[arg(required = true)]
         cases: Vec<PathBuf>,
     },
     #[command(hide = true)]
     Worker,
+    #[command(hide = true)]
+    CostWorker,
 }
 
 #[derive(Args)]
@@ -89,7 +101,9 @@ fn main() -> ExitCode {
         None => fuzz(Kind::Modules, &cli.options, cli.runtimes),
         Some(Command::Parsers(options)) => fuzz(Kind::Parsers, &options, vec![]),
         Some(Command::Replay { cases }) => replay(&cases),
+        Some(Command::Cost { options, size }) => cost(&options, size),
         Some(Command::Worker) => worker(),
+        Some(Command::CostWorker) => cost::work(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -140,6 +154,27 @@ fn fuzz(kind: Kind, options: &Options, runtimes: Vec<PathBuf>) -> Result<()> {
     bail!("seed {} input {}: {}; {place}", options.seed, finding.number, finding.what)
 }
 
+fn cost(options: &Options, size: usize) -> Result<()> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let time = Duration::from_secs(options.time);
+    let plan =
+        cost::Plan { program: &program, seed: options.seed, time, count: options.count, size };
+    let found = cost::search(&plan)?;
+    if options.json {
+        writeln!(std::io::stdout(), "{}", serde_json::to_string(&found)?)?;
+    } else {
+        writeln!(std::io::stdout(), "{} recipes; the worst of each shape:", found.recipes)?;
+        for (label, _, worst) in found.worst.iter().take(20) {
+            writeln!(std::io::stdout(), "{label}: {}", cost::describe(worst))?;
+        }
+    }
+    let Some((recipe, why)) = found.beyond else { return Ok(()) };
+    std::fs::create_dir_all(&options.keep)?;
+    let path = options.keep.join(format!("cost-{}-{}.json", options.seed, found.recipes));
+    std::fs::write(&path, serde_json::to_vec(&(recipe, size))?)?;
+    bail!("beyond the bounds: {why}; kept as {}", path.display())
+}
+
 fn print(kind: Kind, options: &Options, done: Done, seconds: f64) -> Result<()> {
     let Done { inputs, calls, traps, theirs, runs } = done;
     if options.json {
@@ -176,6 +211,12 @@ fn bar(seconds: u64) -> Result<ProgressBar> {
 
 fn replay(cases: &[PathBuf]) -> Result<()> {
     for case in cases {
+        if case.extension().is_some_and(|extension| extension == "json") {
+            let program = std::env::current_exe().context("cannot find this program")?;
+            let cost = cost::replay(&program, case).with_context(|| case.display().to_string())?;
+            println!("{}: {}", case.display(), cost::describe(&cost));
+            continue;
+        }
         let done = work::replay(case).with_context(|| case.display().to_string())?;
         if done.theirs > 0 {
             println!("{}: wasmi contradicts itself", case.display());

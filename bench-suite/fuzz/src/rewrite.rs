@@ -50,6 +50,11 @@ pub fn plain(wasm: &[u8]) -> Result<Vec<u8>> {
     encode(&mut Canonical { shape: Shape::of(wasm)?, next: 0, plain: true }, wasm)
 }
 
+/// A module that does the same, and whose functions the compiler does not optimise.
+pub fn dear(wasm: &[u8]) -> Result<Vec<u8>> {
+    encode(&mut Dear, wasm)
+}
+
 fn encode(rewrite: &mut impl Reencode<Error = Infallible>, wasm: &[u8]) -> Result<Vec<u8>> {
     let mut module = Module::new();
     let done = rewrite.parse_core_module(&mut module, Parser::new(0), wasm);
@@ -262,6 +267,30 @@ impl Reencode for Bounded {
             if is_loop {
                 self.spend(&mut function);
             }
+        }
+        code.function(&function);
+        Ok(())
+    }
+}
+
+/// Puts a branch of many ways before each body, for which the compiler does not optimise it.
+struct Dear;
+
+/// So many that the square of it is beyond the steps of any body that is made here.
+const WAYS: usize = 16_000;
+
+impl Reencode for Dear {
+    type Error = Infallible;
+
+    fn parse_function_body(&mut self, code: &mut CodeSection, body: FunctionBody<'_>) -> Done {
+        let mut function = utils::new_function_with_parsed_locals(self, &body)?;
+        function.instruction(&Instruction::Block(BlockType::Empty));
+        function.instruction(&Instruction::I32Const(0));
+        function.instruction(&Instruction::BrTable(vec![0; WAYS].into(), 0));
+        function.instruction(&Instruction::End);
+        let mut operators = body.get_operators_reader()?;
+        while !operators.eof() {
+            function.instruction(&self.instruction(operators.read()?)?);
         }
         code.function(&function);
         Ok(())

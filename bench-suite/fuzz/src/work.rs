@@ -138,7 +138,7 @@ fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T
 }
 
 /// An allocation beyond what a parser may take ends the process.
-fn limit_memory() -> Result<()> {
+pub(crate) fn limit_memory() -> Result<()> {
     let max = crate::parsers::MAX_MEMORY;
     rlimit::Resource::DATA.set(max, max).context("cannot limit memory")
 }

@@ -52,6 +52,17 @@ fn parsers_answer_whatever_they_read() {
 }
 
 #[test]
+fn no_shape_is_dear_to_compile() {
+    let recipes = count(60);
+    let count = recipes.to_string();
+    let report = check(&["cost", "--seed", "7", "--count", &count, "--size", "40000"]);
+    for worst in report["worst"].as_array().expect("a list").iter().take(5) {
+        println!("{}: {}", worst[0], worst[2]);
+    }
+    assert_eq!(report["recipes"], recipes);
+}
+
+#[test]
 fn kept_cases_stay_fixed() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
     let entries = std::fs::read_dir(folder).expect("the folder of cases");
