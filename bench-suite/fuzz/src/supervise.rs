@@ -136,6 +136,9 @@ fn attend(
             }
             Err(RecvTimeoutError::Timeout) => {
                 stop(&mut child);
+                if number.is_none() {
+                    bail!("it did not begin within {:?}", job.kind.patience());
+                }
                 return finding(format!("no end after {:?}", job.kind.patience()), false);
             }
             Err(RecvTimeoutError::Disconnected) => {
