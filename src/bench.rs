@@ -14,7 +14,7 @@ use lithify_bench::{
     stats::MIN_PROCESSES, table, worker,
 };
 use lithify_compiler::{Options, Profile, inspect};
-use lithify_runtime::polkadot::Input;
+use lithify_polkadot::Input;
 use std::{
     fs::File,
     path::{Path, PathBuf},

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use lithify_bench::transfers;
 use lithify_compiler::Emit;
-use lithify_runtime::polkadot::{
+use lithify_polkadot::{
     Block, BlockRequest, BuiltBlock, CallContext, RuntimeInput, State,
     author::InherentId,
     block_file, build_block, execute_block,

@@ -11,7 +11,7 @@ use crate::{
 use anyhow::{Result, bail};
 use clap::Args;
 use lithify_compiler::{Options, Profile, inspect};
-use lithify_runtime::polkadot::RuntimeInput;
+use lithify_polkadot::RuntimeInput;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 

@@ -12,7 +12,7 @@ use lithify_bench::{
     stats::Verdict,
     workload::Call,
 };
-use lithify_runtime::polkadot::{Input, RuntimeInput};
+use lithify_polkadot::{Input, RuntimeInput};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 

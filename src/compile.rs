@@ -12,10 +12,8 @@ use clap::{Args, ValueEnum};
 use lithify_compiler::{
     Arch, CompileError, Dump, Emit, Options, Profile, Symbols, Target, dump, header,
 };
-use lithify_runtime::{
-    abi::cpu::{X86_64_V2, X86_64_V3},
-    polkadot::RuntimeInput,
-};
+use lithify_polkadot::RuntimeInput;
+use lithify_runtime::abi::cpu::{X86_64_V2, X86_64_V3};
 use serde_json::json;
 use std::{
     fs,

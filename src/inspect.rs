@@ -12,10 +12,8 @@ use crate::{
 use anyhow::{Context, Result};
 use clap::Args;
 use lithify_compiler::{ModuleInfo, Options, Profile, Survey, inspect, survey};
-use lithify_runtime::{
-    Metadata, Trust,
-    polkadot::{Input, RuntimeInput, RuntimeVersion, version},
-};
+use lithify_polkadot::{Input, RuntimeInput, RuntimeVersion, version};
+use lithify_runtime::{Metadata, Trust};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 

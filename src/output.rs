@@ -10,11 +10,8 @@ pub use destination::{Content, Destination, Stream};
 pub use lithify_runtime::abi::plain::Plain;
 
 use anyhow::{Context, Result};
-use lithify_runtime::{
-    ImageError, Trap,
-    abi::plain::is_plain,
-    polkadot::{CallError, native::RuntimeError},
-};
+use lithify_polkadot::{CallError, native::RuntimeError};
+use lithify_runtime::{ImageError, Trap, abi::plain::is_plain};
 use std::{
     error::Error,
     fmt::{self, Write as _},

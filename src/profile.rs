@@ -3,13 +3,11 @@
 use crate::output;
 use anyhow::Result;
 use lithify_bench::report::{bytes, time};
-use lithify_runtime::{
-    Guest,
-    polkadot::{
-        CallContext, Observe, Profile, Session, call,
-        native::{GC_CYCLES, Runtime, RuntimeError},
-    },
+use lithify_polkadot::{
+    CallContext, Observe, Profile, Session, call,
+    native::{GC_CYCLES, Runtime, RuntimeError},
 };
+use lithify_runtime::Guest;
 use serde_json::json;
 use std::time::Instant;
 
@@ -181,7 +179,7 @@ impl CallProfile {
     }
 
     /// The host functions, the dearest first.
-    fn by_time(&self) -> Vec<(&'static str, lithify_runtime::polkadot::profile::FunctionProfile)> {
+    fn by_time(&self) -> Vec<(&'static str, lithify_polkadot::profile::FunctionProfile)> {
         let mut rows: Vec<_> =
             self.host.functions.iter().map(|(name, function)| (*name, *function)).collect();
         rows.sort_by_key(|(name, function)| (std::cmp::Reverse(function.ns), *name));

@@ -12,17 +12,15 @@ use crate::{
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use lithify_compiler::{Emit, ExternInfo, inspect};
+use lithify_polkadot::{
+    Block, CallContext, CallError, Form as InputForm, Input, Session, State, VersionHook,
+    call::INITIALIZER,
+    execute_block,
+    native::{DEFAULT_HEAP_PAGES, Runtime, RuntimeError, RuntimeOptions, entry_points, entry_type},
+    parse_hex, resolve, version,
+};
 use lithify_runtime::{
     ImageError, InstanceOptions, MemoryPlan, Metadata, STACK_MAX, STACK_MIN, Trap,
-    polkadot::{
-        Block, CallContext, CallError, Form as InputForm, Input, Session, State, VersionHook,
-        call::INITIALIZER,
-        execute_block,
-        native::{
-            DEFAULT_HEAP_PAGES, Runtime, RuntimeError, RuntimeOptions, entry_points, entry_type,
-        },
-        parse_hex, resolve, version,
-    },
 };
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc, time::Instant};

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use lithify_bench::soak::{self, Options, PARTS, Part};
 use lithify_compiler::Emit;
-use lithify_runtime::polkadot::{
+use lithify_polkadot::{
     Input, State,
     native::{Runtime, RuntimeOptions},
 };

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use lithify_bench::Manifest;
 use lithify_compiler::{Options, Target};
-use lithify_runtime::polkadot::{Input, RuntimeInput, RuntimeVersion};
+use lithify_polkadot::{Input, RuntimeInput, RuntimeVersion};
 use std::{io::Read, path::Path};
 
 const BUNDLED: &[u8] = include_bytes!("../workloads/solochain/block-transfers.json");

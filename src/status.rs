@@ -11,10 +11,8 @@
 //!
 //! An error keeps its type on the way up, and here alone a type becomes a number.
 
-use lithify_runtime::{
-    InstanceError, Trap, TrapCode,
-    polkadot::{CallError, native::RuntimeError},
-};
+use lithify_polkadot::{CallError, native::RuntimeError};
+use lithify_runtime::{InstanceError, Trap, TrapCode};
 use std::error::Error;
 
 /// Something went wrong.

@@ -10,7 +10,8 @@ use crate::{
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use lithify_compiler::{Emit, Options, Profile, Target};
-use lithify_runtime::{Metadata, Trust, abi::cpu::CpuFeature, polkadot::Input};
+use lithify_polkadot::Input;
+use lithify_runtime::{Metadata, Trust, abi::cpu::CpuFeature};
 use std::path::PathBuf;
 
 /// Recompiles a runtime with the options of an image, and compares them byte by byte.

@@ -21,7 +21,7 @@ fn core_version_of_the_bundled_runtime() {
     let image = compile("solochain.aarch64.so", "image", TARGET);
     let object = compile("solochain.aarch64.o", "obj", TARGET);
     compile("runtime.h", "header", TARGET);
-    let folder = aarch64::build(&["lithify-runtime", "embed", "link"], Some(&object));
+    let folder = aarch64::build(&["lithify-c-api", "embed", "link"], Some(&object));
     let c = scratch("link-c.aarch64");
     let linked = cc(GCC, &folder, &object, Path::new("examples/link/c/stubs.c"), &c);
     assert!(linked.status.success(), "{}", text(&linked.stderr));

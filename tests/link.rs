@@ -24,7 +24,7 @@ static OBJECT: LazyLock<PathBuf> = LazyLock::new(|| {
 static BUILT: LazyLock<PathBuf> = LazyLock::new(|| {
     let target_dir = scratch("examples");
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let packages = ["lithify-runtime", "embed", "link"];
+    let packages = ["lithify-c-api", "embed", "link"];
     build(&mut Command::new(cargo), &target_dir, &packages, Some(&OBJECT));
     target_dir.join("debug")
 });

@@ -8,7 +8,7 @@
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use lithify_bench::Workload;
 use lithify_bench::engine::{Check, Clock, Engine, Fresh, KINDS, Kind, Loaded, Start};
-use lithify_runtime::polkadot::{CallContext, Input};
+use lithify_polkadot::{CallContext, Input};
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Duration;

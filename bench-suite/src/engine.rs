@@ -22,8 +22,8 @@ mod wasmi;
 mod wasmtime;
 
 use anyhow::{Result, anyhow, bail};
+use lithify_polkadot::{CallContext, RuntimeInstance};
 use lithify_runtime::host::HostError;
-use lithify_runtime::polkadot::{self, CallContext, RuntimeInstance};
 use lithify_runtime::{TrapCode, ValType, Value};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -184,14 +184,14 @@ fn fresh<I: RuntimeInstance>(
     let start = Instant::now();
     let mut instance = instantiate()?;
     if clock == Clock::Ends {
-        let output = polkadot::call(&mut instance, context, name, input);
+        let output = lithify_polkadot::call(&mut instance, context, name, input);
         drop(instance);
         let total_ns = ns(start.elapsed());
         let output = output.map_err(|error| anyhow!("{error}"))?;
         return Ok(Fresh { output, total_ns, ..Fresh::default() });
     }
     let made = Instant::now();
-    let output = polkadot::call(&mut instance, context, name, input);
+    let output = lithify_polkadot::call(&mut instance, context, name, input);
     let called = Instant::now();
     drop(instance);
     let dropped = Instant::now();

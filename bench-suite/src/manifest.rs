@@ -7,7 +7,7 @@
 use crate::transfers;
 use crate::workload::{Call, Workload, hex};
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use lithify_runtime::polkadot::{Input, RuntimeInput, State, parse_hex};
+use lithify_polkadot::{Input, RuntimeInput, State, parse_hex};
 use serde::Deserialize;
 use sp_crypto_hashing::{blake2_256, sha2_256};
 use std::collections::BTreeSet;

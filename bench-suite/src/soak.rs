@@ -7,8 +7,8 @@
 
 use crate::measure::resources::Resources;
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use lithify_runtime::polkadot::native::{Runtime, RuntimeError};
-use lithify_runtime::polkadot::{CallContext, CallError, State};
+use lithify_polkadot::native::{Runtime, RuntimeError};
+use lithify_polkadot::{CallContext, CallError, State};
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;

@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context, Result, bail, ensure};
 use lithify_ledger::{api, generator};
-use lithify_runtime::polkadot::author::genesis_header;
-use lithify_runtime::polkadot::{Block, BlockRequest, State, build_block, version};
+use lithify_polkadot::author::genesis_header;
+use lithify_polkadot::{Block, BlockRequest, State, build_block, version};
 
 /// The name of the ledger's runtime, whatever it was compiled by.
 pub const SPEC_NAME: &str = "lithify-ledger";

@@ -10,7 +10,7 @@ use crate::phase::Phase;
 use crate::sample::{Key, Ran, Record, Series, write};
 use crate::workload::{Workload, hex};
 use anyhow::{Context, Result, bail};
-use lithify_runtime::polkadot::{CallContext, Observe};
+use lithify_polkadot::{CallContext, Observe};
 use serde::{Deserialize, Serialize};
 use sp_crypto_hashing::blake2_256;
 use std::fs;

@@ -5,8 +5,8 @@
 
 use crate::engine::{Clock, Engine, Id, Kind, PROBE};
 use anyhow::{Context, Result, anyhow, bail};
-use lithify_runtime::polkadot::state::Pairs;
-use lithify_runtime::polkadot::{CallContext, Input, RuntimeInput, State, StateVersion, version};
+use lithify_polkadot::state::Pairs;
+use lithify_polkadot::{CallContext, Input, RuntimeInput, State, StateVersion, version};
 use parity_scale_codec::{Decode, Encode};
 use std::collections::BTreeMap;
 use std::fs;

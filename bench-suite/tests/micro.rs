@@ -2,7 +2,7 @@
 //! modules themselves are run by `workloads.rs`.
 
 use lithify_bench::Manifest;
-use lithify_runtime::polkadot::parse_hex;
+use lithify_polkadot::parse_hex;
 use std::path::Path;
 
 const MICRO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../workloads/micro");

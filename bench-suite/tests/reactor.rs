@@ -7,8 +7,8 @@ mod support;
 use lithify_bench::Workload;
 use lithify_bench::engine::KINDS;
 use lithify_bench::workload::Call;
-use lithify_runtime::polkadot::call::REACTOR_GUEST_PAGES;
-use lithify_runtime::polkadot::{Input, State};
+use lithify_polkadot::call::REACTOR_GUEST_PAGES;
+use lithify_polkadot::{Input, State};
 
 /// Two initial pages. The initialiser takes one more, and gets the one behind them, as a guest expects
 /// that is alone in its memory.

@@ -5,7 +5,7 @@ mod support;
 use lithify_bench::runner::emulator;
 use lithify_bench::soak::{Options, growth, soak};
 use lithify_compiler::{Target, compile_image};
-use lithify_runtime::polkadot::{
+use lithify_polkadot::{
     State,
     native::{Runtime, RuntimeOptions},
 };

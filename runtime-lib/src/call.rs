@@ -9,7 +9,7 @@ use crate::trap::Trap;
 use lithify_abi::descriptor::{FuncRecord, NONE, kind};
 use lithify_abi::trap::TrapCode;
 use lithify_abi::types::{FuncType, ValType};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A function of an image, found by its name or a reference. It can be called on any instance
 /// of that image.
@@ -87,6 +87,14 @@ impl CallOptions {
     /// A call that ends at `deadline`.
     pub fn until(deadline: Instant) -> Self {
         Self { deadline: Some(deadline) }
+    }
+
+    /// A call that ends when so much time has passed from now on: never without a timeout, nor with
+    /// one that ends beyond what the clock can say.
+    #[inline]
+    pub fn within(timeout: Option<Duration>) -> Self {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        Self { deadline }
     }
 }
 

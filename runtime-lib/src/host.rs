@@ -15,8 +15,9 @@ pub use imports::{Imports, UnresolvedImport};
 pub use numbered::Numbered;
 pub use typed::{Native, NativeResult, TypedFunction};
 
+use crate::sys::unix::mmap;
 use lithify_abi::heap::Heap;
-use std::fmt;
+use std::{fmt, io};
 
 /// The instance that called a host function: its memory, and nothing else.
 pub trait Guest {
@@ -38,6 +39,15 @@ pub trait Guest {
 
     /// The largest size that memory may have, in pages; `None` without a limit below 4 GiB.
     fn max_pages(&self) -> Option<u32>;
+}
+
+/// Asks the system whether it would give `len` bytes more now, by taking them for a moment and
+/// touching none.
+///
+/// For host functions that allocate as much as a guest names: Rust ends a process whose allocation
+/// is refused, and a limit of the process (`RLIMIT_DATA`, `RLIMIT_AS`) shows here first, as an error.
+pub fn room(len: u64) -> io::Result<()> {
+    mmap::room(len)
 }
 
 /// Why a host function stopped the guest. Lower case, no full stop.

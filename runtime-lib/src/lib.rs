@@ -35,7 +35,6 @@
 
 mod activation;
 mod bindings;
-pub mod c_api;
 mod call;
 mod check;
 mod elf;
@@ -49,8 +48,6 @@ mod load;
 mod memory;
 mod memory_image;
 mod metadata;
-#[cfg(feature = "polkadot")]
-pub mod polkadot;
 mod pool;
 mod records;
 mod registry;

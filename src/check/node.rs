@@ -7,13 +7,11 @@
 
 use super::Report;
 use lithify_compiler::{ExternInfo, ModuleInfo};
-use lithify_runtime::{
-    ValType,
-    polkadot::{
-        native::{self, DEFAULT_HEAP_PAGES, MEMORY},
-        resolve,
-    },
+use lithify_polkadot::{
+    native::{self, DEFAULT_HEAP_PAGES, MEMORY},
+    resolve,
 };
+use lithify_runtime::ValType;
 
 /// What a runtime must export to be executed at all.
 const NEEDED_ENTRIES: &[&str] = &["Core_version", "Core_execute_block", "Core_initialize_block"];

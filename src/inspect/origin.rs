@@ -2,7 +2,7 @@
 //! names of its functions give away, else nothing.
 
 use lithify_compiler::Survey;
-use lithify_runtime::polkadot::native::GC_CYCLES;
+use lithify_polkadot::native::GC_CYCLES;
 
 /// Functions that only one toolchain puts into a module.
 const TELLTALES: &[(&str, &[&str])] = &[

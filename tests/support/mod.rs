@@ -43,11 +43,11 @@ pub fn build(cargo: &mut Command, target_dir: &Path, packages: &[&str], object: 
 /// Links `object`, a C source and the static library in `folder`. Headers are among what tests make.
 pub fn cc(compiler: &str, folder: &Path, object: &Path, source: &Path, program: &Path) -> Output {
     Command::new(compiler)
-        .args(["-Wall", "-Wextra", "-Werror", "-I", "runtime-lib/include", "-I"])
+        .args(["-Wall", "-Wextra", "-Werror", "-I", "runtime-lib/c-api/include", "-I"])
         .arg(env!("CARGO_TARGET_TMPDIR"))
         .arg("-L")
         .args([folder, object, source])
-        .args(["-llithify_runtime", "-o"])
+        .args(["-llithify_c_api", "-o"])
         .arg(program)
         .output()
         .unwrap_or_else(|error| panic!("{compiler}: {error}"))

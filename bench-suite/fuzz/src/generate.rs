@@ -7,7 +7,7 @@ use crate::{
 use anyhow::{Context, Result};
 use arbitrary::Unstructured;
 use lithify_bench::engine::{Heap, own_memory};
-use lithify_runtime::polkadot::Input;
+use lithify_polkadot::Input;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::{

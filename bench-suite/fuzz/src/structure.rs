@@ -4,9 +4,9 @@
 
 use anyhow::{Context, Result};
 use lithify_bench::workload::hex;
+use lithify_polkadot::parse_hex;
 use lithify_runtime::abi::descriptor::{Descriptor, MAGIC, NONE, Note};
 use lithify_runtime::abi::record::Field;
-use lithify_runtime::polkadot::parse_hex;
 use rand::{Rng, RngCore};
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value, json};

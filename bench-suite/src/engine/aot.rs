@@ -7,9 +7,9 @@ use super::{
 use crate::measure::trusted;
 use anyhow::{Context, Result, bail, ensure};
 use lithify_compiler::{Options, Profile, Target, compile_image};
+use lithify_polkadot::CallContext;
+use lithify_polkadot::native::{EntryPoint, Runtime, RuntimeOptions, imports};
 use lithify_runtime::host::{Guest, HostError};
-use lithify_runtime::polkadot::CallContext;
-use lithify_runtime::polkadot::native::{EntryPoint, Runtime, RuntimeOptions, imports};
 use lithify_runtime::{
     CallError, CallOptions, ExternType, FuncType, Image, Imports, InstanceError, InstanceOptions,
     Metadata, Pool, Trap, Trust, Value, host_cpu_features,

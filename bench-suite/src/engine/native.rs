@@ -5,7 +5,7 @@ use super::{Check, Clock, Engine, Entry, Fresh, Instance, Loaded, Stopped};
 use crate::measure::wall::ns;
 use crate::transfers;
 use anyhow::{Context, Result, anyhow};
-use lithify_runtime::polkadot::CallContext;
+use lithify_polkadot::CallContext;
 use std::borrow::Cow;
 use std::path::Path;
 use std::time::Instant;

@@ -4,13 +4,13 @@
 //! Substrate node rewrites every runtime in the same way before it compiles it. The node's default
 //! heap is put on top.
 //!
-//! A reactor's heap lies where the guest never comes (`lithify_runtime::polkadot::call`), which an
+//! A reactor's heap lies where the guest never comes (`lithify_polkadot::call`), which an
 //! engine's memory cannot keep from it; so what `memory.size` counts becomes a global of the module,
 //! and `memory.grow` a function that adds to it.
 
 use anyhow::{Result, bail};
-use lithify_runtime::polkadot::call::{REACTOR_HEAP_PAGES, reactor_guest_pages};
-use lithify_runtime::polkadot::native::DEFAULT_HEAP_PAGES;
+use lithify_polkadot::call::{REACTOR_HEAP_PAGES, reactor_guest_pages};
+use lithify_polkadot::native::DEFAULT_HEAP_PAGES;
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, ExportKind, ExportSection, Function, FunctionSection,
@@ -46,7 +46,7 @@ pub fn own_memory(wasm: &[u8], heap: Heap) -> Result<Vec<u8>> {
 }
 
 /// Whether the module's runtime takes the memory behind its initial pages itself: see
-/// `lithify_runtime::polkadot::call`.
+/// `lithify_polkadot::call`.
 fn is_reactor(wasm: &[u8]) -> bool {
     let exports = |wanted: &str| {
         Parser::new(0).parse_all(wasm).map_while(|payload| payload.ok()).any(|payload| {

@@ -11,9 +11,9 @@ use ::wasmi::{
 };
 use anyhow::{Context, Result, bail};
 use lithify_abi::types as abi;
+use lithify_polkadot::native::entry_type;
+use lithify_polkadot::{CallContext, HostFunction, RuntimeInstance, functions, resolve};
 use lithify_runtime::host::{Guest, HostError};
-use lithify_runtime::polkadot::native::entry_type;
-use lithify_runtime::polkadot::{CallContext, HostFunction, RuntimeInstance, functions, resolve};
 use std::borrow::Cow;
 use std::path::Path;
 

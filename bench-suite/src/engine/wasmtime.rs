@@ -14,9 +14,9 @@ use ::wasmtime::{
 };
 use anyhow::{Context, Result, anyhow, bail};
 use lithify_abi::types as abi;
+use lithify_polkadot::native::entry_type;
+use lithify_polkadot::{CallContext, HostFunction, RuntimeInstance, functions, resolve};
 use lithify_runtime::host::Guest;
-use lithify_runtime::polkadot::native::entry_type;
-use lithify_runtime::polkadot::{CallContext, HostFunction, RuntimeInstance, functions, resolve};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::path::Path;

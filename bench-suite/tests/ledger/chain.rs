@@ -2,7 +2,7 @@
 
 use lithify_bench::engine::{Clock, Engine, KINDS, Loaded};
 use lithify_ledger::generator;
-use lithify_runtime::polkadot::{
+use lithify_polkadot::{
     CallContext, Change, State, StateVersion, author::genesis_header, block::Header,
     input::decompress,
 };

@@ -9,7 +9,7 @@ use lithify_ledger::types::{
     Account, AccountId, Address, BalancesCall, Call, ConsumedWeight, Weight,
 };
 use lithify_ledger::{generator, params, payment, storage};
-use lithify_runtime::polkadot::{Change, Input, State, StateVersion, block::Header};
+use lithify_polkadot::{Change, Input, State, StateVersion, block::Header};
 use parity_scale_codec::{Decode, Encode};
 use std::path::Path;
 

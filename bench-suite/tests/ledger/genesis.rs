@@ -2,7 +2,7 @@
 
 use crate::chain::{self, Machine};
 use lithify_ledger::generator;
-use lithify_runtime::polkadot::{Input, State, StateVersion};
+use lithify_polkadot::{Input, State, StateVersion};
 use parity_scale_codec::{Decode, Encode};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

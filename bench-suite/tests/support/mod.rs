@@ -4,7 +4,7 @@
 
 use lithify_bench::{Options, Run, Workload, runner};
 use lithify_compiler::{Branches, Options as CompilerOptions, Target, branches, compile_image};
-use lithify_runtime::polkadot::{Input, InputError};
+use lithify_polkadot::{Input, InputError};
 use std::path::Path;
 
 /// The bundled workload.

@@ -11,6 +11,9 @@
 //! [`HostFunction`] of its name and type, and passes the [`CallContext`] of the running call
 //! through. Storage goes through the externalities that [`Session::execute`] sets for the thread.
 
+#![forbid(unsafe_code)]
+#![warn(clippy::unwrap_used)]
+
 mod appetite;
 pub mod author;
 pub mod block;

@@ -1,13 +1,12 @@
 //! The forms of input: what is recognised, and what a refusal says.
 
-#![cfg(feature = "polkadot")]
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod host_support;
 
 use host_support::{corpus, hex};
-use lithify_runtime::polkadot::block::Header;
-use lithify_runtime::polkadot::{Block, Form, Input, RuntimeInput, State};
+use lithify_polkadot::block::Header;
+use lithify_polkadot::{Block, Form, Input, RuntimeInput, State};
 use parity_scale_codec::{Compact, Encode};
 use sp_core::{Blake2Hasher, Hasher};
 use sp_maybe_compressed_blob::{CODE_BLOB_BOMB_LIMIT, compress_weakly};
@@ -335,8 +334,8 @@ fn states_survive_odd_keys() {
     let mut state = read(spec.as_bytes()).expect("accepted").state.expect("state");
     let before = state.root();
     assert_eq!(state.child_storage(b"gone", b"k"), None);
-    state.set_version(lithify_runtime::polkadot::StateVersion::V1);
-    state.set_version(lithify_runtime::polkadot::StateVersion::V0);
+    state.set_version(lithify_polkadot::StateVersion::V1);
+    state.set_version(lithify_polkadot::StateVersion::V0);
     assert_eq!(state.root(), before);
     let _ = read(raw(&format!(r#""0x3a636f6465":"0x{code}","0x{long}":"0x01""#)).as_bytes());
 }

@@ -6,11 +6,10 @@
 use parity_scale_codec::Decode;
 pub use sp_version::RuntimeVersion;
 use sp_version::{ApiId, ApisVec, core_version_from_apis};
+use wasmparser::{Parser, Payload};
 
 /// An API's id and version in `runtime_apis`.
 const API_BYTES: usize = 12;
-const WASM_HEADER: &[u8] = b"\0asm\x01\0\0\0";
-const CUSTOM_SECTION: u8 = 0;
 
 /// Why there is no version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,21 +66,10 @@ pub fn decode(mut output: &[u8]) -> Result<RuntimeVersion, VersionError> {
 /// The payload of the first custom section of that name. Modules that are not well-formed have no
 /// sections from the point on where they are not.
 pub fn custom_section<'w>(wasm: &'w [u8], name: &str) -> Option<&'w [u8]> {
-    let mut rest = wasm.strip_prefix(WASM_HEADER)?;
-    loop {
-        let (id, tail) = rest.split_first()?;
-        let (size, tail) = leb_u32(tail)?;
-        let (mut payload, tail) = tail.split_at_checked(size as usize)?;
-        rest = tail;
-        if *id == CUSTOM_SECTION {
-            let (len, tail) = leb_u32(payload)?;
-            let (section, tail) = tail.split_at_checked(len as usize)?;
-            payload = tail;
-            if section == name.as_bytes() {
-                return Some(payload);
-            }
-        }
-    }
+    Parser::new(0).parse_all(wasm).map_while(Result::ok).find_map(|payload| match payload {
+        Payload::CustomSection(section) if section.name() == name => Some(section.data()),
+        _ => None,
+    })
 }
 
 fn decode_apis(bytes: &[u8]) -> Result<ApisVec, VersionError> {
@@ -99,15 +87,4 @@ fn decode_apis(bytes: &[u8]) -> Result<ApisVec, VersionError> {
 
 fn malformed(origin: &'static str, error: &parity_scale_codec::Error) -> VersionError {
     VersionError::Malformed { origin, message: error.to_string() }
-}
-
-fn leb_u32(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    let mut value = 0u64;
-    for (i, byte) in bytes.iter().enumerate().take(5) {
-        value |= u64::from(byte & 0x7f) << (7 * i);
-        if byte & 0x80 == 0 {
-            return Some((u32::try_from(value).ok()?, &bytes[i + 1..]));
-        }
-    }
-    None
 }

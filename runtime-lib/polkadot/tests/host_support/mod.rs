@@ -4,10 +4,10 @@
 
 pub mod wasmi_engine;
 
+use lithify_polkadot::{CallContext, functions};
 use lithify_runtime::host::Guest;
-use lithify_runtime::polkadot::{CallContext, functions};
 
-const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus");
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus");
 
 /// A file of the corpus, or `None`, said on stderr, where there is no corpus.
 pub fn corpus(name: &str) -> Option<Vec<u8>> {

@@ -17,10 +17,9 @@ use std::fmt::{Debug, Display};
 use std::time::Instant;
 
 use super::context::CallContext;
-use crate::host::{Guest, HostError};
-use crate::sys::unix::mmap;
 use lithify_abi::WASM_PAGE;
 use lithify_abi::plain::Plain;
+use lithify_runtime::host::{self, Guest, HostError};
 
 /// What a reactor exports to be called before anything else: `() -> ()`.
 pub const INITIALIZER: &str = "_initialize";
@@ -168,7 +167,7 @@ pub fn call<I: RuntimeInstance>(
         .and_then(|bytes| bytes.get(..len_bytes as usize))
         .ok_or(CallError::Output { address, len_bytes, memory_bytes: memory.len() })?;
     // Whoever asked for it decodes or prints it.
-    if len_bytes >= LARGE_OUTPUT && mmap::room(4 * u64::from(len_bytes)).is_err() {
+    if len_bytes >= LARGE_OUTPUT && host::room(4 * u64::from(len_bytes)).is_err() {
         return Err(CallError::NoMemory { len_bytes });
     }
     Ok(output.to_vec())

@@ -1,8 +1,8 @@
 //! A runtime on wasmi, to drive the host before and beside Lithify's own engine.
 
 use lithify_abi::types as abi;
+use lithify_polkadot::{CallContext, RuntimeInstance, resolve};
 use lithify_runtime::host::Guest;
-use lithify_runtime::polkadot::{CallContext, RuntimeInstance, resolve};
 use wasmi::{Caller, Engine, ExternType, Func, Linker, Memory, MemoryType, Module, Store, Val};
 
 /// How many pages the heap may have beyond the initial ones, as on chain.

@@ -10,7 +10,7 @@ use lithify_abi::types::{FuncType, ValType};
 use sp_wasm_interface::{FunctionContext, Pointer};
 
 use super::functions::{Bridge, HostFunction};
-use crate::host::HostError;
+use lithify_runtime::host::HostError;
 
 /// The module that the functions are imported from.
 pub const MODULE: &str = "wasi_snapshot_preview1";

@@ -1,18 +1,17 @@
 //! The C interface, for programs that a linked module is a part of. `include/lithify.h` says what
 //! each function does; this file only translates.
 
-use crate::call::CallOptions;
-use crate::error::InstanceError;
-use crate::host::{Guest, HostError, touch};
-use crate::image::Image;
-use crate::instance::Instance;
-use crate::libcalls::{Stop, edge};
-use crate::pool::{InstanceOptions, MemoryPlan, Pool};
-use crate::slot::Slot;
+#![warn(clippy::unwrap_used)]
+
+use lithify_runtime::{
+    CallOptions, Caller, Guest, HostError, Image, Instance, InstanceError, InstanceOptions,
+    MemoryPlan, Pool,
+};
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::error::Error;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{ptr, slice};
 
 /// `lithify_options`
@@ -35,12 +34,6 @@ pub struct LinkedPool {
 pub struct LinkedInstance {
     instance: Instance,
     timeout: Option<Duration>,
-}
-
-/// A call that starts now.
-fn within(timeout: Option<Duration>) -> CallOptions {
-    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    CallOptions { deadline }
 }
 
 thread_local! {
@@ -134,7 +127,7 @@ pub unsafe extern "C" fn lithify_instance_new(
 ) -> *mut LinkedInstance {
     // SAFETY: valid, as the caller vouches.
     let LinkedPool { pool, timeout } = unsafe { &*pool };
-    let options = within(*timeout);
+    let options = CallOptions::within(*timeout);
     let made: Result<_, InstanceError> = match entry.is_null() {
         true => pool.instance_with(options),
         false => {
@@ -191,7 +184,7 @@ pub unsafe extern "C" fn lithify_call(
         set_error(&format!("{count} values, but {name} is {ty}"));
         return -1;
     }
-    match instance.call_with(&func, values, &mut (), within(*timeout)) {
+    match instance.call_with(&func, values, &mut (), CallOptions::within(*timeout)) {
         Ok(()) => 0,
         Err(trap) => {
             set_error(&trap.to_string());
@@ -256,13 +249,13 @@ pub unsafe extern "C" fn lithify_set_host_data(instance: *mut LinkedInstance, da
 /// The current host function got `base` from its guest; `message` is a C string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lithify_trap(base: *mut u8, message: *const c_char) -> ! {
-    let stop = |_: &Slot| -> Result<_, Stop> {
+    let stop = |_: &mut Caller<'_>| -> Result<Infallible, HostError> {
         // SAFETY: a C string, as the caller vouches; its copy belongs to the error.
         let message = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
-        Err(HostError(message).into())
+        Err(HostError(message))
     };
     // SAFETY: the caller vouches for `base`; this frame holds plain values only.
-    match unsafe { edge::<std::convert::Infallible>(base, stop) } {}
+    match unsafe { Caller::enter(base, stop) } {}
 }
 
 /// `lithify_host_data`
@@ -272,8 +265,8 @@ pub unsafe extern "C" fn lithify_trap(base: *mut u8, message: *const c_char) -> 
 /// The current host function got `base` from its guest.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lithify_host_data(base: *mut u8) -> *mut c_void {
-    // SAFETY: the caller vouches for `base`.
-    unsafe { Slot::from_base(base) }.host_data() as *mut c_void
+    // SAFETY: the caller vouches for `base`; this frame holds plain values only.
+    unsafe { Caller::enter(base, |caller| Ok(caller.host_data() as *mut c_void)) }
 }
 
 /// `lithify_memory_len`
@@ -283,8 +276,8 @@ pub unsafe extern "C" fn lithify_host_data(base: *mut u8) -> *mut c_void {
 /// The current host function got `base` from its guest.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lithify_memory_len(base: *mut u8) -> usize {
-    // SAFETY: the caller vouches for `base`.
-    unsafe { Slot::from_base(base) }.memory_len()
+    // SAFETY: the caller vouches for `base`; this frame holds plain values only.
+    unsafe { Caller::enter(base, |caller| Ok(caller.memory().len())) }
 }
 
 /// `lithify_touch`
@@ -294,7 +287,7 @@ pub unsafe extern "C" fn lithify_memory_len(base: *mut u8) -> usize {
 /// The current host function got `base` from its guest.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn lithify_touch(base: *mut u8, address: u32, len: u32) {
-    let start = address as usize;
-    // SAFETY: the caller vouches for `base`.
-    touch(unsafe { Slot::from_base(base) }, start..start + len as usize);
+    let range = address as usize..address as usize + len as usize;
+    // SAFETY: the caller vouches for `base`; this frame holds plain values only.
+    unsafe { Caller::enter(base, |caller| Ok(caller.touch(range))) }
 }

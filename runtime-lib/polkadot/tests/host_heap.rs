@@ -1,15 +1,13 @@
 //! The heap in compiled code beside the host's own: a guest that follows a script of requests, wild
 //! ones too, gets the same addresses and the same end on Lithify and on wasmi.
 
-#![cfg(feature = "polkadot")]
-
 mod host_support;
 
 use host_support::wasmi_engine::WasmiRuntime;
 use lithify_compiler::{Options, Target};
+use lithify_polkadot::native::{Runtime, RuntimeOptions};
+use lithify_polkadot::{CallContext, Observe, call};
 use lithify_runtime::MemoryPlan;
-use lithify_runtime::polkadot::native::{Runtime, RuntimeOptions};
-use lithify_runtime::polkadot::{CallContext, Observe, call};
 
 /// A script is a list of (operation, operand, operand), `i32` each: 0 allocates, 1 frees, 2 writes
 /// a word, 3 grows memory. The output are the addresses.

@@ -7,15 +7,13 @@
 //! new keys and in ever deeper transactions. They run in a process of their own, whose memory is
 //! limited, so that the end of that process shows.
 
-#![cfg(feature = "polkadot")]
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+#[path = "../../tests/support/mod.rs"]
 mod support;
 
-use lithify_runtime::polkadot::native::{Runtime, RuntimeError, RuntimeOptions};
-use lithify_runtime::polkadot::{
-    CallContext, CallError, HostFunction, State, StateVersion, functions,
-};
+use lithify_polkadot::native::{Runtime, RuntimeError, RuntimeOptions};
+use lithify_polkadot::{CallContext, CallError, HostFunction, State, StateVersion, functions};
 use lithify_runtime::{InstanceOptions, MemoryPlan, TrapCode, ValType};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};

@@ -1,12 +1,10 @@
 //! Real runtimes on the Polkadot host, with wasmi as the engine.
 
-#![cfg(feature = "polkadot")]
-
 mod host_support;
 
 use host_support::corpus;
 use host_support::wasmi_engine::{WasmiInstance, WasmiRuntime};
-use lithify_runtime::polkadot::{
+use lithify_polkadot::{
     CallContext, CallError, Form, Input, Observe, RuntimeInput, StateVersion, call, execute_block,
     version,
 };
@@ -176,7 +174,7 @@ fn calls_follow_the_protocol() {
 fn transactions_left_open_are_rolled_back() {
     let wasm = wat::parse_str(TOY).expect("toy");
     let wasmi = WasmiRuntime::new(&wasm);
-    let state = lithify_runtime::polkadot::State::empty();
+    let state = lithify_polkadot::State::empty();
     let mut session = state.session();
     session.execute(|| {
         call(&mut wasmi.instantiate(), &mut CallContext::new(), "open", &[]).expect("open")

@@ -5,7 +5,7 @@ use super::heap::HostHeap;
 use super::profile::Profile;
 use super::trace::{Effect, Trace};
 use super::wasi::System;
-use crate::host::{Guest, HostError};
+use lithify_runtime::host::{Guest, HostError};
 use std::ops::Range;
 
 /// How much of a panic's message is kept, in bytes.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
+#[path = "../../tests/support/mod.rs"]
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -89,7 +90,7 @@ fn static_library() -> PathBuf {
     let candidates = std::fs::read_dir(folder).expect("a readable folder");
     let named = |path: &Path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
-        name.starts_with("liblithify_runtime") && name.ends_with(".a")
+        name.starts_with("liblithify_c_api") && name.ends_with(".a")
     };
     let libraries = candidates.filter_map(|entry| Some(entry.ok()?.path())).filter(|p| named(p));
     let built = |path: &PathBuf| path.metadata().and_then(|data| data.modified()).ok();

@@ -6,7 +6,7 @@
 //! into host functions and back, instantiation and reset. The heap works as always.
 
 use super::heap::HostHeap;
-use crate::host::{Guest, HostError};
+use lithify_runtime::host::{Guest, HostError};
 use std::ops::Range;
 
 /// What all host functions of one call did, one after the other.

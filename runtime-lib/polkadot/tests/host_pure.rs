@@ -1,6 +1,5 @@
 //! Host functions that need no state: hashing, signatures, tries, allocator, logging, versions.
 
-#![cfg(feature = "polkadot")]
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod host_support;
@@ -8,7 +7,7 @@ mod host_support;
 use std::sync::Arc;
 
 use host_support::{Caller, HEAP_BASE, hex, unhex};
-use lithify_runtime::polkadot::{State, StateVersion};
+use lithify_polkadot::{State, StateVersion};
 use parity_scale_codec::Encode;
 
 #[test]

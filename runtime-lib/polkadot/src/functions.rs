@@ -27,7 +27,7 @@ use super::context::CallContext;
 use super::shims;
 use super::trace::Effect;
 use super::wasi;
-use crate::host::{Guest, HostError};
+use lithify_runtime::host::{Guest, HostError};
 
 /// No host function takes more parameters.
 const MAX_PARAMS: usize = 8;

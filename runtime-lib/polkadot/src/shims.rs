@@ -6,7 +6,7 @@
 use lithify_abi::types::{FuncType, ValType};
 
 use super::functions::{Bridge, HostFunction};
-use crate::host::HostError;
+use lithify_runtime::host::HostError;
 
 const CHILD_PREFIX: &[u8] = b":child_storage:default:";
 /// SCALE `Vec::new()`, as a runtime sees it when the node has no statement store.

@@ -9,18 +9,14 @@ use super::{
     call::{REACTOR_HEAP_PAGES, reactor_guest_pages},
     functions, version,
 };
-use crate::host::{CallingGuest, HostError, Numbered};
-use crate::{
+use lithify_abi::heap::{FREE, Heap, MALLOC};
+use lithify_runtime::host::{CallingGuest, HostError, Numbered};
+use lithify_runtime::{
     CallOptions, Caller, Entry, ExternType, Func, FuncType, Guest, Image, ImageError, Imports,
     Instance, InstanceError, InstanceOptions, MemoryPlan, Metadata, Pool, Trap, Trust, ValType,
     Value,
 };
-use lithify_abi::heap::{FREE, Heap, MALLOC};
-use std::{
-    path::Path,
-    sync::OnceLock,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::OnceLock, time::Duration};
 
 /// Substrate's default heap: pages on top of the module's initial memory.
 pub const DEFAULT_HEAP_PAGES: u32 = 2048;
@@ -47,7 +43,7 @@ pub struct RuntimeOptions {
     /// Whether a missing host function is a trap when it is called, rather than an error now.
     pub trap_missing: bool,
     /// The longest that a call may take, from its instance's start function on, before the guest is
-    /// stopped with [`TrapCode::Deadline`](crate::TrapCode::Deadline).
+    /// stopped with [`TrapCode::Deadline`](lithify_runtime::TrapCode::Deadline).
     pub call_timeout: Option<Duration>,
     /// Whether memory may be exported under any name, or not at all. A node looks for it as
     /// [`MEMORY`].
@@ -204,9 +200,7 @@ impl EntryPoint<'_> {
     /// A fresh instance to call it on.
     #[inline]
     pub fn instance(&self) -> Result<RunningRuntime<'_>, InstanceError> {
-        let timeout = self.runtime.call_timeout;
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let options = CallOptions { deadline };
+        let options = CallOptions::within(self.runtime.call_timeout);
         Ok(RunningRuntime { point: self, instance: self.entry.instance_with(options)?, options })
     }
 

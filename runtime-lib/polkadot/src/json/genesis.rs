@@ -19,20 +19,20 @@ use super::{HexValue, Map, MapValue, Members, Object, Tries, expecting, parse_di
 
 /// `genesis` of a chain spec.
 #[derive(Default)]
-pub(in crate::polkadot) struct Genesis {
-    pub(in crate::polkadot) raw: Option<Tries>,
+pub(crate) struct Genesis {
+    pub(crate) raw: Option<Tries>,
     /// `stateRootHash` is there.
-    pub(in crate::polkadot) root_only: bool,
+    pub(crate) root_only: bool,
     /// A form that a node has to expand first.
-    pub(in crate::polkadot) plain: Option<Plain>,
+    pub(crate) plain: Option<Plain>,
 }
 
 /// What a node makes the genesis state of, in a chain spec that is not raw.
-pub(in crate::polkadot) struct Plain {
+pub(crate) struct Plain {
     /// Its key path.
-    pub(in crate::polkadot) path: String,
+    pub(crate) path: String,
     /// The runtime's code, and where it is.
-    pub(in crate::polkadot) code: Option<(String, Vec<u8>)>,
+    pub(crate) code: Option<(String, Vec<u8>)>,
 }
 
 impl Members for Genesis {

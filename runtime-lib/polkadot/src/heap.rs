@@ -4,9 +4,9 @@
 //! which a test compares it. It is here, and not that crate, because compiled code shares its state
 //! (`lithify_abi::heap`); on other engines the state is the host's own.
 
-use crate::host::{Guest, HostError};
 use lithify_abi::WASM_PAGE;
 use lithify_abi::heap::{HEADER, Heap, MAX_BLOCK, MIN_BLOCK, NIL, OCCUPIED, ORDERS};
+use lithify_runtime::host::{Guest, HostError};
 use std::fmt;
 
 /// Most pages of a memory.

@@ -1,7 +1,7 @@
 //! The heap beside `sc-allocator`: the same addresses, the same memory, the same failures.
 
 use super::HostHeap;
-use crate::host::Guest;
+use lithify_runtime::host::Guest;
 use sc_allocator::{FreeingBumpHeapAllocator, Memory};
 
 const PAGE: usize = 64 * 1024;

@@ -1,6 +1,5 @@
 //! Each family of host functions through `HostFunction::call`, with a guest that is only memory.
 
-#![cfg(feature = "polkadot")]
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod host_support;
@@ -8,7 +7,7 @@ mod host_support;
 use std::collections::BTreeMap;
 
 use host_support::{Caller, hex, unhex};
-use lithify_runtime::polkadot::{Change, Session, State, StateVersion, functions, resolve};
+use lithify_polkadot::{Change, Session, State, StateVersion, functions, resolve};
 use parity_scale_codec::{Decode, Encode};
 
 /// A state whose main trie has these pairs, and whose child trie `c` has them too.

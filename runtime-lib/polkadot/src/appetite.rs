@@ -3,14 +3,13 @@
 //! What `sp-io` and the crates below it allocate cannot be refused without the end of the process,
 //! and it is the guest that decides how much it is: it names spans of its memory, which are copied,
 //! taken apart, kept in the overlay until the call ends, and encoded again for roots. So the system
-//! is asked first (`mmap::room`), for several times what the guest has named, and its refusal is a
+//! is asked first (`host::room`), for several times what the guest has named, and its refusal is a
 //! trap. It is asked once for every mebibyte named, which costs nothing beside copying it.
 //!
 //! What a host function takes out of the chain's state, without a span of the guest's that says how
 //! much, is not counted: clearing a prefix marks each key, and the state holds as much already.
 
-use crate::host::HostError;
-use crate::sys::unix::mmap;
+use lithify_runtime::host::{self, HostError};
 use parity_scale_codec::{Compact, Decode};
 
 /// How often what a guest names may be in memory at once: as an argument, as the value that is kept,
@@ -152,7 +151,7 @@ impl Appetite {
         let sets = SET.saturating_mul(self.transactions).saturating_mul(1 + self.children);
         let copies = COPIES.saturating_mul(self.kept + read);
         let bytes = copies.saturating_add(sets).saturating_add(more);
-        mmap::room(bytes).map_err(|_| {
+        host::room(bytes).map_err(|_| {
             HostError(format!(
                 "the system has no memory left for what the guest asks of the host; it may take \
                  {bytes} bytes"
