@@ -1,11 +1,11 @@
 //! Functions that compiled code calls: growing and bulk operations, and host functions.
 //!
 //! They are called on the guest's stack, and have the host's room (`memory.rs`) where it ends. Each
-//! is one expression inside [`edge`], which turns errors and panics into traps: nothing here may leave
-//! the guest in any other way, since a trap skips all frames without dropping what they hold.
+//! is one of [`bodies`] inside [`edge`], which turns errors and panics into traps: nothing here may
+//! leave the guest in any other way, since a trap skips all frames without dropping what they hold.
+//! Their signatures come from the table that the compiler reads.
 
 use crate::host::HostError;
-use crate::records::MAX_TABLES;
 use crate::slot::Slot;
 use crate::sys::arch;
 use lithify_abi::libcall::Libcall;
@@ -72,56 +72,68 @@ fn panic_stop(panic: &(dyn Any + Send)) -> Stop {
     HostError(format!("panicked: {text}")).into()
 }
 
-/// The address of the function behind a libcall.
-pub(crate) fn address(libcall: Libcall) -> usize {
-    (match libcall {
-        Libcall::MemoryGrow => lithify_memory_grow as *const (),
-        Libcall::MemoryFill => lithify_memory_fill as *const (),
-        Libcall::MemoryCopy => lithify_memory_copy as *const (),
-        Libcall::MemoryInit => lithify_memory_init as *const (),
-        Libcall::DataDrop => lithify_data_drop as *const (),
-        Libcall::TableGrow => lithify_table_grow as *const (),
-        Libcall::TableFill => lithify_table_fill as *const (),
-        Libcall::TableCopy => lithify_table_copy as *const (),
-        Libcall::TableInit => lithify_table_init as *const (),
-        Libcall::ElemDrop => lithify_elem_drop as *const (),
-        Libcall::HostCall => lithify_host_call as *const (),
-    }) as usize
-}
-
+/// Makes each libcall of the table: a function that compiled code calls, around one of [`bodies`],
+/// which must have the parameters and the result that the table says.
 macro_rules! libcalls {
-    ($($(#[$meta:meta])*
-       fn $name:ident($slot:ident $(, $param:ident: $ty:ty)*) $(-> $result:ty)? $body:block)*) => {$(
-        $(#[$meta])*
-        ///
-        /// # Safety
-        ///
-        /// Only for compiled code, which passes its own `base`.
-        #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn $name(base: *mut u8 $(, $param: $ty)*) $(-> $result)? {
-            let body = |$slot: &Slot| $body;
-            // SAFETY: compiled code passed `base`; this frame holds plain values only.
-            unsafe { edge(base, body) }
+    ($(
+        $(#[$meta:meta])*
+        $name:ident = $symbol:ident($($param:ident: $ty:ident),*) $(-> $result:ident)?;
+    )*) => {
+        $(
+            $(#[$meta])*
+            ///
+            /// # Safety
+            ///
+            /// Only for compiled code, which passes its own `base`.
+            #[unsafe(no_mangle)]
+            pub unsafe extern "C" fn $symbol(
+                base: *mut u8 $(, $param: native!($ty))*
+            ) $(-> native!($result))? {
+                // SAFETY: compiled code passed `base`; this frame holds plain values only.
+                unsafe { edge(base, |slot| bodies::$symbol(slot $(, $param)*)) }
+            }
+        )*
+
+        /// The address of the function behind a libcall.
+        pub(crate) fn address(libcall: Libcall) -> usize {
+            match libcall {
+                $(Libcall::$name => $symbol as *const () as usize,)*
+            }
         }
-    )*};
+    };
 }
 
-libcalls! {
-    /// `memory.grow`: the previous size in pages, or -1.
-    fn lithify_memory_grow(slot, delta: u32) -> u32 {
-        Ok(slot.grow(delta).unwrap_or(u32::MAX))
+/// The Rust type of a parameter or result.
+macro_rules! native {
+    (I32) => {
+        u32
+    };
+    (I64) => {
+        u64
+    };
+}
+
+lithify_abi::for_each_libcall!(libcalls);
+
+/// What the libcalls do.
+mod bodies {
+    use super::{Stop, memory_init, table_init};
+    use crate::records::MAX_TABLES;
+    use crate::slot::Slot;
+    use lithify_abi::trap::TrapCode;
+
+    pub fn lithify_memory_grow(slot: &Slot, pages: u32) -> Result<u32, Stop> {
+        Ok(slot.grow(pages).unwrap_or(u32::MAX))
     }
 
-    /// `memory.fill`
-    fn lithify_memory_fill(slot, to: u32, value: u32, len: u32) {
+    pub fn lithify_memory_fill(slot: &Slot, to: u32, value: u32, len: u32) -> Result<(), Stop> {
         // SAFETY: the guest waits, and this is the only slice.
         let bytes = unsafe { slot.bytes_for_writing(to, len) };
         bytes.ok_or(TrapCode::MemoryOutOfBounds)?.fill(value as u8);
         Ok(())
     }
 
-    /// `memory.copy`
-    fn lithify_memory_copy(slot, to: u32, from: u32, len: u32) {
+    pub fn lithify_memory_copy(slot: &Slot, to: u32, from: u32, len: u32) -> Result<(), Stop> {
         let from = slot.range(from, len).ok_or(TrapCode::MemoryOutOfBounds)?;
         // SAFETY: the guest waits, and this slice ends before the next one starts.
         unsafe { slot.bytes_for_writing(to, len) }.ok_or(TrapCode::MemoryOutOfBounds)?;
@@ -130,22 +142,30 @@ libcalls! {
         Ok(())
     }
 
-    /// `memory.init`
-    fn lithify_memory_init(slot, segment: u32, to: u32, from: u32, len: u32) {
+    pub fn lithify_memory_init(
+        slot: &Slot,
+        segment: u32,
+        to: u32,
+        from: u32,
+        len: u32,
+    ) -> Result<(), Stop> {
         memory_init(slot, segment, to, from, len)
     }
 
-    /// `data.drop`
-    fn lithify_data_drop(slot, segment: u32) {
+    pub fn lithify_data_drop(slot: &Slot, segment: u32) -> Result<(), Stop> {
         slot.drop_data(segment);
         Ok(())
     }
 
-    /// `table.grow`: the previous size, or -1.
-    fn lithify_table_grow(slot, table: u32, value: u64, delta: u32) -> u32 {
+    pub fn lithify_table_grow(
+        slot: &Slot,
+        table: u32,
+        value: u64,
+        elements: u32,
+    ) -> Result<u32, Stop> {
         let table = slot.table(table).ok_or(TrapCode::TableOutOfBounds)?;
-        let fits = slot.table_elements() + u64::from(delta) <= MAX_TABLES;
-        let grown = fits.then(|| table.borrow_mut().grow(value, delta)).flatten();
+        let fits = slot.table_elements() + u64::from(elements) <= MAX_TABLES;
+        let grown = fits.then(|| table.borrow_mut().grow(value, elements)).flatten();
         let Some(old) = grown else {
             return Ok(u32::MAX);
         };
@@ -154,8 +174,13 @@ libcalls! {
         Ok(old)
     }
 
-    /// `table.fill`
-    fn lithify_table_fill(slot, table: u32, to: u32, value: u64, len: u32) {
+    pub fn lithify_table_fill(
+        slot: &Slot,
+        table: u32,
+        to: u32,
+        value: u64,
+        len: u32,
+    ) -> Result<(), Stop> {
         let table = slot.table(table).ok_or(TrapCode::TableOutOfBounds)?.borrow();
         for element in table.get(to, len).ok_or(TrapCode::TableOutOfBounds)? {
             element.set(value);
@@ -163,8 +188,14 @@ libcalls! {
         Ok(())
     }
 
-    /// `table.copy`
-    fn lithify_table_copy(slot, to_table: u32, from_table: u32, to: u32, from: u32, len: u32) {
+    pub fn lithify_table_copy(
+        slot: &Slot,
+        to_table: u32,
+        from_table: u32,
+        to: u32,
+        from: u32,
+        len: u32,
+    ) -> Result<(), Stop> {
         let source = slot.table(from_table).ok_or(TrapCode::TableOutOfBounds)?.borrow();
         let source = source.get(from, len).ok_or(TrapCode::TableOutOfBounds)?;
         let target = slot.table(to_table).ok_or(TrapCode::TableOutOfBounds)?.borrow();
@@ -178,21 +209,25 @@ libcalls! {
         Ok(())
     }
 
-    /// `table.init`
-    fn lithify_table_init(slot, table: u32, segment: u32, to: u32, from: u32, len: u32) {
+    pub fn lithify_table_init(
+        slot: &Slot,
+        table: u32,
+        segment: u32,
+        to: u32,
+        from: u32,
+        len: u32,
+    ) -> Result<(), Stop> {
         table_init(slot, table, segment, to, from, len)
     }
 
-    /// `elem.drop`
-    fn lithify_elem_drop(slot, segment: u32) {
+    pub fn lithify_elem_drop(slot: &Slot, segment: u32) -> Result<(), Stop> {
         slot.drop_elements(segment);
         Ok(())
     }
 
-    /// Calls the host function of import `import` with value slots at the address `slots`.
-    fn lithify_host_call(slot, import: u32, slots: u64) {
+    pub fn lithify_host_call(slot: &Slot, import: u32, values: u64) -> Result<(), Stop> {
         // SAFETY: the exit trampoline of this import has as many slots as its type needs.
-        unsafe { slot.image().call_host(slot, import, slots as *mut u128) }
+        unsafe { slot.image().call_host(slot, import, values as *mut u128) }
     }
 }
 
