@@ -26,12 +26,6 @@ pub fn func_record(index: u32) -> i64 {
     (FUNC_RECORDS + index as usize * FuncRecord::SIZE) as i64
 }
 
-/// Offset of [`Descriptor::text`], which is relative to itself.
-pub const TEXT_FIELD: usize = 16;
-
-/// Offset of [`Descriptor::memory_image`], likewise.
-pub const MEMORY_IMAGE_FIELD: usize = 24;
-
 /// Writes the contents of the metadata section.
 pub fn metadata(
     module: &Module<'_>,

@@ -13,7 +13,6 @@ use crate::{
     error::CompileError,
     layout::{Layout, TablePlace},
     memory_image::MemoryImage,
-    metadata::{MEMORY_IMAGE_FIELD, TEXT_FIELD},
     module::{ExportKind, Module},
     options::{Arch, Symbols, Target},
     target::{self, Symbol},
@@ -29,7 +28,7 @@ use cranelift_object::{ObjectBuilder, ObjectModule, ObjectProduct};
 use gimli::write::{Address, EhFrame, EndianVec, FrameTable, RelocateWriter};
 use lithify_abi::{
     IMAGE_GRANULE,
-    descriptor::NONE,
+    descriptor::{Descriptor, NONE},
     plain::Plain,
     symbols::{self, MEMORY_SECTION, METADATA_SECTION},
 };
@@ -272,12 +271,12 @@ fn locate(
     };
     let object = &mut product.object;
     let text = object.section_id(StandardSection::Text);
-    let mut targets = vec![(TEXT_FIELD, object.section_symbol(text))];
+    let mut targets = vec![(Descriptor::OFFSETS.text, object.section_symbol(text))];
     if !image.bytes.is_empty() {
         let name = MEMORY_SECTION.as_bytes().to_vec();
         let section = object.add_section(vec![], name, SectionKind::ReadOnlyData);
         object.append_section_data(section, &image.bytes, IMAGE_GRANULE);
-        targets.push((MEMORY_IMAGE_FIELD, object.section_symbol(section)));
+        targets.push((Descriptor::OFFSETS.memory_image, object.section_symbol(section)));
     }
     for (field, symbol) in targets {
         let r_type = match target.arch {

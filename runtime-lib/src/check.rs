@@ -5,7 +5,7 @@
 
 use crate::elf::Elf;
 use crate::error::ImageError;
-use crate::records::{self, MEMORY_IMAGE_FIELD, Malformed, Records, TEXT_FIELD};
+use crate::records::{self, Malformed, Records};
 use crate::sys::arch;
 use crate::sys::unix::mmap::page_size;
 use lithify_abi::COMPILER;
@@ -153,7 +153,8 @@ fn check_hash(bytes: &[u8], note: &Note, field: Range<usize>) -> Result<(), Imag
 /// The address of the text, all of which one executable segment holds. A module without
 /// functions has none.
 fn text(elf: &Elf<'_>, note: &Note, descriptor: &Descriptor) -> Result<u64, ImageError> {
-    let text = (note.descriptor + TEXT_FIELD).wrapping_add_signed(descriptor.text);
+    let text =
+        (note.descriptor + Descriptor::OFFSETS.text as u64).wrapping_add_signed(descriptor.text);
     let end = text.checked_add(u64::from(descriptor.text_len));
     let inside = elf.segments.iter().any(|segment| {
         let file_end = segment.address.saturating_add(segment.file_len);
@@ -174,8 +175,8 @@ fn memory_image(
     if descriptor.memory_image_len == 0 {
         return Ok(0..0);
     }
-    let address =
-        (note.descriptor + MEMORY_IMAGE_FIELD).wrapping_add_signed(descriptor.memory_image);
+    let field = note.descriptor + Descriptor::OFFSETS.memory_image as u64;
+    let address = field.wrapping_add_signed(descriptor.memory_image);
     elf.file_range(address, u64::from(descriptor.memory_image_len))
         .filter(|range| (range.start as u64).is_multiple_of(IMAGE_GRANULE))
         .ok_or_else(|| malformed("memory_image", "not in a segment, or not aligned"))

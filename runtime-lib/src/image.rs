@@ -14,7 +14,7 @@ use crate::libcalls::Stop;
 use crate::load;
 use crate::memory_image::MemoryImage;
 use crate::metadata::Metadata;
-use crate::records::{self, MEMORY_IMAGE_FIELD, Records, TEXT_FIELD};
+use crate::records::{self, Records};
 use crate::slot::{Slot, vmctx_index};
 use crate::sys::arch;
 use crate::sys::unix::mmap::Mapping;
@@ -70,19 +70,19 @@ impl Image {
         let metadata = unsafe { slice::from_raw_parts(descriptor, len) };
         let records = Records::read(metadata)?;
         check::check_compiler(metadata, &root)?;
-        let at = |field: u64, relative: i64| {
-            descriptor.wrapping_add(field as usize).wrapping_offset(relative as isize)
+        let at = |field: usize, relative: i64| {
+            descriptor.wrapping_add(field).wrapping_offset(relative as isize)
         };
         // SAFETY: the linker resolved the address, and the length is the section's.
         let image = unsafe {
             slice::from_raw_parts(
-                at(MEMORY_IMAGE_FIELD, root.memory_image),
+                at(Descriptor::OFFSETS.memory_image, root.memory_image),
                 root.memory_image_len as usize,
             )
         };
         let memory = MemoryImage::copy(image, &records.extents)?;
         let bindings = Bindings::linked(metadata, &records)?;
-        let text = at(TEXT_FIELD, root.text);
+        let text = at(Descriptor::OFFSETS.text, root.text);
         let loaded = Loaded::new(text, metadata, records, memory, bindings, None)?;
         Ok(Self(Arc::new(loaded)))
     }
@@ -113,29 +113,11 @@ fn has_start(records: &Records) -> bool {
 
 /// The length of a linked module's metadata: up to the end of its last record.
 fn metadata_len(root: &Descriptor) -> usize {
-    [
-        root.compiler,
-        root.options,
-        root.functions,
-        root.sites,
-        root.names,
-        root.types,
-        root.imports,
-        root.exports,
-        root.globals,
-        root.tables,
-        root.func_records,
-        root.extents,
-        root.data,
-        root.elements,
-        root.runtime_version,
-        root.runtime_apis,
-    ]
-    .iter()
-    .map(|span| span.offset as usize + span.len as usize)
-    .max()
-    .unwrap_or(0)
-    .max(Descriptor::SIZE)
+    root.spans()
+        .map(|(_, span)| span.offset as usize + span.len as usize)
+        .max()
+        .unwrap_or(0)
+        .max(Descriptor::SIZE)
 }
 
 /// The same, up to the end of what the records of segments refer to.

@@ -15,11 +15,6 @@ use lithify_abi::types::{FuncType, ValType};
 use lithify_abi::vmctx::{FAR_END, HEADER, Header};
 use lithify_abi::{IMAGE_GRANULE, WASM_PAGE};
 
-/// Where [`Descriptor::text`] lies in the encoding; its value is relative to that.
-pub const TEXT_FIELD: u64 = 16;
-/// Where [`Descriptor::memory_image`] lies in the encoding; its value is relative to that.
-pub const MEMORY_IMAGE_FIELD: u64 = 24;
-
 /// The largest vmctx that is accepted, in bytes.
 const MAX_VMCTX: u32 = 64 << 20;
 /// The largest memory, in pages.
@@ -204,14 +199,7 @@ impl Reader<'_> {
 
     fn check_sizes(&self) -> Result<(), Malformed> {
         let d = self.descriptor;
-        for (field, span) in [
-            ("compiler", d.compiler),
-            ("options", d.options),
-            ("sites", d.sites),
-            ("names", d.names),
-            ("runtime_version", d.runtime_version),
-            ("runtime_apis", d.runtime_apis),
-        ] {
+        for (field, span) in d.spans() {
             self.span(field, span)?;
         }
         let header_and_near = FAR_END.unsigned_abs();

@@ -51,8 +51,9 @@ fn refused(field: &str, change: impl FnOnce(&mut Descriptor, &mut Vec<u8>)) {
 fn relative_addresses_start_at_their_fields() {
     let descriptor = Descriptor { text: -2, memory_image: -3, ..Descriptor::default() };
     let bytes = encode_all(&[descriptor]);
-    for (field, value) in [(TEXT_FIELD, -2_i64), (MEMORY_IMAGE_FIELD, -3)] {
-        assert_eq!(bytes[field as usize..][..8], value.to_le_bytes());
+    let offsets = Descriptor::OFFSETS;
+    for (field, value) in [(offsets.text, -2_i64), (offsets.memory_image, -3)] {
+        assert_eq!(bytes[field..][..8], value.to_le_bytes());
     }
 }
 

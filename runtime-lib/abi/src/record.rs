@@ -41,7 +41,8 @@ impl<const N: usize> Field for [u8; N] {
     }
 }
 
-/// Declares a struct whose encoding is its fields in order, without padding.
+/// Declares a struct whose encoding is its fields in order, without padding. It knows where each
+/// of them lies (`OFFSETS`), and which refer to other bytes (`spans`).
 macro_rules! record {
     ($(#[$meta:meta])* pub struct $name:ident {
         $($(#[$field_meta:meta])* pub $field:ident: $ty:ty,)*
@@ -61,6 +62,44 @@ macro_rules! record {
                 Some(Self { $($field: $crate::record::Field::take(bytes)?,)* })
             }
         }
+
+        impl $name {
+            /// Its fields that are a [`Span`](crate::descriptor::Span), with their names, in order.
+            pub fn spans(
+                &self,
+            ) -> impl Iterator<Item = (&'static str, $crate::descriptor::Span)> + use<> {
+                [$((
+                    stringify!($field),
+                    (&self.$field as &dyn core::any::Any).downcast_ref().copied(),
+                ),)*]
+                .into_iter()
+                .filter_map(|(field, span)| Some((field, span?)))
+            }
+        }
+
+        const _: () = {
+            /// A number for each field.
+            #[derive(Debug)]
+            pub struct Offsets {
+                $(
+                    #[doc = concat!("Offset of `", stringify!($field), "`.")]
+                    pub $field: usize,
+                )*
+            }
+
+            impl $name {
+                /// Where each field lies in the encoding, in bytes from its start.
+                pub const OFFSETS: Offsets = {
+                    let end = 0;
+                    $(
+                        let $field = end;
+                        let end = end + <$ty as $crate::record::Field>::SIZE;
+                    )*
+                    assert!(end == <Self as $crate::record::Field>::SIZE);
+                    Offsets { $($field,)* }
+                };
+            }
+        };
     };
 }
 pub(crate) use record;
