@@ -10,7 +10,7 @@ use crate::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use lithify_compiler::{
-    Arch, CompileError, Dump, Emit, Options, Profile, Symbols, Target, dump, header,
+    CompileError, Dump, Emit, Machine, Options, Profile, Symbols, Target, dump, header,
 };
 use lithify_polkadot::RuntimeInput;
 use lithify_runtime::abi::cpu::{X86_64_V2, X86_64_V3};
@@ -115,7 +115,7 @@ impl CodeOptions {
             None => Ok(target),
             Some("native") => {
                 let other = "--cpu native is this machine's, but --target names another one";
-                ensure!(target.arch == host.arch, Usage(other.into()));
+                ensure!(target.machine == host.machine, Usage(other.into()));
                 Ok(host)
             }
             Some(level) => Ok(target.with_cpu(level).map_err(Usage)?),
@@ -316,18 +316,18 @@ impl Compile {
 
 /// Tells the images of one module for several targets apart; nothing for the default one.
 fn suffix(target: Target) -> &'static str {
-    match (target.arch, target.features) {
-        (Arch::Aarch64, _) => ".aarch64",
-        (Arch::X86_64, X86_64_V3) => "",
-        (Arch::X86_64, X86_64_V2) => ".x86-64-v2",
-        (Arch::X86_64, _) => ".native",
+    match (target.machine, target.features) {
+        (Machine::Aarch64, _) => ".aarch64",
+        (Machine::X86_64, X86_64_V3) => "",
+        (Machine::X86_64, X86_64_V2) => ".x86-64-v2",
+        (Machine::X86_64, _) => ".native",
     }
 }
 
 /// Whether this machine has what code for `target` needs.
 fn is_for_this_machine(target: Target) -> bool {
     let host = source::host_target();
-    target.arch == host.arch && target.limited_to(host.features) == target
+    target.machine == host.machine && target.limited_to(host.features) == target
 }
 
 fn print_time(spent: &Spent) {

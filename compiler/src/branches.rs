@@ -13,6 +13,7 @@ mod image;
 mod x86_64;
 
 use image::{Image, Part};
+use lithify_abi::machine::Machine;
 use std::collections::BTreeSet;
 
 /// What was found in an image in which nothing goes astray:
@@ -97,8 +98,8 @@ pub enum Stray {
 pub fn branches(image: &[u8]) -> Result<Branches, Stray> {
     let image = Image::read(image)?;
     let decoder: Box<dyn Decode> = match image.machine {
-        object::elf::EM_X86_64 => Box::new(x86_64::Decoder::new().map_err(Stray::Image)?),
-        _ => Box::new(aarch64::Decoder),
+        Machine::X86_64 => Box::new(x86_64::Decoder::new().map_err(Stray::Image)?),
+        Machine::Aarch64 => Box::new(aarch64::Decoder),
     };
     let mut found = Branches::default();
     for part in &image.parts {

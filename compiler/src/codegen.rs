@@ -10,7 +10,7 @@ use crate::{
     layout::Layout,
     limits::{self, Work},
     module::{ImportKind, Module},
-    options::{Arch, Options},
+    options::Options,
     parse,
     patch::{Form, patch},
     progress::Progress,
@@ -29,6 +29,7 @@ use cranelift_codegen::{
 use cranelift_frontend::FunctionBuilderContext;
 use lithify_abi::{
     libcall::Libcall,
+    machine::Machine,
     site::{self, Site},
 };
 use std::{
@@ -116,7 +117,7 @@ pub fn codegen(
     let mut pieces: Vec<Piece> = Vec::with_capacity(roles.len());
     for (position, import) in (0..).zip(&module.imports) {
         if let ImportKind::Function(_) = import.kind {
-            pieces.push(stub::stub(options.target.arch, Symbol::Import(position)));
+            pieces.push(stub::stub(options.target.machine, Symbol::Import(position)));
         }
     }
     pieces.extend(functions(wasm, common, options.jobs, progress)?);
@@ -131,14 +132,14 @@ pub fn codegen(
         .collect();
     for libcall in used {
         roles.push(Role::Libcall(libcall));
-        pieces.push(stub::stub(options.target.arch, Symbol::Runtime(libcall)));
+        pieces.push(stub::stub(options.target.machine, Symbol::Runtime(libcall)));
     }
     if pieces.is_empty() {
         // So that the text has an address. It traps: `ud2` twice, `udf`.
         roles.push(Role::Nothing);
-        let code = match options.target.arch {
-            Arch::X86_64 => vec![0x0f, 0x0b, 0x0f, 0x0b],
-            Arch::Aarch64 => vec![0; 4],
+        let code = match options.target.machine {
+            Machine::X86_64 => vec![0x0f, 0x0b, 0x0f, 0x0b],
+            Machine::Aarch64 => vec![0; 4],
         };
         pieces.push(Piece { code, ..Piece::default() });
     }

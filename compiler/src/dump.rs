@@ -5,7 +5,7 @@ use crate::{
     error::CompileError,
     layout::Layout,
     module::{Body, Module},
-    options::{Arch, Options},
+    options::Options,
     parse,
     target::{Isas, Symbol},
     translate,
@@ -15,7 +15,7 @@ use cranelift_codegen::{
     Context, FinalizedRelocTarget, control::ControlPlane, ir::ExternalName, isa::TargetIsa,
 };
 use cranelift_frontend::FunctionBuilderContext;
-use lithify_abi::plain::Plain;
+use lithify_abi::{machine::Machine, plain::Plain};
 use std::{collections::BTreeMap, fmt::Write};
 use wasmparser::FuncValidatorAllocations;
 
@@ -66,7 +66,7 @@ pub fn dump(wasm: &[u8], options: &Options, what: Dump, function: Option<&str>) 
             }
             Dump::Asm => {
                 let isa = isas.isa(translated.way);
-                assembly(&module, isa, options.target.arch, &mut context, body, &mut out)
+                assembly(&module, isa, options.target.machine, &mut context, body, &mut out)
                     .map_err(|message| CompileError::Codegen { func: index, name, message })?;
             }
         }
@@ -100,7 +100,7 @@ fn find(module: &Module<'_>, name: &str) -> Result<u32> {
 fn assembly(
     module: &Module<'_>,
     isa: &dyn TargetIsa,
-    arch: Arch,
+    machine: Machine,
     context: &mut Context,
     body: &Body<'_>,
     out: &mut String,
@@ -122,7 +122,7 @@ fn assembly(
             _ => None,
         })
         .collect();
-    let disassembler = disassembler(arch).map_err(|e| e.to_string())?;
+    let disassembler = disassembler(machine).map_err(|e| e.to_string())?;
     let instructions =
         disassembler.disasm_all(compiled.code_buffer(), 0).map_err(|e| e.to_string())?;
     for instruction in instructions.iter() {
@@ -143,10 +143,10 @@ fn assembly(
     Ok(())
 }
 
-fn disassembler(arch: Arch) -> CsResult<Capstone> {
-    let mut disassembler = match arch {
-        Arch::X86_64 => Capstone::new().x86().mode(arch::x86::ArchMode::Mode64).build()?,
-        Arch::Aarch64 => Capstone::new().arm64().mode(arch::arm64::ArchMode::Arm).build()?,
+fn disassembler(machine: Machine) -> CsResult<Capstone> {
+    let mut disassembler = match machine {
+        Machine::X86_64 => Capstone::new().x86().mode(arch::x86::ArchMode::Mode64).build()?,
+        Machine::Aarch64 => Capstone::new().arm64().mode(arch::arm64::ArchMode::Arm).build()?,
     };
     // Jump tables lie in the code; they are shown as data.
     disassembler.set_skipdata(true)?;

@@ -13,12 +13,13 @@
 
 use crate::{
     error::CompileError,
-    options::{Arch, Target},
+    options::Target,
     patch::{Form, patch},
 };
 use lithify_abi::{
     ABI_VERSION,
     descriptor::Note,
+    machine::Machine,
     record::Field,
     symbols::{DESCRIPTOR, MEMORY_SECTION, METADATA_SECTION, NOTE_NAME, NOTE_SECTION, NOTE_TYPE},
 };
@@ -55,7 +56,7 @@ pub fn image(object: &[u8], target: Target) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let layout = write(&file, target, &mut bytes)?;
     for section in &layout.sections {
-        relocate(&file, &layout, section, &mut bytes)?;
+        relocate(&file, &layout, target.machine, section, &mut bytes)?;
     }
     let hash = *blake3::hash(&bytes).as_bytes();
     bytes[layout.file_hash.clone()].copy_from_slice(&hash);
@@ -94,10 +95,7 @@ impl Layout {
 
 /// Writes the file without its relocations applied and with a zero hash.
 fn write(file: &File<'_>, target: Target, bytes: &mut Vec<u8>) -> Result<Layout> {
-    let page = match target.arch {
-        Arch::X86_64 => 4096,
-        Arch::Aarch64 => 65536,
-    };
+    let page = target.machine.page() as usize;
     let undefined: Vec<_> =
         file.symbols().filter(|s| s.is_undefined() && s.index().0 != 0).collect();
     let exported: Vec<_> = file.symbols().filter(|s| s.is_global() && s.is_definition()).collect();
@@ -180,7 +178,7 @@ fn write(file: &File<'_>, target: Target, bytes: &mut Vec<u8>) -> Result<Layout>
         os_abi: elf::ELFOSABI_NONE,
         abi_version: 0,
         e_type: elf::ET_DYN,
-        e_machine: target.machine(),
+        e_machine: target.machine.number(),
         e_entry: 0,
         e_flags: 0,
     })
@@ -213,7 +211,7 @@ fn write(file: &File<'_>, target: Target, bytes: &mut Vec<u8>) -> Result<Layout>
     w.write_align(4);
     w.write(&note_bytes(&Note {
         abi_version: ABI_VERSION,
-        machine: u32::from(target.machine()),
+        machine: target.machine.number().into(),
         file_len: w.reserved_len() as u64,
         descriptor: metadata.0,
         metadata_len: metadata.1,
@@ -229,10 +227,7 @@ fn write(file: &File<'_>, target: Target, bytes: &mut Vec<u8>) -> Result<Layout>
         .collect();
     w.write_hash(buckets, chains, |index| Some(*hashes.get(index.checked_sub(1)? as usize)?));
     w.write_align_relocation();
-    let r_type = match target.arch {
-        Arch::X86_64 => elf::R_X86_64_GLOB_DAT,
-        Arch::Aarch64 => elf::R_AARCH64_GLOB_DAT,
-    };
+    let r_type = target.machine.glob_dat();
     for slot in 0..undefined.len() as u64 {
         let (r_offset, r_sym) = (got + slot * 8, slot as u32 + 1);
         w.write_relocation(true, &Rel { r_offset, r_sym, r_type, r_addend: 0 });
@@ -368,7 +363,13 @@ fn sym(
 }
 
 /// Applies the relocations of one section to its bytes in the file.
-fn relocate(file: &File<'_>, layout: &Layout, placed: &Placed, bytes: &mut [u8]) -> Result<()> {
+fn relocate(
+    file: &File<'_>,
+    layout: &Layout,
+    machine: Machine,
+    placed: &Placed,
+    bytes: &mut [u8],
+) -> Result<()> {
     let section = file.section_by_index(placed.index).map_err(|e| error(&e))?;
     for (offset, relocation) in section.relocations() {
         if offset >= placed.len {
@@ -392,25 +393,25 @@ fn relocate(file: &File<'_>, layout: &Layout, placed: &Placed, bytes: &mut [u8])
         let value = (target as i64)
             .checked_add(relocation.addend())
             .ok_or_else(|| error(&"a reference beyond all addresses"))?;
-        let form = form(file.elf_header().e_machine.get(LittleEndian), r_type)?;
+        let form = form(machine, r_type)?;
         patch(bytes, place, place as i64, value, form)?;
     }
     Ok(())
 }
 
 /// How a relocation type of `machine` is encoded.
-fn form(machine: u16, r_type: u32) -> Result<Form> {
+fn form(machine: Machine, r_type: u32) -> Result<Form> {
     Ok(match (machine, r_type) {
-        (elf::EM_X86_64, elf::R_X86_64_PC32 | elf::R_X86_64_PLT32 | elf::R_X86_64_GOTPCREL)
-        | (elf::EM_AARCH64, elf::R_AARCH64_PREL32) => Form::Relative32,
-        (elf::EM_X86_64, elf::R_X86_64_PC64) | (elf::EM_AARCH64, elf::R_AARCH64_PREL64) => {
+        (Machine::X86_64, elf::R_X86_64_PC32 | elf::R_X86_64_PLT32 | elf::R_X86_64_GOTPCREL)
+        | (Machine::Aarch64, elf::R_AARCH64_PREL32) => Form::Relative32,
+        (Machine::X86_64, elf::R_X86_64_PC64) | (Machine::Aarch64, elf::R_AARCH64_PREL64) => {
             Form::Relative64
         }
-        (elf::EM_AARCH64, elf::R_AARCH64_ADR_PREL_PG_HI21 | elf::R_AARCH64_ADR_GOT_PAGE) => {
+        (Machine::Aarch64, elf::R_AARCH64_ADR_PREL_PG_HI21 | elf::R_AARCH64_ADR_GOT_PAGE) => {
             Form::Page21
         }
-        (elf::EM_AARCH64, elf::R_AARCH64_ADD_ABS_LO12_NC) => Form::Add12,
-        (elf::EM_AARCH64, elf::R_AARCH64_LD64_GOT_LO12_NC) => Form::Load12,
+        (Machine::Aarch64, elf::R_AARCH64_ADD_ABS_LO12_NC) => Form::Add12,
+        (Machine::Aarch64, elf::R_AARCH64_LD64_GOT_LO12_NC) => Form::Load12,
         _ => return Err(error(&format_args!("relocation type {r_type} is not known"))),
     })
 }

@@ -39,7 +39,8 @@ pub use header::header;
 pub use inspect::{
     ExportInfo, ExternInfo, FunctionBody, ImportInfo, ModuleInfo, functions, inspect,
 };
-pub use options::{Arch, Options, Profile, Symbols, Target};
+pub use lithify_abi::machine::Machine;
+pub use options::{Options, Profile, Symbols, Target};
 pub use progress::{Phase, Progress};
 pub use survey::{FeatureUse, MemoryLayout, Survey, survey};
 

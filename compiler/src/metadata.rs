@@ -78,7 +78,7 @@ pub fn metadata(
     let descriptor = Descriptor {
         magic: descriptor::MAGIC,
         abi_version: ABI_VERSION,
-        machine: u32::from(options.target.machine()),
+        machine: options.target.machine.number().into(),
         text: 0,
         memory_image: 0,
         text_len: text.len,

@@ -14,7 +14,7 @@ use crate::{
     layout::{Layout, TablePlace},
     memory_image::MemoryImage,
     module::{ExportKind, Module},
-    options::{Arch, Symbols, Target},
+    options::{Symbols, Target},
     target::{self, Symbol},
 };
 use cranelift_codegen::{
@@ -29,6 +29,7 @@ use gimli::write::{Address, EhFrame, EndianVec, FrameTable, RelocateWriter};
 use lithify_abi::{
     IMAGE_GRANULE,
     descriptor::{Descriptor, NONE},
+    machine::Machine,
     plain::Plain,
     symbols::{self, MEMORY_SECTION, METADATA_SECTION},
 };
@@ -279,9 +280,9 @@ fn locate(
         targets.push((Descriptor::OFFSETS.memory_image, object.section_symbol(section)));
     }
     for (field, symbol) in targets {
-        let r_type = match target.arch {
-            Arch::X86_64 => ::object::elf::R_X86_64_PC64,
-            Arch::Aarch64 => ::object::elf::R_AARCH64_PREL64,
+        let r_type = match target.machine {
+            Machine::X86_64 => ::object::elf::R_X86_64_PC64,
+            Machine::Aarch64 => ::object::elf::R_AARCH64_PREL64,
         };
         let flags = RelocationFlags::Elf { r_type };
         let relocation = Relocation { offset: field as u64, symbol, addend: 0, flags };

@@ -4,7 +4,7 @@ use crate::{
     error::CompileError,
     module::{ExportKind, Module},
 };
-use lithify_abi::{cpu, symbols};
+use lithify_abi::{cpu, machine::Machine, symbols};
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
 /// Everything that shapes a compilation. The same module and options give the same bytes;
@@ -95,20 +95,11 @@ impl FromStr for Profile {
     }
 }
 
-/// An instruction set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arch {
-    /// x86-64.
-    X86_64,
-    /// 64-bit Arm.
-    Aarch64,
-}
-
 /// An instruction set with the CPU features that the code may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
     /// The instruction set.
-    pub arch: Arch,
+    pub machine: Machine,
     /// CPU features, a set of [`cpu::CpuFeature::bit`].
     pub features: u64,
 }
@@ -116,7 +107,7 @@ pub struct Target {
 impl Default for Target {
     /// x86-64-v3: every x86 server since 2015.
     fn default() -> Self {
-        Self { arch: Arch::X86_64, features: cpu::X86_64_V3 }
+        Self { machine: Machine::X86_64, features: cpu::X86_64_V3 }
     }
 }
 
@@ -134,35 +125,24 @@ impl Target {
 
     /// 64-bit Arm, base architecture.
     pub fn aarch64() -> Self {
-        Self { arch: Arch::Aarch64, features: 0 }
+        Self { machine: Machine::Aarch64, features: 0 }
     }
 
     /// The target triple.
     pub fn triple(self) -> &'static str {
-        match self.arch {
-            Arch::X86_64 => "x86_64-unknown-linux-gnu",
-            Arch::Aarch64 => "aarch64-unknown-linux-gnu",
-        }
-    }
-
-    /// The ELF machine number.
-    pub fn machine(self) -> u16 {
-        match self.arch {
-            Arch::X86_64 => object::elf::EM_X86_64,
-            Arch::Aarch64 => object::elf::EM_AARCH64,
-        }
+        self.machine.triple()
     }
 
     /// This target restricted to a level of x86-64: `x86-64-v2` or `x86-64-v3`.
     pub fn with_cpu(self, level: &str) -> Result<Self, String> {
-        match (self.arch, level) {
-            (Arch::X86_64, "x86-64-v2") => Ok(Self { features: cpu::X86_64_V2, ..self }),
-            (Arch::X86_64, "x86-64-v3") => Ok(Self { features: cpu::X86_64_V3, ..self }),
-            (Arch::Aarch64, "generic") => Ok(self),
-            (Arch::X86_64, _) => {
+        match (self.machine, level) {
+            (Machine::X86_64, "x86-64-v2") => Ok(Self { features: cpu::X86_64_V2, ..self }),
+            (Machine::X86_64, "x86-64-v3") => Ok(Self { features: cpu::X86_64_V3, ..self }),
+            (Machine::Aarch64, "generic") => Ok(self),
+            (Machine::X86_64, _) => {
                 Err(format!("unknown CPU level {level:?}; there are x86-64-v2 and x86-64-v3"))
             }
-            (Arch::Aarch64, _) => {
+            (Machine::Aarch64, _) => {
                 Err(format!("unknown CPU level {level:?}; aarch64 has only generic"))
             }
         }

@@ -9,21 +9,21 @@
 
 use crate::{
     codegen::{Piece, Reloc},
-    options::Arch,
     target::Symbol,
 };
 use cranelift_codegen::binemit::Reloc as Kind;
 use lithify_abi::{
+    machine::Machine,
     site::{self, Site},
     trap::TrapCode,
     vmctx::{EXIT_FP, EXIT_PC, EXIT_SP, STACK_LIMIT},
 };
 
 /// The stub that jumps to `import`.
-pub fn stub(arch: Arch, import: Symbol) -> Piece {
-    let (code, trap, relocs) = match arch {
-        Arch::X86_64 => x86_64(import),
-        Arch::Aarch64 => aarch64(import),
+pub fn stub(machine: Machine, import: Symbol) -> Piece {
+    let (code, trap, relocs) = match machine {
+        Machine::X86_64 => x86_64(import),
+        Machine::Aarch64 => aarch64(import),
     };
     let mut sites = Vec::new();
     let overflow = Site { code: trap, wasm: 0, kind: TrapCode::StackOverflow as u8 };

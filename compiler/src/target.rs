@@ -1,10 +1,6 @@
 //! The instruction set: Cranelift's settings, signatures, trap codes and symbols.
 
-use crate::{
-    error::CompileError,
-    heap::HeapCall,
-    options::{Arch, Target},
-};
+use crate::{error::CompileError, heap::HeapCall, options::Target};
 use cranelift_codegen::{
     ir::{self, AbiParam, Signature, UserExternalName, UserFuncName, types},
     isa::{self, CallConv, OwnedTargetIsa, TargetIsa},
@@ -13,6 +9,7 @@ use cranelift_codegen::{
 use lithify_abi::{
     cpu::{self, CpuFeature},
     libcall::Libcall,
+    machine::Machine,
     trap::TrapCode,
     types::{FuncType, ValType},
     vmctx,
@@ -77,7 +74,7 @@ pub fn isa(target: Target, way: Way) -> Result<OwnedTargetIsa, CompileError> {
     let triple: target_lexicon::Triple =
         target.triple().parse().map_err(|e: target_lexicon::ParseError| error(&e))?;
     let mut builder = isa::lookup(triple).map_err(|e| error(&e))?;
-    if target.arch == Arch::X86_64 {
+    if target.machine == Machine::X86_64 {
         // Vectors take SSSE3 and SSE4.1; without them Cranelift calls functions that nobody has.
         if target.features & cpu::X86_64_V2 != cpu::X86_64_V2 {
             let message = "CPU features below x86-64-v2, which is the least";

@@ -5,7 +5,7 @@
 //! `bench-suite/tests`, random modules by the fuzzer.
 
 use capstone::prelude::*;
-use lithify_compiler::{Arch, Branches, Options, Profile, Target, branches, compile_image};
+use lithify_compiler::{Branches, Machine, Options, Profile, Target, branches, compile_image};
 use object::{Object, ObjectSection};
 use std::{fs, ops::Range, path::Path};
 use wasm_encoder::{
@@ -154,7 +154,7 @@ fn a_branch_that_goes_astray_is_found() {
         let file = object::File::parse(&*good).unwrap();
         let text = file.section_by_name(".text").unwrap();
         assert!(text.size() < 4096);
-        let fields = fields(target.arch, text.data().unwrap());
+        let fields = fields(target.machine, text.data().unwrap());
         let mut caught = 0;
         for (at, bits) in &fields {
             let legal: Vec<usize> = (bits.clone())
@@ -176,10 +176,10 @@ fn a_branch_that_goes_astray_is_found() {
 }
 
 /// Where branches hold distances, and which of the bits there stand for 4 KiB and more.
-fn fields(arch: Arch, text: &[u8]) -> Vec<(usize, Range<usize>)> {
-    let mut disassembler = match arch {
-        Arch::X86_64 => Capstone::new().x86().mode(arch::x86::ArchMode::Mode64).build(),
-        Arch::Aarch64 => Capstone::new().arm64().mode(arch::arm64::ArchMode::Arm).build(),
+fn fields(machine: Machine, text: &[u8]) -> Vec<(usize, Range<usize>)> {
+    let mut disassembler = match machine {
+        Machine::X86_64 => Capstone::new().x86().mode(arch::x86::ArchMode::Mode64).build(),
+        Machine::Aarch64 => Capstone::new().arm64().mode(arch::arm64::ArchMode::Arm).build(),
     }
     .unwrap();
     disassembler.set_skipdata(true).unwrap();
@@ -190,14 +190,14 @@ fn fields(arch: Arch, text: &[u8]) -> Vec<(usize, Range<usize>)> {
         let (name, operands) = (instruction.mnemonic().unwrap(), instruction.op_str().unwrap());
         let end = at + instruction.len();
         let direct = operands.contains("0x") && !operands.contains('[');
-        match (arch, name) {
-            (Arch::X86_64, name) if direct && (name == "call" || name.starts_with('j')) => {
+        match (machine, name) {
+            (Machine::X86_64, name) if direct && (name == "call" || name.starts_with('j')) => {
                 let long = instruction.len() > 2;
                 fields.push(if long { (end - 4, 12..32) } else { (end - 1, 7..8) });
             }
-            (Arch::Aarch64, "b" | "bl") => fields.push((at, 10..26)),
-            (Arch::Aarch64, "tbz" | "tbnz") => fields.push((at, 15..19)),
-            (Arch::Aarch64, name) if name.starts_with("b.") || name.starts_with("cb") => {
+            (Machine::Aarch64, "b" | "bl") => fields.push((at, 10..26)),
+            (Machine::Aarch64, "tbz" | "tbnz") => fields.push((at, 15..19)),
+            (Machine::Aarch64, name) if name.starts_with("b.") || name.starts_with("cb") => {
                 fields.push((at, 15..24));
             }
             _ => {}

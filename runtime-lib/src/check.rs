@@ -10,6 +10,7 @@ use crate::sys::arch;
 use crate::sys::unix::mmap::page_size;
 use lithify_abi::COMPILER;
 use lithify_abi::descriptor::{Descriptor, Note};
+use lithify_abi::machine::Machine;
 use lithify_abi::{ABI_VERSION, IMAGE_GRANULE};
 use std::ops::Range;
 
@@ -51,7 +52,7 @@ pub fn check_for_here(bytes: &[u8], trust: Trust) -> Result<Checked<'_>, ImageEr
     check_for(bytes, trust, Some(arch::MACHINE))
 }
 
-fn check_for(bytes: &[u8], trust: Trust, here: Option<u32>) -> Result<Checked<'_>, ImageError> {
+fn check_for(bytes: &[u8], trust: Trust, here: Option<Machine>) -> Result<Checked<'_>, ImageError> {
     let (elf, note, hash_field) = read_note(bytes)?;
     if note.abi_version != ABI_VERSION {
         let found = note.abi_version;
@@ -60,7 +61,7 @@ fn check_for(bytes: &[u8], trust: Trust, here: Option<u32>) -> Result<Checked<'_
     if note.machine != elf.machine {
         return Err(damaged("note and header name different machines"));
     }
-    if here.is_some_and(|here| here != note.machine) {
+    if here.is_some_and(|here| Machine::from_number(note.machine) != Some(here)) {
         return Err(wrong_machine(note.machine));
     }
     let (found, recorded) = (bytes.len() as u64, note.file_len);
@@ -109,7 +110,7 @@ fn read_note(bytes: &[u8]) -> Result<(Elf<'_>, Note, Range<usize>), ImageError> 
 pub fn check_descriptor(
     descriptor: &Descriptor,
     machine: u32,
-    here: Option<u32>,
+    here: Option<Machine>,
 ) -> Result<(), ImageError> {
     if descriptor.abi_version != ABI_VERSION {
         let found = descriptor.abi_version;
@@ -209,16 +210,13 @@ fn check_segments(elf: &Elf<'_>) -> Result<(), ImageError> {
 }
 
 fn wrong_machine(found: u32) -> ImageError {
-    ImageError::Machine { found: machine_name(found), expected: machine_name(arch::MACHINE) }
+    ImageError::Machine { found: machine_name(found), expected: arch::MACHINE.to_string() }
 }
 
 /// The name of an ELF machine number.
 pub fn machine_name(machine: u32) -> String {
-    match machine {
-        62 => "x86-64".into(),
-        183 => "aarch64".into(),
-        other => format!("number {other}"),
-    }
+    Machine::from_number(machine)
+        .map_or_else(|| format!("number {machine}"), |machine| machine.to_string())
 }
 
 fn damaged(message: &str) -> ImageError {

@@ -62,7 +62,7 @@ impl Image {
         // SAFETY: the caller vouches that a descriptor is there.
         let root = unsafe { slice::from_raw_parts(descriptor, Descriptor::SIZE) };
         let root = Records::descriptor(root)?;
-        check::check_descriptor(&root, arch::MACHINE, Some(arch::MACHINE))?;
+        check::check_descriptor(&root, arch::MACHINE.number().into(), Some(arch::MACHINE))?;
         // SAFETY: the section is as long as its records say; the caller vouches that it is one.
         let metadata = unsafe { slice::from_raw_parts(descriptor, metadata_len(&root)) };
         let len = metadata_len_with_segments(metadata, &root);

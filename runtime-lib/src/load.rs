@@ -58,7 +58,7 @@ fn slots(elf: &Elf<'_>, bindings: &Bindings, text: *const u8) -> Result<Vec<Slot
             let addresses = segment.addresses();
             segment.write && addresses.start <= place && place.saturating_add(8) <= addresses.end
         });
-        if relocation.kind != arch::GLOB_DAT || !writable || !place.is_multiple_of(8) {
+        if relocation.kind != arch::MACHINE.glob_dat() || !writable || !place.is_multiple_of(8) {
             let message = format!("a relocation of type {} at {place:#x}", relocation.kind);
             return Err(unsupported(message));
         }

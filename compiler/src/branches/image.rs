@@ -3,11 +3,12 @@
 use super::Stray;
 use lithify_abi::{
     descriptor::{Descriptor, Export, FuncRecord, Function, Import, NONE, Span, kind},
+    machine::Machine,
     record::{Field, decode_all},
     site::{self, Sites},
     symbols::METADATA_SECTION,
 };
-use object::{LittleEndian, Object, ObjectSection, elf, read::elf::ElfFile64};
+use object::{LittleEndian, Object, ObjectSection, read::elf::ElfFile64};
 use std::ops::Range;
 
 /// A function, a stub or a trampoline.
@@ -24,8 +25,8 @@ pub struct Part<'i> {
 
 /// An image as far as control flow is concerned.
 pub struct Image<'i> {
-    /// ELF machine number.
-    pub machine: u16,
+    /// What its code is for.
+    pub machine: Machine,
     /// All of the text.
     pub parts: Vec<Part<'i>>,
     /// Offsets in the text that data names as the start of a piece, each with what names it.
@@ -41,9 +42,9 @@ impl<'i> Image<'i> {
     pub fn read(bytes: &'i [u8]) -> Result<Self, Stray> {
         let file = ElfFile64::<LittleEndian>::parse(bytes).map_err(|e| error(&e))?;
         let machine = file.elf_header().e_machine.get(LittleEndian);
-        if !matches!(machine, elf::EM_X86_64 | elf::EM_AARCH64) {
+        let Some(machine) = Machine::from_number(machine.into()) else {
             return Err(error(&format!("machine {machine}")));
-        }
+        };
         let section = |name: &str| {
             let section = file.section_by_name(name);
             section.map(|s| Ok((s.address(), s.data().map_err(|e| error(&e))?))).transpose()

@@ -3,9 +3,9 @@
 //! The compiler writes what this crate describes and the runtime reads it; neither knows the
 //! other. Everything that both sides must agree on has its only definition here: the layout
 //! around linear memory ([`vmctx`]), the records of the metadata section ([`descriptor`]), trap
-//! codes and trap sites ([`trap`], [`site`]), the names in the symbol table ([`symbols`]), and
-//! the functions that compiled code calls in the runtime ([`libcall`]). Both sides also show names
-//! of strangers to people, in one way ([`plain`]).
+//! codes and trap sites ([`trap`], [`site`]), the names in the symbol table ([`symbols`]), the
+//! functions that compiled code calls in the runtime ([`libcall`]), and the machines that it is for
+//! ([`machine`], [`cpu`]). Both sides also show names of strangers to people, in one way ([`plain`]).
 //!
 //! A change of any of it raises [`ABI_VERSION`].
 
@@ -19,6 +19,7 @@ pub mod cpu;
 pub mod descriptor;
 pub mod heap;
 pub mod libcall;
+pub mod machine;
 pub mod plain;
 pub mod record;
 pub mod site;

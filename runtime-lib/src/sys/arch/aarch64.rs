@@ -5,13 +5,11 @@
 
 use crate::activation::Activation;
 use crate::sys::arch_common::Registers;
+use lithify_abi::machine::Machine;
 use std::arch::naked_asm;
 
-/// ELF machine number of this machine.
-pub const MACHINE: u32 = 183;
-
-/// The type of a relocation that stores a symbol's address: `R_AARCH64_GLOB_DAT`.
-pub const GLOB_DAT: u32 = 1025;
+/// This machine.
+pub const MACHINE: Machine = Machine::Aarch64;
 
 /// Calls `entry(base, callee, slots)` on the stack that ends at `stack_top`, or on the current
 /// one when that is null. Returns 0 when the callee returned, 1 when it was left by [`raise`].

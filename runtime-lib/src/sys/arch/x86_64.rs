@@ -5,13 +5,12 @@
 
 use crate::activation::Activation;
 use crate::sys::arch_common::Registers;
+use lithify_abi::cpu::CpuFeature;
+use lithify_abi::machine::Machine;
 use std::arch::naked_asm;
 
-/// ELF machine number of this machine.
-pub const MACHINE: u32 = 62;
-
-/// The type of a relocation that stores a symbol's address: `R_X86_64_GLOB_DAT`.
-pub const GLOB_DAT: u32 = 6;
+/// This machine.
+pub const MACHINE: Machine = Machine::X86_64;
 
 /// Calls `entry(base, callee, slots)` on the stack that ends at `stack_top`, or on the current
 /// one when that is null. Returns 0 when the callee returned, 1 when it was left by [`raise`].
@@ -119,27 +118,14 @@ pub fn resume_with_raise(context: &mut libc::ucontext_t, host_sp: usize) {
 
 /// The features of [`lithify_abi::cpu`] that this machine has.
 pub fn cpu_features() -> u64 {
-    use lithify_abi::cpu::CpuFeature::*;
-    let mut bits = 0;
     macro_rules! detect {
-        ($($feature:ident = $name:tt),*) => {
-            $(if std::is_x86_feature_detected!($name) {
-                bits |= $feature.bit();
+        ($($name:ident = $bit:literal, $text:literal, $detected:tt;)*) => {{
+            let mut bits = 0;
+            $(if std::is_x86_feature_detected!($detected) {
+                bits |= CpuFeature::$name.bit();
             })*
-        };
+            bits
+        }};
     }
-    detect!(
-        Sse3 = "sse3",
-        Ssse3 = "ssse3",
-        Sse41 = "sse4.1",
-        Sse42 = "sse4.2",
-        Popcnt = "popcnt",
-        Avx = "avx",
-        Avx2 = "avx2",
-        Fma = "fma",
-        Bmi1 = "bmi1",
-        Bmi2 = "bmi2",
-        Lzcnt = "lzcnt"
-    );
-    bits
+    lithify_abi::for_each_cpu_feature!(detect)
 }
