@@ -1,33 +1,24 @@
-//! The command line of Lithify. One file per subcommand; `main` only dispatches, and ends.
+//! The command line of Lithify. The subcommands are in `commands/`; `main` reads the arguments
+//! and ends.
 
 #![warn(clippy::unwrap_used)]
 
-mod bench;
-mod build_block;
-mod check;
-mod compare;
-mod compile;
-mod inspect;
-mod limits;
+mod bounds;
+mod code_options;
+mod commands;
 mod logger;
 mod output;
 mod panics;
-mod profile;
-mod progress;
-mod run;
-mod shell;
-mod soak;
 mod source;
 mod status;
-mod verify;
-mod wast;
-mod workloads;
+mod watch;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use commands::Command;
 use lithify_bench::measure::{limit, refusal};
 use std::process::ExitCode;
 
-/// Says which limit it was when memory is refused; see `limits.rs`.
+/// Says which limit it was when memory is refused; see `bounds.rs`.
 #[global_allocator]
 static ALLOCATOR: limit::Allocator = limit::Allocator;
 
@@ -58,27 +49,6 @@ struct Cli {
     quiet: bool,
 }
 
-#[derive(Subcommand)]
-enum Command {
-    #[command(alias = "build")]
-    Compile(compile::Compile),
-    #[command(alias = "info")]
-    Inspect(inspect::Inspect),
-    Check(check::Check),
-    Run(run::Run),
-    BuildBlock(build_block::BuildBlock),
-    Bench(bench::Bench),
-    Compare(compare::Compare),
-    Verify(verify::Verify),
-    Soak(soak::Soak),
-    Workloads(workloads::Workloads),
-    Wast(wast::WastCommand),
-    Completions(shell::Completions),
-    Man(shell::Manual),
-    #[command(hide = true)]
-    BenchWorker(bench::Worker),
-}
-
 fn main() -> ExitCode {
     panics::say_what_they_are();
     refusal::refuse_with_words();
@@ -86,28 +56,12 @@ fn main() -> ExitCode {
     if quiet {
         output::be_quiet();
     }
-    let question = matches!(command, Command::Check(_) | Command::Verify(_) | Command::Compare(_));
+    let question = command.is_question();
     if question {
         // 1 would be an answer.
         limit::exit_with(status::USAGE.into());
     }
-    let result = match command {
-        Command::Compile(command) => command.execute(),
-        Command::Inspect(command) => command.execute(),
-        Command::Check(command) => command.execute(),
-        Command::Run(command) => command.execute(),
-        Command::BuildBlock(command) => command.execute(),
-        Command::Bench(command) => command.execute(),
-        Command::Compare(command) => command.execute(),
-        Command::Verify(command) => command.execute(),
-        Command::Soak(command) => command.execute(),
-        Command::Workloads(command) => command.execute(),
-        Command::Wast(command) => command.execute(),
-        Command::Completions(command) => command.execute(),
-        Command::Man(command) => command.execute(),
-        Command::BenchWorker(command) => command.execute(),
-    };
-    match result {
+    match command.execute() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<output::ReaderLeft>() => ExitCode::SUCCESS,
         Err(error) => {

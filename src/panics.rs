@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn no_path_of_the_machine_that_compiled() {
         for (path, shown) in [
-            ("src/run.rs", "src/run.rs"),
+            ("src/main.rs", "src/main.rs"),
             (
                 "/home/me/.cargo/registry/src/index-1f/trie-db-0.31.0/src/lib.rs",
                 "trie-db-0.31.0/src/lib.rs",

@@ -1,13 +1,14 @@
 //! `lithify run`: calls an entry point, or executes a block and checks its state root.
 
+mod profile;
+
 use crate::{
-    compile::CodeOptions,
-    limits::LimitOptions,
+    bounds::LimitOptions,
+    code_options::CodeOptions,
     output::{self, Content, Destination, Plain},
-    profile::CallProfile,
-    progress::Watch,
     source::{self, Source},
     status::Usage,
+    watch::Watch,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -22,6 +23,7 @@ use lithify_polkadot::{
 use lithify_runtime::{
     ImageError, InstanceOptions, MemoryPlan, Metadata, STACK_MAX, STACK_MIN, Trap,
 };
+use profile::CallProfile;
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
@@ -105,7 +107,7 @@ enum Form {
 
 /// A stack that the runtime library takes.
 fn stack_size(text: &str) -> Result<usize, String> {
-    let size = crate::limits::size(text)?;
+    let size = crate::bounds::size(text)?;
     let size = usize::try_from(size).ok().filter(|size| (STACK_MIN..=STACK_MAX).contains(size));
     size.ok_or_else(|| "a stack has 4 KiB to 1 GiB".into())
 }

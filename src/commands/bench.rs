@@ -1,9 +1,9 @@
 //! `lithify bench`: ahead-of-time against just-in-time and interpreted, on the same host functions.
 
+use super::run::initializer;
 use crate::{
-    limits::LimitOptions,
+    bounds::LimitOptions,
     output::{self, Content, Destination, Plain, Stream},
-    run::initializer,
     source::Source,
 };
 use anyhow::{Context, Result};

@@ -1,5 +1,4 @@
-//! `lithify completions` and `lithify man`: what a shell and its user need to know of the commands,
-//! made of the same definitions as `--help`.
+//! `lithify man`: the manual, made of the same definitions as `--help`.
 
 use crate::{
     Cli,
@@ -8,30 +7,8 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use clap::{Args, Command, CommandFactory};
-use clap_complete::Shell;
 use clap_mangen::Man;
 use std::{fs, path::PathBuf};
-
-/// Prints completions for a shell.
-#[derive(Args)]
-#[command(after_help = "\
-Examples:
-  lithify completions bash > lithify.bash    # for /usr/share/bash-completion/completions/lithify
-  lithify completions zsh > _lithify
-  lithify completions fish > lithify.fish")]
-pub struct Completions {
-    /// The shell.
-    shell: Shell,
-}
-
-impl Completions {
-    /// Runs the command.
-    pub fn execute(self) -> Result<()> {
-        let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "lithify", &mut script);
-        Destination::open("-".as_ref(), Content::Text, &[])?.write(&script)
-    }
-}
 
 /// Prints the manual: the page of a command, or all of them into a folder.
 #[derive(Args)]

@@ -2,7 +2,7 @@
 //! it says. Neither is executed.
 
 use crate::{
-    limits::LimitOptions,
+    bounds::LimitOptions,
     output,
     source::{self, Source},
     status::No,

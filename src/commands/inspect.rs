@@ -3,7 +3,7 @@
 //! It reads. Nothing of what it is given is compiled, mapped as code or executed: what only a call
 //! tells, such as the version of a runtime that embeds none, it says it does not know.
 
-mod origin;
+mod toolchain;
 
 use crate::{
     output,
@@ -170,8 +170,8 @@ impl Facts {
     /// What the module shows of itself, also one that the compiler refuses.
     fn survey(&mut self, survey: &Survey) {
         let layout = &survey.layout;
-        self.add("made_by", json!(origin::made_by(survey)));
-        if let Some(collector) = origin::collector(survey) {
+        self.add("made_by", json!(toolchain::made_by(survey)));
+        if let Some(collector) = toolchain::collector(survey) {
             self.add("collector", json!(collector));
         }
         let from = |start: u32, end: u32| format!("{start:#x}..{end:#x}");

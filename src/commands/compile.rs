@@ -1,17 +1,16 @@
 //! `lithify compile`: a runtime into an image, an object or text for people.
 
 use crate::{
-    limits::LimitOptions,
+    bounds::LimitOptions,
+    code_options::CodeOptions,
     output::{self, Content, Destination},
-    progress::{Spent, Watch},
     source::{self, Source},
     status::Usage,
+    watch::{Spent, Watch},
 };
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
-use lithify_compiler::{
-    CompileError, Dump, Emit, Machine, Options, Profile, Symbols, Target, dump, header,
-};
+use lithify_compiler::{Dump, Emit, Machine, Options, Symbols, Target, dump, header};
 use lithify_polkadot::RuntimeInput;
 use lithify_runtime::abi::cpu::{X86_64_V2, X86_64_V3};
 use serde_json::json;
@@ -71,74 +70,6 @@ pub struct Compile {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
-}
-
-/// Options that shape code, shared by the commands that compile.
-#[derive(Args)]
-pub struct CodeOptions {
-    /// The machine: x86_64-unknown-linux-gnu (x86_64, amd64), aarch64-unknown-linux-gnu (aarch64,
-    /// arm64) or native, which is this one. By default x86-64 on every machine for compile, native
-    /// for run.
-    #[arg(long, value_name = "TARGET", value_parser = target)]
-    target: Option<Target>,
-    /// Level of the CPU: x86-64-v3 (default), x86-64-v2 (without AVX2 and BMI) or native; for aarch64
-    /// generic.
-    #[arg(long, value_name = "LEVEL")]
-    cpu: Option<String>,
-    /// What the module may use: runtime (as Substrate; the default when it imports from env and not
-    /// from WASI) or general (WebAssembly 2.0).
-    #[arg(long, value_name = "PROFILE")]
-    accept: Option<Profile>,
-    /// Worker threads; 0 for one a CPU.
-    #[arg(short, long, default_value_t = 0)]
-    jobs: usize,
-}
-
-impl CodeOptions {
-    /// Whether modules are asked for that no chain would take.
-    pub fn general(&self) -> bool {
-        self.accept == Some(Profile::General)
-    }
-
-    /// The compiler's options for `runtime`.
-    pub fn options(&self, runtime: &RuntimeInput, default: Target) -> Result<Options> {
-        let target = self.target(default)?;
-        let (profile, jobs, code_hash) = (self.accept, self.jobs, runtime.code_hash);
-        Ok(Options { target, profile, jobs, code_hash, ..Options::default() })
-    }
-
-    /// The machine to compile for.
-    fn target(&self, default: Target) -> Result<Target> {
-        let target = self.target.unwrap_or(default);
-        let host = source::host_target();
-        match self.cpu.as_deref() {
-            None => Ok(target),
-            Some("native") => {
-                let other = "--cpu native is this machine's, but --target names another one";
-                ensure!(target.machine == host.machine, Usage(other.into()));
-                Ok(host)
-            }
-            Some(level) => Ok(target.with_cpu(level).map_err(Usage)?),
-        }
-    }
-
-    /// Adds to a refusal the option that would have helped.
-    pub fn advise(&self, error: anyhow::Error) -> anyhow::Error {
-        match error.downcast_ref() {
-            Some(CompileError::Profile { profile: Profile::Runtime, .. }) => {
-                anyhow!("{error:#}; `--accept general` accepts it, but no node does")
-            }
-            _ => error,
-        }
-    }
-}
-
-/// A target by any of its usual names.
-fn target(text: &str) -> Result<Target, String> {
-    match text {
-        "native" => Ok(source::host_target()),
-        text => text.parse().map_err(|error| format!("{error}, and native")),
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -269,7 +200,7 @@ impl Compile {
             runtime.form,
             source::hex(&runtime.code_hash),
         ))?;
-        if emit == Emit::Image && self.code.target.is_none() && !is_for_this_machine(options.target)
+        if emit == Emit::Image && !self.code.names_target() && !is_for_this_machine(options.target)
         {
             output::note("it does not run on this machine; `--target native` makes one that does");
         }

@@ -1,6 +1,6 @@
 //! `lithify compare`: is this runtime slower than that one?
 
-use crate::{limits::LimitOptions, output, source::Source, status::No};
+use crate::{bounds::LimitOptions, output, source::Source, status::No};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use lithify_bench::{
@@ -77,7 +77,7 @@ impl Compare {
         options.limits = self.limits.limits();
         options.seed = self.seed.unwrap_or(options.seed);
         let id = Id { engine: self.engine.clone(), setting: self.setting.clone() };
-        let mut watch = crate::bench::Watch::new(None, false)?;
+        let mut watch = super::bench::Watch::new(None, false)?;
         let compared = runner::compare(&workloads, &id, &options, &mut watch);
         watch.finish()?;
         let compared = compared?;

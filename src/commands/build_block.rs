@@ -1,7 +1,7 @@
 //! `lithify build-block`: makes a block on a state and writes it with that state.
 
 use crate::{
-    limits::LimitOptions,
+    bounds::LimitOptions,
     output::{self, Content, Destination},
     source::{self, Source},
     status::Usage,

@@ -1,6 +1,6 @@
 //! `lithify soak`: many calls in one process, and what grows.
 
-use crate::{limits::LimitOptions, output, source};
+use crate::{bounds::LimitOptions, output, source};
 use anyhow::{Result, bail};
 use clap::Args;
 use lithify_bench::soak::{self, Options, PARTS, Part};
