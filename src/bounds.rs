@@ -1,14 +1,50 @@
-//! `--max-memory` and `--timeout`, for every command that compiles or runs a guest.
+//! `--max-memory` and `--timeout`, for every command that compiles or runs a guest, and the words when
+//! one of them, or a bound of the system, is reached.
 
+use crate::output;
 use anyhow::{Context, Result};
 use clap::Args;
-use lithify_bench::measure::limit::Limits;
 use lithify_compiler::{Emit, Options, Progress, compile};
-use std::time::Duration;
+use lithify_measure::{Bounds, Exceeded, bounds, out_of_memory};
+use std::{
+    process,
+    sync::atomic::{AtomicU8, Ordering},
+    time::Duration,
+};
+
+/// The exit status beyond a bound.
+static STATUS: AtomicU8 = AtomicU8::new(1);
+
+const NO_MEMORY: &str = "error: out of memory; raise the limit on it (`ulimit -v`, the memory of a \
+    container), or do less at once\n";
+const MAX_MEMORY: &str = "error: out of memory: compiling takes more than --max-memory allows; allow \
+    more, or use fewer threads (--jobs of compile and run)\n";
+
+/// From now on a process that reaches a bound says which one, and ends with `status`.
+pub fn say_which(status: u8) {
+    STATUS.store(status, Ordering::Relaxed);
+    out_of_memory::end_with(NO_MEMORY, status.into());
+    out_of_memory::let_large_files_fail();
+    bounds::set_hook(exceeded);
+}
+
+fn exceeded(what: Exceeded<'_>) -> ! {
+    let status = STATUS.load(Ordering::Relaxed).into();
+    match what {
+        Exceeded::Memory => out_of_memory::end(MAX_MEMORY, status),
+        Exceeded::Time { what, bound } => {
+            output::report(format_args!(
+                "error: timeout: {what} takes longer than the {bound:?} that --timeout allows; allow \
+                 more"
+            ));
+            process::exit(status);
+        }
+    }
+}
 
 /// Bounds on compiling and on calls of guests, shared by the commands that do either.
 #[derive(Args, Clone, Copy)]
-pub struct LimitOptions {
+pub struct BoundOptions {
     /// The most memory that compiling may take: bytes, or with K or KiB, M, G (1024 each), kB, MB, GB
     /// (1000 each).
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -19,10 +55,10 @@ pub struct LimitOptions {
     timeout: Option<Duration>,
 }
 
-impl LimitOptions {
+impl BoundOptions {
     /// The bounds.
-    pub fn limits(self) -> Limits {
-        Limits { memory: self.max_memory, time: self.timeout }
+    pub fn bounds(self) -> Bounds {
+        Bounds { memory: self.max_memory, time: self.timeout }
     }
 
     /// The longest that a call may take.
@@ -40,7 +76,7 @@ impl LimitOptions {
         progress: &dyn Progress,
     ) -> Result<Vec<u8>> {
         let compiled =
-            self.limits().within("compiling", || compile(wasm, emit, options, progress))?;
+            self.bounds().within("compiling", || compile(wasm, emit, options, progress))?;
         compiled.with_context(|| name.to_owned())
     }
 }

@@ -1,17 +1,22 @@
-//! The subcommands, one file each, and which of them there are.
+//! The subcommands, one file each, and which of them there are: those that measure only with the
+//! feature `bench`.
 
+#[cfg(feature = "bench")]
 mod bench;
 mod build_block;
 mod check;
+#[cfg(feature = "bench")]
 mod compare;
 mod compile;
 mod completions;
 mod inspect;
 mod man;
 mod run;
+#[cfg(feature = "bench")]
 mod soak;
 mod verify;
 mod wast;
+#[cfg(feature = "bench")]
 mod workloads;
 
 use anyhow::Result;
@@ -27,14 +32,19 @@ pub enum Command {
     Check(check::Check),
     Run(run::Run),
     BuildBlock(build_block::BuildBlock),
+    #[cfg(feature = "bench")]
     Bench(bench::Bench),
+    #[cfg(feature = "bench")]
     Compare(compare::Compare),
     Verify(verify::Verify),
+    #[cfg(feature = "bench")]
     Soak(soak::Soak),
+    #[cfg(feature = "bench")]
     Workloads(workloads::Workloads),
     Wast(wast::WastCommand),
     Completions(completions::Completions),
     Man(man::Manual),
+    #[cfg(feature = "bench")]
     #[command(hide = true)]
     BenchWorker(bench::Worker),
 }
@@ -42,7 +52,12 @@ pub enum Command {
 impl Command {
     /// Whether the exit status answers a question, so that 1 is *no* and trouble is not.
     pub fn is_question(&self) -> bool {
-        matches!(self, Self::Check(_) | Self::Verify(_) | Self::Compare(_))
+        match self {
+            Self::Check(_) | Self::Verify(_) => true,
+            #[cfg(feature = "bench")]
+            Self::Compare(_) => true,
+            _ => false,
+        }
     }
 
     /// Runs it.
@@ -53,14 +68,19 @@ impl Command {
             Self::Check(command) => command.execute(),
             Self::Run(command) => command.execute(),
             Self::BuildBlock(command) => command.execute(),
+            #[cfg(feature = "bench")]
             Self::Bench(command) => command.execute(),
+            #[cfg(feature = "bench")]
             Self::Compare(command) => command.execute(),
             Self::Verify(command) => command.execute(),
+            #[cfg(feature = "bench")]
             Self::Soak(command) => command.execute(),
+            #[cfg(feature = "bench")]
             Self::Workloads(command) => command.execute(),
             Self::Wast(command) => command.execute(),
             Self::Completions(command) => command.execute(),
             Self::Man(command) => command.execute(),
+            #[cfg(feature = "bench")]
             Self::BenchWorker(command) => command.execute(),
         }
     }

@@ -15,12 +15,12 @@ mod watch;
 
 use clap::Parser;
 use commands::Command;
-use lithify_bench::measure::{limit, refusal};
+use lithify_measure::Allocator;
 use std::process::ExitCode;
 
-/// Says which limit it was when memory is refused; see `bounds.rs`.
+/// Tells `bounds.rs` when memory is refused.
 #[global_allocator]
-static ALLOCATOR: limit::Allocator = limit::Allocator;
+static ALLOCATOR: Allocator = Allocator;
 
 /// Compiles Polkadot and Substrate runtimes ahead of time to native code, runs and measures them.
 ///
@@ -51,16 +51,12 @@ struct Cli {
 
 fn main() -> ExitCode {
     panics::say_what_they_are();
-    refusal::refuse_with_words();
     let Cli { command, quiet } = Cli::parse();
     if quiet {
         output::be_quiet();
     }
     let question = command.is_question();
-    if question {
-        // 1 would be an answer.
-        limit::exit_with(status::USAGE.into());
-    }
+    bounds::say_which(status::trouble(question));
     match command.execute() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<output::ReaderLeft>() => ExitCode::SUCCESS,

@@ -10,12 +10,14 @@ pub use destination::{Content, Destination, Stream};
 pub use lithify_runtime::abi::plain::Plain;
 
 use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lithify_measure::figure;
 use lithify_polkadot::{CallError, native::RuntimeError};
 use lithify_runtime::{ImageError, Trap, abi::plain::is_plain};
 use std::{
     error::Error,
     fmt::{self, Write as _},
-    io::{ErrorKind, IsTerminal, Write},
+    io::{ErrorKind, Write},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -26,9 +28,14 @@ pub fn be_quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
-/// Whether progress is shown: to somebody who looks, and wants to.
-pub fn shows_progress() -> bool {
-    std::io::stderr().is_terminal() && !QUIET.load(Ordering::Relaxed)
+/// A progress bar on standard error, shown to somebody who looks, and wants to.
+pub fn bar(len: u64, template: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(len);
+    if QUIET.load(Ordering::Relaxed) {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let style = ProgressStyle::with_template(template);
+    bar.with_style(style.expect("templates are ours, and valid"))
 }
 
 /// Words for people. JSON is not: see [`json`].
@@ -144,11 +151,7 @@ pub struct ReaderLeft;
 
 /// A size for people.
 pub fn size(bytes: usize) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} B"),
-        10_000..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
-        _ => format!("{:.2} MB", bytes as f64 / 1e6),
-    }
+    figure::bytes(bytes as f64)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Reads what a command was given, and knows what to call it. Nothing of it is executed here.
 
 use anyhow::{Context, Result, bail};
-use lithify_bench::Manifest;
 use lithify_compiler::{Options, Target};
 use lithify_polkadot::{Input, RuntimeInput, RuntimeVersion};
 use std::{io::Read, path::Path};
 
+#[cfg(feature = "bench")]
 const BUNDLED: &[u8] = include_bytes!("../workloads/solochain/block-transfers.json");
 
 /// A named input.
@@ -37,13 +37,20 @@ impl Source {
     }
 
     /// The runtime that comes with Lithify, with a block and the state before it.
+    #[cfg(feature = "bench")]
     pub fn bundled() -> Result<Self> {
         let name = "the bundled runtime";
         Ok(Self { name: name.into(), input: Input::read(BUNDLED.to_vec(), name)? })
     }
 
+    #[cfg(not(feature = "bench"))]
     fn workload(folder: &Path) -> Result<Self> {
-        let manifest = Manifest::read(folder)?;
+        bail!("{} is a folder, which only a build with the feature bench reads", folder.display());
+    }
+
+    #[cfg(feature = "bench")]
+    fn workload(folder: &Path) -> Result<Self> {
+        let manifest = lithify_bench::Manifest::read(folder)?;
         let [module] = &manifest.modules[..] else {
             let paths: Vec<_> =
                 manifest.modules.iter().map(|module| module.path.display().to_string()).collect();

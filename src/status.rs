@@ -18,7 +18,7 @@ use std::error::Error;
 /// Something went wrong.
 const FAILED: u8 = 1;
 /// The command line asks for what there is not.
-pub const USAGE: u8 = 2;
+const USAGE: u8 = 2;
 /// What `timeout(1)` ends with when it stopped a command.
 const LATE: u8 = 124;
 /// A process that aborted has this one, and a guest that traps is to its host what such a process is.
@@ -32,7 +32,12 @@ pub fn of(error: &anyhow::Error, question: bool) -> u8 {
         None if cause.is::<No>() => Some(FAILED),
         None => None,
     });
-    status.unwrap_or(if question { USAGE } else { FAILED })
+    status.unwrap_or(trouble(question))
+}
+
+/// The exit status of trouble: where a command is a question, 1 would be an answer.
+pub fn trouble(question: bool) -> u8 {
+    if question { USAGE } else { FAILED }
 }
 
 /// The exit status for a guest that stopped.

@@ -1,9 +1,10 @@
 //! Shows a compilation: a bar with its phase at a terminal, and afterwards where time and memory
 //! went.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use lithify_bench::measure::{cpu, rss::Peak};
+use crate::output;
+use indicatif::ProgressBar;
 use lithify_compiler::{Phase, Progress};
+use lithify_measure::{cpu, peak::Peak};
 use std::{
     sync::Mutex,
     time::{Duration, Instant},
@@ -51,12 +52,7 @@ pub struct PhaseSpent {
 impl Watch {
     /// Starts watching the compilation of a module with `bytes` of code.
     pub fn start(bytes: usize) -> Self {
-        let bar = ProgressBar::new(bytes as u64);
-        if !crate::output::shows_progress() {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        let style = ProgressStyle::with_template("{msg:>8} [{bar:40}] {bytes}/{total_bytes} {eta}");
-        bar.set_style(style.expect("the template is valid"));
+        let bar = output::bar(bytes as u64, "{msg:>8} [{bar:40}] {bytes}/{total_bytes} {eta}");
         Self { bar, cpu_ns: cpu::cpu_ns(), phases: Mutex::new(Vec::new()) }
     }
 

@@ -55,14 +55,11 @@ fn unsafe_is_a_place() {
         assert!(lib.contains("#![forbid(unsafe_code)]"), "{folder}");
     }
     for (path, text) in sources("src") {
-        assert!(!text.contains("unsafe {"), "{}", path.display());
+        assert!(!text.contains("unsafe "), "{}", path.display());
     }
     for (path, text) in sources("bench-suite/src") {
-        assert!(
-            !text.contains("unsafe {") || path.to_string_lossy().contains("measure"),
-            "{}",
-            path.display()
-        );
+        let is_place = path.ends_with("engine/trusted.rs");
+        assert!(is_place || !text.contains("unsafe "), "{}", path.display());
     }
 }
 

@@ -18,6 +18,7 @@ mod native;
 mod own_memory;
 #[macro_use]
 mod shapes;
+mod trusted;
 mod wasmi;
 mod wasmtime;
 
@@ -31,7 +32,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::measure::wall::ns;
+use lithify_measure::wall::ns;
 pub use own_memory::{Heap, own_memory};
 
 /// A host function `(i32) -> i32` that does next to nothing, which every engine provides in its

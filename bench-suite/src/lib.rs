@@ -12,7 +12,6 @@
 pub mod engine;
 pub mod machine;
 pub mod manifest;
-pub mod measure;
 pub mod phase;
 pub mod report;
 pub mod runner;

@@ -6,7 +6,7 @@
 
 mod table;
 
-pub use table::{bytes, table, time};
+pub use table::table;
 
 use crate::engine::{Id, KINDS, NATIVE};
 use crate::phase::{Phase, Unit};

@@ -14,13 +14,13 @@ pub use self::compare::{Compared, Exact, compare};
 use self::outcome::{Outcome, outcome, same, samples, shortest};
 use crate::engine::{Id, KINDS, Kind, NATIVE, Start};
 use crate::machine::Machine;
-use crate::measure::limit::Limits;
 use crate::phase::Phase;
 use crate::sample::{Absent, Header, Record, Run, parse};
 use crate::stats;
 use crate::worker::{Job, Task};
 use crate::workload::Workload;
 use anyhow::{Context, Result, bail, ensure};
+use lithify_measure::Bounds;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -40,7 +40,7 @@ pub struct Options {
     /// Decides the order and the resampling of the report.
     pub seed: u64,
     /// Bounds on each compilation, and the time of a first call.
-    pub limits: Limits,
+    pub bounds: Bounds,
     /// Which engines; all by default.
     pub engines: Vec<Id>,
 }
@@ -54,27 +54,13 @@ impl Options {
             worker: std::iter::once(program.into()).chain(arguments).collect(),
             processes: 40,
             compiles: 3,
-            limits: Limits::default(),
+            bounds: Bounds::default(),
             seed: SystemTime::now()
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .map_or(0, |time| u64::from(time.subsec_nanos())),
             engines: KINDS.iter().map(Kind::id).collect(),
         })
     }
-}
-
-/// The emulator of this machine, where cargo runs tests by one: it has to start programs, too.
-pub fn emulator() -> Option<OsString> {
-    let runner = std::env::var_os("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER");
-    runner.filter(|_| cfg!(target_arch = "aarch64"))
-}
-
-/// Starts a program for this machine.
-pub fn command(program: &Path) -> Command {
-    let Some(emulator) = emulator() else { return Command::new(program) };
-    let mut command = Command::new(emulator);
-    command.arg(program);
-    command
 }
 
 /// Sees a run while it goes on. The methods do nothing unless implemented.
@@ -360,14 +346,14 @@ impl<'r> Runner<'r> {
             Task::Call { .. } => "call",
         };
         self.observer.progress(self.process, self.total, &format!("{what} {}", kind.id()));
-        let limits = self.options.limits;
-        let job = Job { process: self.process, engine: kind.id(), task, limits };
+        let bounds = self.options.bounds;
+        let job = Job { process: self.process, engine: kind.id(), task, bounds };
         self.process += 1;
         let job = serde_json::to_vec(&job).context("cannot write the job")?;
         let [program, arguments @ ..] = &self.options.worker[..] else {
             bail!("no worker program");
         };
-        let mut child = command(Path::new(program))
+        let mut child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

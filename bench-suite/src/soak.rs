@@ -5,8 +5,8 @@
 //! shows as well; after each part the process is looked at. The first part fills the pools, and is
 //! what nothing is compared with.
 
-use crate::measure::resources::Resources;
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use lithify_measure::resources::Resources;
 use lithify_polkadot::native::{Runtime, RuntimeError};
 use lithify_polkadot::{CallContext, CallError, State};
 use serde::Serialize;
@@ -163,7 +163,7 @@ fn thread(
             }
             let start = Instant::now();
             let output = runtime.call("Core_version", &[], &mut context)?;
-            times.push(crate::measure::wall::ns(start.elapsed()));
+            times.push(lithify_measure::wall::ns(start.elapsed()));
             ensure!(output == expected, "Core_version returned something else than before");
         }
         Ok(times)

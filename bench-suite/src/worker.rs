@@ -2,14 +2,14 @@
 //! output, one JSON line each.
 
 use crate::engine::{Check, Clock, Id, Kind, Loaded, Start};
-use crate::measure::cpu;
-use crate::measure::limit::Limits;
-use crate::measure::rss::Peak;
-use crate::measure::wall::{SpanCost, ns, timed};
 use crate::phase::Phase;
 use crate::sample::{Key, Ran, Record, Series, write};
 use crate::workload::{Workload, hex};
 use anyhow::{Context, Result, bail};
+use lithify_measure::Bounds;
+use lithify_measure::cpu;
+use lithify_measure::peak::Peak;
+use lithify_measure::wall::{SpanCost, ns, timed};
 use lithify_polkadot::{CallContext, Observe};
 use serde::{Deserialize, Serialize};
 use sp_crypto_hashing::blake2_256;
@@ -34,7 +34,7 @@ pub struct Job {
     pub task: Task,
     /// Bounds on compiling, and the time of a call.
     #[serde(default)]
-    pub limits: Limits,
+    pub bounds: Bounds,
 }
 
 /// Kinds of work.
@@ -80,14 +80,14 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
         Task::Compile { workload, artifact } => {
             let workload = Workload::load(workload)?;
             let mut worker = Worker::new(job, kind, &workload, None);
-            job.limits.within("compiling", || worker.compile(&workload, artifact))??;
+            job.bounds.within("compiling", || worker.compile(&workload, artifact))??;
             worker.finish(out)
         }
         Task::Call { workload, call, artifact, samples } => {
             let workload = Workload::load(workload)?;
             let entry = workload.calls.get(*call).context("no such call")?.label.clone();
             let mut worker = Worker::new(job, kind, &workload, Some(entry));
-            let bounds = Limits { memory: None, ..job.limits };
+            let bounds = Bounds { memory: None, ..job.bounds };
             worker.calls(&workload, *call, artifact, *samples, &bounds)?;
             worker.finish(out)
         }
@@ -176,7 +176,7 @@ impl Worker {
         index: usize,
         artifact: &Path,
         samples: u32,
-        bounds: &Limits,
+        bounds: &Bounds,
     ) -> Result<()> {
         let call = &workload.calls[index];
         let cost = SpanCost::measure();

@@ -2,7 +2,6 @@
 
 mod support;
 
-use lithify_bench::runner::emulator;
 use lithify_bench::soak::{Options, growth, soak};
 use lithify_compiler::{Target, compile_image};
 use lithify_polkadot::{
@@ -18,7 +17,7 @@ fn nothing_grows() {
     let image = compile_image(&workload.wasm, &options).expect("it compiles");
     let runtime = Runtime::from_bytes(&image, &RuntimeOptions::default()).expect("it loads");
     // qemu-user 7.2 keeps 320 KiB of each thread that has ended, whatever program it runs.
-    let threads = if emulator().is_some() { 1 } else { 4 };
+    let threads = if support::emulator::emulator().is_some() { 1 } else { 4 };
     let options = Options { rounds: 20_000, threads };
     let parts = soak(&runtime, &State::empty(), options, |part| println!("{part:?}"));
     let parts = parts.unwrap_or_else(|error| panic!("{error:#}"));

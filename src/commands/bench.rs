@@ -2,18 +2,19 @@
 
 use super::run::initializer;
 use crate::{
-    bounds::LimitOptions,
+    bounds::BoundOptions,
     output::{self, Content, Destination, Plain, Stream},
     source::Source,
 };
 use anyhow::{Context, Result};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use lithify_bench::{
-    Calls, Manifest, Observer, Record, Workload, measure::limit::Limits, report, run, sample,
-    stats::MIN_PROCESSES, table, worker,
+    Calls, Manifest, Observer, Record, Workload, report, run, sample, stats::MIN_PROCESSES, table,
+    worker,
 };
 use lithify_compiler::{Options, Profile, inspect};
+use lithify_measure::Bounds;
 use lithify_polkadot::Input;
 use std::{
     fs::File,
@@ -64,7 +65,7 @@ pub struct Bench {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["runtimes", "samples", "json"])]
     report: Option<PathBuf>,
     #[command(flatten)]
-    limits: LimitOptions,
+    bounds: BoundOptions,
 }
 
 /// One measurement, for `bench` itself.
@@ -91,7 +92,7 @@ impl Bench {
         let samples = (self.samples.as_deref())
             .map(|path| Destination::open(path, Content::Text, &inputs))
             .transpose()?;
-        let bounds = Limits { memory: None, ..self.limits.limits() };
+        let bounds = Bounds { memory: None, ..self.bounds.bounds() };
         let workloads =
             bounds.within("asking a runtime's version", || self.workloads(&inputs))??;
         let mut options = lithify_bench::Options::new(&["bench-worker"])?;
@@ -103,7 +104,7 @@ impl Bench {
             ));
         }
         options.compiles = self.compiles;
-        options.limits = self.limits.limits();
+        options.bounds = self.bounds.bounds();
         options.seed = self.seed.unwrap_or(options.seed);
         let mut watch = Watch::new(samples, self.json)?;
         let run = run(&workloads, &options, &mut watch)?;
@@ -169,17 +170,6 @@ fn names(paths: &[&Path]) -> Vec<String> {
     paths.iter().enumerate().map(name).collect()
 }
 
-fn bar() -> Result<ProgressBar> {
-    let bar = ProgressBar::new(0);
-    if !output::shows_progress() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    bar.set_style(ProgressStyle::with_template(
-        "[{bar:30}] {pos}/{len} processes {eta:>4} {wide_msg}",
-    )?);
-    Ok(bar)
-}
-
 /// Shows a run and keeps its samples.
 pub struct Watch {
     bar: ProgressBar,
@@ -190,7 +180,11 @@ pub struct Watch {
 impl Watch {
     /// Keeps the samples in the file `samples`, and prints them if `json` is set.
     pub fn new(samples: Option<Destination>, json: bool) -> Result<Self> {
-        Ok(Self { bar: bar()?, file: samples.map(Destination::stream).transpose()?, json })
+        Ok(Self {
+            bar: output::bar(0, "[{bar:30}] {pos}/{len} processes {eta:>4} {wide_msg}"),
+            file: samples.map(Destination::stream).transpose()?,
+            json,
+        })
     }
 
     /// Ends what was shown and kept.

@@ -1,13 +1,14 @@
 //! `lithify build-block`: makes a block on a state and writes it with that state.
 
 use crate::{
-    bounds::LimitOptions,
+    bounds::BoundOptions,
     output::{self, Content, Destination},
     source::{self, Source},
     status::Usage,
 };
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
+#[cfg(feature = "bench")]
 use lithify_bench::transfers;
 use lithify_compiler::Emit;
 use lithify_polkadot::{
@@ -44,9 +45,11 @@ pub struct BuildBlock {
     #[arg(long = "extrinsic", value_name = "0x…")]
     extrinsics: Vec<String>,
     /// So many signed transfers, for a state of the ledger (workloads/ledger).
+    #[cfg(feature = "bench")]
     #[arg(long, value_name = "N", conflicts_with = "extrinsics")]
     transfers: Option<u32>,
     /// Decides who pays whom, how much.
+    #[cfg(feature = "bench")]
     #[arg(long, value_name = "N", default_value_t = transfers::SEED, requires = "transfers")]
     seed: u64,
     /// The time of the block, in ms since 1970; by default that of the next slot.
@@ -68,7 +71,7 @@ pub struct BuildBlock {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    limits: LimitOptions,
+    bounds: BoundOptions,
 }
 
 impl BuildBlock {
@@ -80,9 +83,10 @@ impl BuildBlock {
         let state = input.state.clone();
         let mut state = state.with_context(|| format!("{name} {}", input.form.no_state()))?;
         let mut request = self.request(&input)?;
-        let runtime = load(&name, &input, self.limits)?;
+        let runtime = load(&name, &input, self.bounds)?;
         let version = runtime.version().with_context(|| name.clone())?;
         state.set_version(version.state_version());
+        #[cfg(feature = "bench")]
         if let Some(count) = self.transfers {
             ensure!(
                 *version.spec_name == *transfers::SPEC_NAME,
@@ -173,10 +177,10 @@ fn inherent(text: &str) -> Result<(InherentId, Vec<u8>)> {
 }
 
 /// The runtime of a state, compiled for this machine. What an author never calls may be missing.
-fn load(name: &str, input: &RuntimeInput, limits: LimitOptions) -> Result<Runtime> {
+fn load(name: &str, input: &RuntimeInput, bounds: BoundOptions) -> Result<Runtime> {
     let options = source::host_options(input);
-    let image = limits.compile(name, input.wasm(), Emit::Image, &options, &())?;
-    let call_timeout = limits.call_timeout();
+    let image = bounds.compile(name, input.wasm(), Emit::Image, &options, &())?;
+    let call_timeout = bounds.call_timeout();
     let options = RuntimeOptions { trap_missing: true, call_timeout, ..RuntimeOptions::default() };
     Runtime::from_bytes(&image, &options).with_context(|| name.to_owned())
 }

@@ -1,16 +1,18 @@
 //! `lithify compare`: is this runtime slower than that one?
 
-use crate::{bounds::LimitOptions, output, source::Source, status::No};
+use crate::{bounds::BoundOptions, output, source::Source, status::No};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use lithify_bench::{
     Options, Workload,
     engine::Id,
-    measure::limit::Limits,
-    report::{bytes, time},
     runner::{self, Compared},
     stats::Verdict,
     workload::Call,
+};
+use lithify_measure::{
+    Bounds,
+    figure::{bytes, time},
 };
 use lithify_polkadot::{Input, RuntimeInput};
 use serde_json::json;
@@ -56,14 +58,14 @@ pub struct Compare {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    limits: LimitOptions,
+    bounds: BoundOptions,
 }
 
 impl Compare {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
         let state = self.state.as_deref().map(read).transpose()?;
-        let bounds = Limits { memory: None, ..self.limits.limits() };
+        let bounds = Bounds { memory: None, ..self.bounds.bounds() };
         let workload = |path| {
             bounds.within("asking a runtime's version", || self.workload(path, state.as_ref()))?
         };
@@ -74,7 +76,7 @@ impl Compare {
         let mut options = Options::new(&["bench-worker"])?;
         options.processes = self.processes;
         options.compiles = 1;
-        options.limits = self.limits.limits();
+        options.bounds = self.bounds.bounds();
         options.seed = self.seed.unwrap_or(options.seed);
         let id = Id { engine: self.engine.clone(), setting: self.setting.clone() };
         let mut watch = super::bench::Watch::new(None, false)?;

@@ -1,7 +1,7 @@
 //! `lithify compile`: a runtime into an image, an object or text for people.
 
 use crate::{
-    bounds::LimitOptions,
+    bounds::BoundOptions,
     code_options::CodeOptions,
     output::{self, Content, Destination},
     source::{self, Source},
@@ -63,7 +63,7 @@ pub struct Compile {
     #[command(flatten)]
     code: CodeOptions,
     #[command(flatten)]
-    limits: LimitOptions,
+    bounds: BoundOptions,
     /// Say where time and memory went, by phase; --json always does.
     #[arg(long)]
     time: bool,
@@ -153,7 +153,7 @@ impl Compile {
             What::Asm => return self.text(place, &runtime, &options, Dump::Asm),
         };
         let watch = Watch::start(runtime.wasm().len());
-        let bytes = self.limits.compile(&name, runtime.wasm(), emit, &options, &watch);
+        let bytes = self.bounds.compile(&name, runtime.wasm(), emit, &options, &watch);
         let spent = watch.finish();
         let bytes = bytes.map_err(|error| self.code.advise(error))?;
         let version = runtime.version.as_ref();
@@ -228,7 +228,7 @@ impl Compile {
         runtime: &RuntimeInput,
         options: &Options,
     ) -> Result<()> {
-        let text = self.limits.limits().within("compiling", || header(runtime.wasm(), options))?;
+        let text = self.bounds.bounds().within("compiling", || header(runtime.wasm(), options))?;
         place.write(text.with_context(|| name.to_owned())?.as_bytes())
     }
 
@@ -240,7 +240,7 @@ impl Compile {
         what: Dump,
     ) -> Result<()> {
         let dump = || dump(runtime.wasm(), options, what, self.function.as_deref());
-        let text = self.limits.limits().within("compiling", dump)?;
+        let text = self.bounds.bounds().within("compiling", dump)?;
         place.write(text.map_err(|error| self.code.advise(error.into()))?.as_bytes())
     }
 }

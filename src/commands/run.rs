@@ -3,7 +3,7 @@
 mod profile;
 
 use crate::{
-    bounds::LimitOptions,
+    bounds::BoundOptions,
     code_options::CodeOptions,
     output::{self, Content, Destination, Plain},
     source::{self, Source},
@@ -92,7 +92,7 @@ pub struct Run {
     #[command(flatten)]
     code: CodeOptions,
     #[command(flatten)]
-    limits: LimitOptions,
+    bounds: BoundOptions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -145,8 +145,8 @@ impl Run {
         if let Ok(version) = runtime.version_by(&mut context) {
             state.set_version(version.state_version());
         }
-        let limits = self.limits;
-        let hook: VersionHook = Arc::new(move |wasm| core_version(wasm, limits));
+        let bounds = self.bounds;
+        let hook: VersionHook = Arc::new(move |wasm| core_version(wasm, bounds));
         let mut session = state.session_with(Some(hook));
         let started = Instant::now();
         match (&self.entry, block) {
@@ -223,7 +223,7 @@ impl Run {
         let options = RuntimeOptions {
             instances,
             trap_missing: self.trap_missing,
-            call_timeout: self.limits.call_timeout(),
+            call_timeout: self.bounds.call_timeout(),
             any_memory: self.code.general(),
             ..Default::default()
         };
@@ -248,7 +248,7 @@ impl Run {
                 let started = Instant::now();
                 let watch = Watch::start(runtime.wasm().len());
                 let (name, wasm) = (&source.name, runtime.wasm());
-                let image = self.limits.compile(name, wasm, Emit::Image, &code, &watch);
+                let image = self.bounds.compile(name, wasm, Emit::Image, &code, &watch);
                 watch.finish();
                 if self.time {
                     print_time("compile", started);
@@ -399,10 +399,10 @@ fn read_state(path: &std::path::Path) -> Result<(State, Option<Block>)> {
 }
 
 /// Runs `Core_version` of a runtime that a guest asks about.
-fn core_version(wasm: &[u8], limits: LimitOptions) -> Option<Vec<u8>> {
+fn core_version(wasm: &[u8], bounds: BoundOptions) -> Option<Vec<u8>> {
     let options = lithify_compiler::Options { target: source::host_target(), ..Default::default() };
     let name = "the runtime whose version the guest asks for";
-    let image = limits.compile(name, wasm, Emit::Image, &options, &()).ok()?;
+    let image = bounds.compile(name, wasm, Emit::Image, &options, &()).ok()?;
     let runtime = Runtime::for_version(&image).ok()?;
     State::empty()
         .session()

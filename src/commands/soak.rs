@@ -1,6 +1,6 @@
 //! `lithify soak`: many calls in one process, and what grows.
 
-use crate::{bounds::LimitOptions, output, source};
+use crate::{bounds::BoundOptions, output, source};
 use anyhow::{Result, bail};
 use clap::Args;
 use lithify_bench::soak::{self, Options, PARTS, Part};
@@ -31,7 +31,7 @@ pub struct Soak {
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: u32,
     #[command(flatten)]
-    limits: LimitOptions,
+    bounds: BoundOptions,
     /// One line of JSON for each tenth of the rounds.
     #[arg(long)]
     json: bool,
@@ -45,20 +45,17 @@ impl Soak {
             None => source::Source::bundled()?,
         };
         let options =
-            RuntimeOptions { call_timeout: self.limits.call_timeout(), ..Default::default() };
+            RuntimeOptions { call_timeout: self.bounds.call_timeout(), ..Default::default() };
         let (runtime, state) = match source.input {
             Input::Image(image) => (Runtime::from_bytes(&image, &options)?, None),
             Input::Runtime(runtime) => {
                 let (name, code) = (&source.name, source::host_options(&runtime));
-                let image = self.limits.compile(name, runtime.wasm(), Emit::Image, &code, &())?;
+                let image = self.bounds.compile(name, runtime.wasm(), Emit::Image, &code, &())?;
                 (Runtime::from_bytes(&image, &options)?, runtime.state)
             }
         };
         let state = state.unwrap_or_else(State::empty);
-        let bar = indicatif::ProgressBar::new(PARTS.into());
-        if !output::shows_progress() {
-            bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
-        }
+        let bar = output::bar(PARTS.into(), "[{bar:40}] {pos}/{len} parts {eta}");
         let size = Options { rounds: self.rounds, threads: self.threads };
         let parts = soak::soak(&runtime, &state, size, |_| bar.inc(1))?;
         bar.finish_and_clear();

@@ -2,7 +2,7 @@
 //! it says. Neither is executed.
 
 use crate::{
-    bounds::LimitOptions,
+    bounds::BoundOptions,
     output,
     source::{self, Source},
     status::No,
@@ -29,7 +29,7 @@ pub struct Verify {
     /// The runtime that it was made of, in any of its forms.
     runtime: PathBuf,
     #[command(flatten)]
-    limits: LimitOptions,
+    bounds: BoundOptions,
 }
 
 impl Verify {
@@ -44,7 +44,7 @@ impl Verify {
         ensure!(said == is, other());
         let options = options(&metadata)?;
         let made =
-            self.limits.compile(&runtime_name, runtime.wasm(), Emit::Image, &options, &())?;
+            self.bounds.compile(&runtime_name, runtime.wasm(), Emit::Image, &options, &())?;
         if made == image {
             return output::line(format_args!(
                 "{name} is what {} makes of {runtime_name} (code {is})",

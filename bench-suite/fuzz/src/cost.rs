@@ -11,18 +11,17 @@
 
 pub mod recipe;
 
+use crate::supervise::command;
 use anyhow::{Context, Result, bail, ensure};
-use lithify_bench::{
-    measure::{cpu::cpu_ns, rss::Peak},
-    runner::command,
-};
 use lithify_compiler::{Options, Profile, Target, compile_image};
+use lithify_measure::{cpu::cpu_ns, peak::Peak};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use recipe::{Part, Recipe, Shape, Type};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     io::Write,
     path::Path,
     process::Stdio,
@@ -76,8 +75,8 @@ impl Cost {
 
 /// How a search is made.
 pub struct Plan<'p> {
-    /// The program that has `cost-worker`.
-    pub program: &'p Path,
+    /// The program that has `cost-worker`, after what starts it.
+    pub program: &'p [OsString],
     /// Decides which recipes.
     pub seed: u64,
     /// When to stop.
@@ -179,13 +178,13 @@ fn simplify(scale: &Scale<'_>, mut recipe: Recipe, size: usize, badness: Option<
 
 /// What compiling a plain module takes here.
 struct Scale<'p> {
-    program: &'p Path,
+    program: &'p [OsString],
     /// CPU time per byte, in ns.
     plain: f64,
 }
 
 impl<'p> Scale<'p> {
-    fn of(program: &'p Path) -> Result<Self> {
+    fn of(program: &'p [OsString]) -> Result<Self> {
         let unscaled = Self { program, plain: 1.0 };
         let costs =
             (0..3).map(|_| unscaled.measure(&plain(), 128 << 10)).collect::<Result<Vec<_>>>()?;
@@ -195,12 +194,12 @@ impl<'p> Scale<'p> {
 
     /// What compiling the module of a recipe costs; an error where there is no answer.
     fn measure(&self, recipe: &Recipe, size: usize) -> Result<Cost> {
-        let mut child = command(self.program)
+        let mut child = command(self.program)?
             .arg("cost-worker")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("cannot start {}", self.program.display()))?;
+            .context("cannot start a worker")?;
         let input = serde_json::to_vec(&(recipe, size))?;
         child.stdin.take().context("the worker has no input")?.write_all(&input)?;
         let output = child.wait_with_output()?;
@@ -221,11 +220,13 @@ pub fn work() -> Result<()> {
     Ok(())
 }
 
-/// What compiling the kept recipe in `path` costs.
-pub fn replay(program: &Path, path: &Path) -> Result<Cost> {
+/// What compiling the kept recipe in `path` costs, in this process.
+pub fn replay(path: &Path) -> Result<Cost> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let (recipe, size): (Recipe, usize) = serde_json::from_slice(&text)?;
-    let cost = Scale::of(program)?.measure(&recipe, size)?;
+    let plain = cost(&plain().module(128 << 10))?.ns_per_byte();
+    let mut cost = cost(&recipe.module(size))?;
+    cost.times = cost.ns_per_byte() / plain;
     ensure!(cost.badness() <= 1.0, "beyond the bounds: {}", describe(&cost));
     Ok(cost)
 }

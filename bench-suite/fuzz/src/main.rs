@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use lithify_fuzz::{
     cost,
     supervise::{self, Plan},
@@ -10,7 +10,8 @@ use lithify_fuzz::{
 };
 use serde_json::json;
 use std::{
-    io::{IsTerminal, Read, Write},
+    ffi::OsString,
+    io::{Read, Write},
     path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
@@ -90,9 +91,20 @@ struct Options {
     /// Where inputs that failed are kept.
     #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/cases"))]
     keep: PathBuf,
+    /// What starts the workers: the emulator that runs this program.
+    #[arg(long, value_name = "PROGRAM", hide = true)]
+    runner: Option<OsString>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
+}
+
+impl Options {
+    /// What starts this program again.
+    fn program(&self) -> Result<Vec<OsString>> {
+        let this = std::env::current_exe().context("cannot find this program")?;
+        Ok(self.runner.clone().into_iter().chain([this.into()]).collect())
+    }
 }
 
 fn main() -> ExitCode {
@@ -117,7 +129,7 @@ fn main() -> ExitCode {
 fn fuzz(kind: Kind, options: &Options, runtimes: Vec<PathBuf>) -> Result<()> {
     let cpus = || std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let plan = Plan {
-        program: std::env::current_exe().context("cannot find this program")?,
+        program: options.program()?,
         job: Job {
             kind,
             seed: options.seed,
@@ -155,7 +167,7 @@ fn fuzz(kind: Kind, options: &Options, runtimes: Vec<PathBuf>) -> Result<()> {
 }
 
 fn cost(options: &Options, size: usize) -> Result<()> {
-    let program = std::env::current_exe().context("cannot find this program")?;
+    let program = options.program()?;
     let time = Duration::from_secs(options.time);
     let plan =
         cost::Plan { program: &program, seed: options.seed, time, count: options.count, size };
@@ -202,9 +214,6 @@ fn print(kind: Kind, options: &Options, done: Done, seconds: f64) -> Result<()> 
 
 fn bar(seconds: u64) -> Result<ProgressBar> {
     let bar = ProgressBar::new(seconds);
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
     bar.set_style(ProgressStyle::with_template("[{bar:40}] {pos}/{len} s {msg}")?);
     Ok(bar)
 }
@@ -212,8 +221,7 @@ fn bar(seconds: u64) -> Result<ProgressBar> {
 fn replay(cases: &[PathBuf]) -> Result<()> {
     for case in cases {
         if case.extension().is_some_and(|extension| extension == "json") {
-            let program = std::env::current_exe().context("cannot find this program")?;
-            let cost = cost::replay(&program, case).with_context(|| case.display().to_string())?;
+            let cost = cost::replay(case).with_context(|| case.display().to_string())?;
             println!("{}: {}", case.display(), cost::describe(&cost));
             continue;
         }

@@ -7,12 +7,12 @@ use crate::{
     work::{Done, Job, Kind, Line},
 };
 use anyhow::{Context, Result, bail};
-use lithify_bench::runner::command;
 use std::{
+    ffi::OsString,
     fs,
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
-    process::{Child, ExitStatus, Stdio},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, RecvTimeoutError, Sender},
     thread,
     time::{Duration, Instant},
@@ -24,8 +24,8 @@ const MIN_PATIENCE: Duration = Duration::from_secs(2);
 /// How a run is made.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The program that has `worker` and `replay`.
-    pub program: PathBuf,
+    /// The program that has `worker` and `replay`, after what starts it, if anything does.
+    pub program: Vec<OsString>,
     /// What is fuzzed, and which inputs; shared out among the workers.
     pub job: Job,
     /// When to stop.
@@ -100,20 +100,28 @@ pub fn run(plan: &Plan, mut progress: impl FnMut(Done)) -> Result<(Done, Option<
     Ok((covered, finding))
 }
 
+/// The program with its first arguments.
+pub(crate) fn command(program: &[OsString]) -> Result<Command> {
+    let [program, arguments @ ..] = program else { bail!("no worker program") };
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok(command)
+}
+
 /// Starts a worker and listens to it until it ends, fails, hangs, or time is up.
 fn attend(
-    program: &Path,
+    program: &[OsString],
     job: &Job,
     until: Instant,
     events: &Sender<Event>,
 ) -> Result<Option<Finding>> {
-    let mut child = command(program)
+    let mut child = command(program)?
         .arg("worker")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| format!("cannot start {}", program.display()))?;
+        .context("cannot start a worker")?;
     let mut stdin = child.stdin.take().context("the worker has no input")?;
     stdin.write_all(&serde_json::to_vec(job)?)?;
     drop(stdin);
@@ -224,7 +232,7 @@ impl Replay<'_> {
     /// How the process ends; none when it hangs.
     fn run(&self, wasm: &[u8]) -> Result<Option<ExitStatus>> {
         fs::write(&self.path, wasm)?;
-        let mut child = command(&self.plan.program)
+        let mut child = command(&self.plan.program)?
             .arg("replay")
             .arg(&self.path)
             .stdout(Stdio::null())
@@ -264,7 +272,8 @@ mod tests {
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("executable");
         let job = Job { kind: Kind::Parsers, seed: 1, first: 0, step: 1, end: 9, runtimes: vec![] };
         let time = Duration::from_secs(30);
-        let plan = Plan { program, job, time, jobs: 1, keep: folder.join("cases") };
+        let plan =
+            Plan { program: vec![program.into()], job, time, jobs: 1, keep: folder.join("cases") };
         let (done, finding) = run(&plan, |_| {}).expect("a run");
         let kept = finding
             .as_ref()

@@ -1,9 +1,11 @@
 //! The fuzzer as the gate runs it: few inputs, always the same ones, and every case that was kept.
 
-use lithify_bench::runner::command;
+#[path = "../../tests/support/emulator.rs"]
+mod emulator;
+
 use std::{
     path::{Path, PathBuf},
-    process::Output,
+    process::{Command, Output},
 };
 
 /// So many inputs, or fewer under the emulator, which takes ten times as long.
@@ -13,7 +15,15 @@ fn count(inputs: u64) -> u64 {
 
 fn fuzz(arguments: &[&str]) -> Output {
     let program = Path::new(env!("CARGO_BIN_EXE_lithify-fuzz"));
-    let output = command(program).args(arguments).output().expect("the program starts");
+    let mut command = match emulator::emulator() {
+        None => Command::new(program),
+        Some(emulator) => {
+            let mut command = Command::new(emulator);
+            command.arg(program);
+            command
+        }
+    };
+    let output = command.args(arguments).output().expect("the program starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output
 }
@@ -22,7 +32,11 @@ fn fuzz(arguments: &[&str]) -> Output {
 fn check(arguments: &[&str]) -> serde_json::Value {
     let folder = std::env::temp_dir().join(format!("lithify-fuzz-{}", std::process::id()));
     let folder = folder.to_str().expect("a folder with a name of characters");
-    let output = fuzz(&[arguments, &["--time", "600", "--json", "--keep", folder]].concat());
+    let mut all = [arguments, &["--time", "600", "--json", "--keep", folder]].concat();
+    let emulator =
+        emulator::emulator().map(|name| name.into_string().expect("a name of characters"));
+    all.extend(emulator.iter().flat_map(|emulator| ["--runner", emulator]));
+    let output = fuzz(&all);
     serde_json::from_slice(&output.stdout).expect("one object")
 }
 

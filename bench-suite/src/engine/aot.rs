@@ -1,10 +1,10 @@
 //! Lithify: an image, its pool of slots, and the Polkadot host.
 
+use super::trusted;
 use super::{
     Check, Clock, Engine, Entry, Fresh, Host, Instance, Loaded, Stopped, Stub, fresh,
     one_table_trap,
 };
-use crate::measure::trusted;
 use anyhow::{Context, Result, bail, ensure};
 use lithify_compiler::{Options, Profile, Target, compile_image};
 use lithify_polkadot::CallContext;

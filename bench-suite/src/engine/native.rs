@@ -2,9 +2,9 @@
 //! without a guest between. No engine that runs a module can be faster by much.
 
 use super::{Check, Clock, Engine, Entry, Fresh, Instance, Loaded, Stopped};
-use crate::measure::wall::ns;
 use crate::transfers;
 use anyhow::{Context, Result, anyhow};
+use lithify_measure::wall::ns;
 use lithify_polkadot::CallContext;
 use std::borrow::Cow;
 use std::path::Path;

@@ -4,8 +4,8 @@ mod instance;
 
 use super::own_memory::{Heap, MEMORY, own_memory};
 use super::shapes::Word;
+use super::trusted;
 use super::{Check, Clock, Engine, Entry, Fresh, Host, Instance, Loaded, PROBE, Stopped, fresh};
-use crate::measure::trusted;
 use ::wasmi::{
     Caller, ExternType, FuncType, Linker, Memory, Module, Store, TypedFunc, Val, ValType,
 };

@@ -5,8 +5,8 @@ mod instance;
 
 use super::own_memory::{Heap, MEMORY, own_memory};
 use super::shapes::Word;
+use super::trusted;
 use super::{Check, Clock, Engine, Entry, Fresh, Host, Instance, Loaded, PROBE, Stopped, fresh};
-use crate::measure::trusted;
 use ::wasmtime::{
     Caller, Config, Enabled, Extern, ExternType, FuncType, InstanceAllocationStrategy, InstancePre,
     Linker, Memory, Module, ModuleExport, OptLevel, PoolingAllocationConfig, Store, TypedFunc, Val,

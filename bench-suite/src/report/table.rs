@@ -4,6 +4,7 @@ use super::{CALL, Comparison, MODULE, Report, Row, Section, WorkloadReport};
 use crate::phase::{Phase, Unit};
 use crate::stats::{MIN_PROCESSES, Verdict};
 use crate::workload::{HOST_CALLS, HOST_CALLS_PER_CALL};
+use lithify_measure::figure::{bytes, time};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -198,52 +199,5 @@ fn show(phase: Phase, value: f64) -> String {
     match phase.unit() {
         Unit::Ns => time(value),
         Unit::Bytes => bytes(value),
-    }
-}
-
-/// Nanoseconds for people: three digits and a unit.
-pub fn time(ns: f64) -> String {
-    scaled(ns, 1000.0, &["ns", "us", "ms", "s"])
-}
-
-/// Bytes for people.
-pub fn bytes(bytes: f64) -> String {
-    scaled(bytes, 1000.0, &["B", "kB", "MB", "GB"])
-}
-
-fn scaled(mut value: f64, step: f64, units: &[&str]) -> String {
-    let mut units = units.iter();
-    let mut unit = units.next().copied().unwrap_or_default();
-    // Rounds up into the next unit what would show as 1000.
-    while value >= step - 0.5
-        && let Some(larger) = units.next()
-    {
-        value /= step;
-        unit = larger;
-    }
-    let digits = match value {
-        v if v >= 99.95 => 0,
-        v if v >= 9.995 => 1,
-        _ => 2,
-    };
-    format!("{value:.digits$} {unit}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_have_three_digits() {
-        let times = [0.0, 5.5, 12.34, 560.0, 999.7, 1500.0, 15_000_000.0, 2e9, 7.2e12];
-        let shown = times.map(time);
-        assert_eq!(
-            shown.each_ref().map(|text| text.as_str()),
-            [
-                "0.00 ns", "5.50 ns", "12.3 ns", "560 ns", "1.00 us", "1.50 us", "15.0 ms",
-                "2.00 s", "7200 s"
-            ]
-        );
-        assert_eq!(bytes(1_310_000.0), "1.31 MB");
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod emulator;
+
 use lithify_bench::{Options, Run, Workload, runner};
 use lithify_compiler::{Branches, Options as CompilerOptions, Target, branches, compile_image};
 use lithify_polkadot::{Input, InputError};

@@ -2,7 +2,7 @@
 
 use crate::output;
 use anyhow::Result;
-use lithify_bench::report::{bytes, time};
+use lithify_measure::figure::{bytes, time};
 use lithify_polkadot::{
     CallContext, Observe, Profile, Session, call,
     native::{GC_CYCLES, Runtime, RuntimeError},

@@ -1,25 +1,25 @@
 //! Bounds on what a compilation, or a call on any engine, may take: memory by the kernel, time by a
 //! watching thread.
 //!
-//! Beyond a bound the process ends with exit status 1, unless told otherwise, and says which one it was, wherever the
-//! work is at that moment: one function can be dear, so asking between functions is not
-//! enough. Nothing is written before a compilation is over, so nothing is left behind.
+//! Beyond a bound the hook of [`set_hook`] ends the process, wherever the work is at that moment: one
+//! function can be dear, so asking between functions is not enough. Nothing is written before a
+//! compilation is over, so nothing is left behind.
 
+use crate::{out_of_memory, peak};
 use anyhow::{Context, Result};
 use rlimit::Resource;
 use serde::{Deserialize, Serialize};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::panic;
 use std::process;
-use std::sync::Arc;
-use std::sync::Once;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The bounds of one compilation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Limits {
+pub struct Bounds {
     /// Memory beyond what the process has already, in bytes. It takes effect where
     /// [`Allocator`] is the global allocator.
     pub memory: Option<u64>,
@@ -27,34 +27,60 @@ pub struct Limits {
     pub time: Option<Duration>,
 }
 
-/// The exit status beyond a bound.
-static STATUS: AtomicI32 = AtomicI32::new(1);
-
-/// Ends the process with `status` beyond a bound, in place of 1: for a program whose 1 is an answer.
-pub fn exit_with(status: i32) {
-    STATUS.store(status, Ordering::Relaxed);
+/// The bound that was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exceeded<'w> {
+    /// [`Bounds::memory`]. The hook is called where memory was refused, so it must do without: no
+    /// allocation, and no lock that another thread may hold ([`out_of_memory::end`]).
+    Memory,
+    /// [`Bounds::time`]. The hook is called on the thread that watches.
+    Time {
+        /// The work.
+        what: &'w str,
+        /// The time that it had.
+        bound: Duration,
+    },
 }
 
-/// Whether a limit on memory is in force.
+/// What ends the process beyond a bound.
+pub type Hook = fn(Exceeded<'_>) -> !;
+
+static HOOK: OnceLock<Hook> = OnceLock::new();
+
+/// Decides, for the whole process and once, what happens beyond a bound; without a hook it aborts.
+pub fn set_hook(hook: Hook) {
+    // A second one, as in tests, changes nothing.
+    let _ = HOOK.set(hook);
+}
+
+fn exceed(what: Exceeded<'_>) -> ! {
+    match HOOK.get() {
+        Some(hook) => hook(what),
+        None => process::abort(),
+    }
+}
+
+/// Whether a bound on memory is in force.
 static LIMITED: AtomicBool = AtomicBool::new(false);
 
-const OUT_OF_MEMORY: &str = "error: out of memory: compiling takes more than --max-memory allows; \
-    allow more, or use fewer threads (--jobs of compile and run)\n";
-
-impl Limits {
-    /// Does `work`, which `what` names, within the bounds. The limit on memory is the whole process'.
+impl Bounds {
+    /// Does `work`, which `what` names, within the bounds. The bound on memory is the whole process's.
+    ///
+    /// # Errors
+    ///
+    /// Where the system does not let a process bound itself.
     pub fn within<T>(&self, what: &'static str, work: impl FnOnce() -> T) -> Result<T> {
         let _memory = self.memory.map(Memory::limit).transpose()?;
         let over = Arc::new(AtomicBool::new(false));
-        let watcher = self.time.map(|time| {
+        let watcher = self.time.map(|bound| {
             thread::spawn({
                 let over = Arc::clone(&over);
-                move || watch(what, time, &over)
+                move || watch(what, bound, &over)
             })
         });
         let result = work();
         if let Some(watcher) = watcher {
-            // Whoever is first decides, so that nothing is written after the message.
+            // Whoever is first decides, so that nothing is written after the hook's message.
             if over.swap(true, Ordering::SeqCst) {
                 let _ = watcher.join();
             } else {
@@ -65,24 +91,21 @@ impl Limits {
     }
 }
 
-/// Ends the process when `time` has passed before `over` is true.
-fn watch(what: &str, time: Duration, over: &AtomicBool) {
-    let started = std::time::Instant::now();
-    while let Some(left) = time.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) {
+/// Calls the hook when `bound` has passed before `over` is true.
+fn watch(what: &str, bound: Duration, over: &AtomicBool) {
+    let started = Instant::now();
+    while let Some(left) = bound.checked_sub(started.elapsed()).filter(|left| !left.is_zero()) {
         if over.load(Ordering::SeqCst) {
             return;
         }
         thread::park_timeout(left);
     }
     if !over.swap(true, Ordering::SeqCst) {
-        eprintln!(
-            "error: timeout: {what} takes longer than the {time:?} that --timeout allows; allow more"
-        );
-        process::exit(STATUS.load(Ordering::Relaxed));
+        exceed(Exceeded::Time { what, bound });
     }
 }
 
-/// A limit on memory, until it is dropped.
+/// A bound on memory, until it is dropped.
 struct Memory {
     before: (u64, u64),
 }
@@ -90,7 +113,7 @@ struct Memory {
 impl Memory {
     fn limit(bytes: u64) -> Result<Self> {
         let before = Resource::DATA.get().context("cannot read the limit on memory")?;
-        let now = super::rss::status("VmData")?;
+        let now = peak::status("VmData")?;
         let limit = now.saturating_add(bytes).min(before.1);
         watch_threads();
         Resource::DATA.set(limit, before.1).context("cannot limit memory")?;
@@ -107,8 +130,8 @@ impl Drop for Memory {
     }
 }
 
-/// Sees to it that a thread which gets no stack for its signals, and can only panic, says what an
-/// allocation that is refused says.
+/// Sees to it that a thread which gets no stack for its signals, and can only panic, ends as an
+/// allocation that is refused does.
 fn watch_threads() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -116,37 +139,32 @@ fn watch_threads() {
         panic::set_hook(Box::new(move |info| {
             let stack = |text: &str| text.contains("alternative stack");
             if LIMITED.load(Ordering::Relaxed) && info.payload_as_str().is_some_and(stack) {
-                refused();
+                exceed(Exceeded::Memory);
             }
             before(info);
         }));
     });
 }
 
-/// The system's allocator, which ends the process with a message where the kernel refuses memory
-/// under a limit of ours.
+/// The system's allocator, which calls the hook where the kernel refuses memory under a bound.
 pub struct Allocator;
 
 impl Allocator {
     #[inline]
     fn given(pointer: *mut u8) -> *mut u8 {
         if pointer.is_null() {
-            super::refusal::note();
-            if LIMITED.load(Ordering::Relaxed) {
-                refused();
-            }
+            Self::refused();
         }
         pointer
     }
-}
 
-/// Says so and ends, without memory and whatever other threads hold.
-#[cold]
-fn refused() -> ! {
-    // SAFETY: the bytes are there for as long as the program.
-    unsafe { libc::write(2, OUT_OF_MEMORY.as_ptr().cast(), OUT_OF_MEMORY.len()) };
-    // SAFETY: ends the process at once; nothing of it is needed any more.
-    unsafe { libc::_exit(STATUS.load(Ordering::Relaxed)) }
+    #[cold]
+    fn refused() {
+        out_of_memory::note();
+        if LIMITED.load(Ordering::Relaxed) {
+            exceed(Exceeded::Memory);
+        }
+    }
 }
 
 // SAFETY: everything is the system allocator's doing.

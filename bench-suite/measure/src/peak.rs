@@ -1,4 +1,4 @@
-//! Memory of this process.
+//! The most memory that this process has at any moment.
 
 use anyhow::{Context, Result};
 use std::fs;
@@ -27,7 +27,7 @@ impl Peak {
 }
 
 /// A field of `/proc/self/status` in bytes; the file has it in KiB.
-pub(super) fn status(field: &str) -> Result<u64> {
+pub(crate) fn status(field: &str) -> Result<u64> {
     let text = fs::read_to_string("/proc/self/status").context("cannot read the status")?;
     let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     let kib = value.and_then(|value| value.trim().strip_suffix(" kB")?.parse::<u64>().ok());

@@ -1,6 +1,6 @@
 //! What this process holds of the system's resources.
 
-use super::rss::status;
+use crate::peak::status;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::fs;
