@@ -14,7 +14,7 @@ use lithify_compiler::Emit;
 use lithify_polkadot::{
     Block, BlockRequest, BuiltBlock, CallContext, RuntimeInput, State,
     author::InherentId,
-    block_file, build_block, execute_block,
+    block_file, build_block,
     native::{Runtime, RuntimeOptions},
     parse_hex,
 };
@@ -187,14 +187,8 @@ fn load(name: &str, input: &RuntimeInput, bounds: BoundOptions) -> Result<Runtim
 
 /// The block as any other node would take it.
 fn check(runtime: &Runtime, state: &State, block: &Block) -> Result<()> {
-    let entry = runtime.entry("Core_execute_block")?;
-    let executed = execute_block(
-        &mut state.session(),
-        &mut entry.instance()?,
-        &mut CallContext::new(),
-        block,
-        state.version(),
-    );
+    let (mut session, mut context) = (state.session(), CallContext::new());
+    let executed = runtime.execute_block(&mut session, &mut context, block, None);
     let report = executed.context("the block was made, but cannot be executed")?;
     ensure!(
         report.matches(),

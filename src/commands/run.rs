@@ -14,9 +14,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use lithify_compiler::{Emit, ExternInfo, inspect};
 use lithify_polkadot::{
-    Block, CallContext, CallError, Form as InputForm, Input, Session, State, VersionHook,
+    Block, CallContext, CallError, Form as InputForm, Input, Session, SignatureThreads, State,
+    VersionHook,
     call::INITIALIZER,
-    execute_block,
     native::{DEFAULT_HEAP_PAGES, Runtime, RuntimeError, RuntimeOptions, entry_points, entry_type},
     parse_hex, resolve, version,
 };
@@ -41,6 +41,7 @@ Examples:
   lithify run westend.so Core_version --output json
   lithify run westend.so AccountNonceApi_account_nonce --state westend.json --input @account.bin
   lithify run block.json
+  lithify run block.json --signature-threads 1
   lithify run block.json --profile
   lithify run workloads/ledger/tinygo/custom-2.wasm --state block.json --profile")]
 pub struct Run {
@@ -82,6 +83,10 @@ pub struct Run {
     /// Print the profile as one JSON object.
     #[arg(long, requires = "profile")]
     json: bool,
+    /// Threads that check a block's signatures while the guest goes on, which takes them for right
+    /// until then; if one is not, the block is executed again without them.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    signature_threads: usize,
     /// Say where the time went.
     #[arg(long)]
     time: bool,
@@ -289,10 +294,11 @@ impl Run {
         context: &mut CallContext,
         block: &Block,
     ) -> Result<()> {
-        let entry = runtime.entry("Core_execute_block")?;
-        let mut instance = entry.instance()?;
-        let version = session.state().version();
-        let report = execute_block(session, &mut instance, context, block, version)?;
+        let threads = match self.signature_threads {
+            0 => None,
+            threads => Some(SignatureThreads::new(threads).context("cannot start threads")?),
+        };
+        let report = runtime.execute_block(session, context, block, threads.as_ref())?;
         let (number, extrinsics) = (block.header.number, block.extrinsics.len());
         let (expected, computed) =
             (source::hex(&report.expected_root), source::hex(&report.computed_root));

@@ -3,6 +3,7 @@
 use super::appetite::Appetite;
 use super::heap::HostHeap;
 use super::profile::Profile;
+use super::signatures::Ahead;
 use super::trace::{Effect, Trace};
 use super::wasi::System;
 use lithify_runtime::host::{Guest, HostError};
@@ -26,6 +27,7 @@ pub struct CallContext {
     appetite: Appetite,
     initialize_ns: u64,
     initializer: Option<String>,
+    ahead: Option<Ahead>,
 }
 
 /// What is done about host calls besides making them.
@@ -90,6 +92,22 @@ impl CallContext {
 
     pub(super) fn set_initialize_ns(&mut self, ns: u64) {
         self.initialize_ns = ns;
+    }
+
+    /// From now on calls go ahead of their signatures, or no more.
+    pub(super) fn go_ahead(&mut self, ahead: Option<Ahead>) {
+        self.ahead = ahead;
+    }
+
+    /// How the running call goes ahead of its signatures, if it does.
+    #[inline]
+    pub(super) fn ahead(&self) -> Option<&Ahead> {
+        self.ahead.as_ref()
+    }
+
+    /// What is done about host calls besides making them.
+    pub(super) fn observed(&self) -> Observe {
+        self.observe
     }
 
     pub(super) fn system(&mut self) -> &mut System {

@@ -25,6 +25,7 @@ use sp_wasm_interface::{
 use super::appetite::Needs;
 use super::context::CallContext;
 use super::shims;
+use super::signatures::Reach;
 use super::trace::Effect;
 use super::wasi;
 use lithify_runtime::host::{Guest, HostError};
@@ -42,6 +43,7 @@ pub struct HostFunction {
     ty: FuncType,
     body: Body,
     needs: Needs,
+    reach: Reach,
     /// Whether it is one of the heap's.
     of_heap: bool,
 }
@@ -65,6 +67,7 @@ impl HostFunction {
             body: Body::Own(body),
             // Its own work takes nothing that a guest could make large.
             needs: Needs::default(),
+            reach: Reach::of(name),
             of_heap: [MALLOC, FREE].contains(&name),
         }
     }
@@ -84,6 +87,7 @@ impl HostFunction {
             ty: func_type(&function.signature()),
             body: Body::Substrate(function),
             needs: Needs::of(function.name()),
+            reach: Reach::of(function.name()),
             of_heap: false,
         }
     }
@@ -140,6 +144,15 @@ impl HostFunction {
     }
 
     fn run(&self, bridge: &mut Bridge<'_>, args: &[u64]) -> Result<u64, HostError> {
+        if let Some(ahead) = bridge.context.ahead() {
+            let function = match self.body {
+                Body::Substrate(function) => Some(function),
+                Body::Own(_) => None,
+            };
+            if ahead.answers(self.reach, function, bridge.guest, args)? {
+                return Ok(1);
+            }
+        }
         match self.body {
             Body::Own(body) => {
                 // What is in the high half of an i32 depends on the engine.

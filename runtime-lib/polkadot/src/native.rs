@@ -5,7 +5,8 @@
 //! the instance back.
 
 use super::{
-    CallContext, CallError, RuntimeInstance, RuntimeVersion, State, call,
+    Block, BlockReport, CallContext, CallError, RuntimeInstance, RuntimeVersion, Session,
+    SignatureThreads, State, call,
     call::{REACTOR_HEAP_PAGES, reactor_guest_pages},
     functions, version,
 };
@@ -164,6 +165,31 @@ impl Runtime {
         context: &mut CallContext,
     ) -> Result<Vec<u8>, RuntimeError> {
         self.entry(name)?.call(input, context)
+    }
+
+    /// Executes a block on the state of its parent, as [`execute_block`](super::execute_block) does
+    /// on any engine; with `signatures` those of the block are checked on other threads meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`call`](Self::call); a block that the runtime refuses is a trap.
+    pub fn execute_block(
+        &self,
+        session: &mut Session<'_>,
+        context: &mut CallContext,
+        block: &Block,
+        signatures: Option<&SignatureThreads>,
+    ) -> Result<BlockReport, RuntimeError> {
+        let (entry, argument) = (self.entry("Core_execute_block")?, block.argument());
+        match signatures {
+            None => session.execute(|| entry.call(&argument, context)),
+            Some(threads) => {
+                threads.execute(session, context, |context| entry.call(&argument, context))
+            }
+        }?;
+        let version = session.state().version();
+        let (expected_root, computed_root) = (block.header.state_root, session.root(version));
+        Ok(BlockReport { expected_root, computed_root })
     }
 
     /// The version that the image embeds, else what `Core_version` says.
