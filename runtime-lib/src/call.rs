@@ -1,10 +1,13 @@
 //! Into the guest through an entry trampoline, out as results or a trap.
 
-use crate::activation::{Activation, Data};
+pub mod activation;
+pub mod libcalls;
+
+use crate::call::activation::{Activation, Data};
 use crate::image::Loaded;
-use crate::records::MAX_PAGES;
+use crate::image::records::MAX_PAGES;
 use crate::slot::Slot;
-use crate::sys::unix::{alarm, altstack, signals};
+use crate::sys::linux::{alarm, altstack, signals};
 use crate::trap::Trap;
 use lithify_abi::descriptor::{FuncRecord, NONE, kind};
 use lithify_abi::trap::TrapCode;

@@ -15,7 +15,7 @@ pub use imports::{Imports, UnresolvedImport};
 pub use numbered::Numbered;
 pub use typed::{Native, NativeResult, TypedFunction};
 
-use crate::sys::unix::mmap;
+use crate::sys::linux::mmap;
 use lithify_abi::heap::Heap;
 use std::{fmt, io};
 

@@ -5,20 +5,28 @@
 //!
 //! Not here: the checks (`check.rs`), imports (`bindings.rs`), mapping and relocation (`load.rs`).
 
-use crate::bindings::{Bindings, Bound};
+pub mod bindings;
+pub mod check;
+pub mod elf;
+pub mod error;
+pub mod load;
+pub mod memory_image;
+pub mod metadata;
+pub mod records;
+
 use crate::call;
-use crate::check::{self, Trust};
-use crate::error::ImageError;
+use crate::call::libcalls::Stop;
 use crate::host::{Caller, HostError, Imports};
-use crate::libcalls::Stop;
-use crate::load;
-use crate::memory_image::MemoryImage;
-use crate::metadata::Metadata;
-use crate::records::{self, Records};
+use crate::image::bindings::{Bindings, Bound};
+use crate::image::check::Trust;
+use crate::image::error::ImageError;
+use crate::image::memory_image::MemoryImage;
+use crate::image::metadata::Metadata;
+use crate::image::records::Records;
 use crate::slot::{Slot, vmctx_index};
 use crate::sys::arch;
-use crate::sys::unix::mmap::Mapping;
-use crate::sys::unix::{memfd, signals};
+use crate::sys::linux::mmap::Mapping;
+use crate::sys::linux::{memfd, signals};
 use lithify_abi::descriptor::{
     DataSegment, Descriptor, ElementSegment, FuncRecord, Function, NONE, Span, init, kind,
 };

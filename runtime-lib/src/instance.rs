@@ -1,12 +1,12 @@
 //! An instance: a slot in use.
 
-use crate::activation::Data;
+use crate::call::activation::Data;
+use crate::call::libcalls;
 use crate::call::{self, CallOptions, Func};
-use crate::error::InstanceError;
 use crate::host::{self, Guest};
 use crate::image::Loaded;
-use crate::libcalls;
-use crate::metadata::Metadata;
+use crate::image::error::InstanceError;
+use crate::image::metadata::Metadata;
 use crate::pool::Shelves;
 use crate::slot::{OwnedSlot, Slot, vmctx_index};
 use crate::trap::Trap;

@@ -33,42 +33,28 @@
 
 #![warn(clippy::unwrap_used)]
 
-mod activation;
-mod bindings;
 mod call;
-mod check;
-mod elf;
-mod error;
 pub mod host;
-mod hot;
 mod image;
 mod instance;
-mod libcalls;
-mod load;
-mod memory;
-mod memory_image;
-mod metadata;
 mod pool;
-mod records;
-mod registry;
 mod slot;
 mod sys;
-mod table;
 mod trap;
 mod value;
 
 pub use call::{CallOptions, Func};
-pub use check::Trust;
-pub use error::{ImageError, InstanceError};
 pub use host::{Caller, Guest, HostError, Imports, UnresolvedImport};
 pub use image::Image;
+pub use image::check::Trust;
+pub use image::error::{ImageError, InstanceError};
+pub use image::metadata::{
+    ExportType, ExternType, FunctionInfo, ImportType, Limits, MemoryType, Metadata,
+};
 pub use instance::{CallError, Instance};
 pub use lithify_abi as abi;
 pub use lithify_abi::trap::TrapCode;
 pub use lithify_abi::types::{FuncType, ValType};
-pub use metadata::{
-    ExportType, ExternType, FunctionInfo, ImportType, Limits, MemoryType, Metadata,
-};
 pub use pool::{Entry, InstanceOptions, MemoryPlan, Pool, STACK_MAX, STACK_MIN};
 pub use trap::{Frame, Trap};
 pub use value::Value;
@@ -81,7 +67,7 @@ pub fn host_cpu_features() -> u64 {
 /// Whether this thread is in a call into a guest. A panic then is that of a host function, and the
 /// caller gets it as a [`Trap`]: a panic hook may leave it at that.
 pub fn is_calling_guest() -> bool {
-    !activation::current().is_null()
+    !call::activation::current().is_null()
 }
 
 /// What the documentation promises: images, pools and entry points are shared between threads,

@@ -5,11 +5,11 @@
 //! restore hundreds of pages that it never touches.
 
 use crate::call::{CallOptions, Func};
-use crate::error::InstanceError;
+use crate::image::error::InstanceError;
+use crate::image::records::MAX_PAGES;
 use crate::image::{Image, Loaded};
 use crate::instance::Instance;
-use crate::memory::HOST_ROOM;
-use crate::records::MAX_PAGES;
+use crate::slot::memory::HOST_ROOM;
 use crate::slot::{OwnedSlot, Plan, Slot};
 use lithify_abi::descriptor::{NONE, kind};
 use lithify_abi::vmctx::RESERVATION;

@@ -3,10 +3,15 @@
 //! Between calls a slot is either fresh, that is, exactly as the module describes it, or not in
 //! the pool. [`Slot::reset`] is what makes it fresh.
 
-use crate::activation::{Activation, Exit};
+pub mod hot_set;
+pub mod memory;
+pub mod registry;
+pub mod table;
+
+use crate::call::activation::{Activation, Exit};
 use crate::image::Loaded;
-use crate::memory::{Layout, Memory};
-use crate::table::Table;
+use crate::slot::memory::{Layout, Memory};
+use crate::slot::table::Table;
 use lithify_abi::WASM_PAGE;
 use lithify_abi::descriptor::{Element, init};
 use lithify_abi::heap::Heap;

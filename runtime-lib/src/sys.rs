@@ -30,7 +30,7 @@ pub mod arch_common {
     }
 }
 
-pub mod unix {
+pub mod linux {
     //! The operating system.
     pub mod alarm;
     pub mod altstack;

@@ -4,9 +4,9 @@
 //! nested call lends it to other host functions, so whoever has it has no way to make one.
 
 use super::{Guest, HostError};
-use crate::activation::{Activation, Data};
+use crate::call::activation::{Activation, Data};
+use crate::call::libcalls;
 use crate::call::{self, CallOptions, Func};
-use crate::libcalls;
 use crate::slot::{NO_HOST_CALLS, Slot};
 use crate::trap::Trap;
 use lithify_abi::heap::Heap;

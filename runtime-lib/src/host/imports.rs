@@ -1,8 +1,8 @@
 //! What an embedder provides to guests, under the names they import.
 
 use super::{Caller, HostError};
-use crate::metadata::{ExternType, Limits};
-use crate::records::{MAX_PAGES, MAX_TABLE};
+use crate::image::metadata::{ExternType, Limits};
+use crate::image::records::{MAX_PAGES, MAX_TABLE};
 use lithify_abi::plain::Plain;
 use lithify_abi::types::{FuncType, ValType};
 use std::collections::HashMap;

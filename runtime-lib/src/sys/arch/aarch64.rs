@@ -3,7 +3,7 @@
 //! `enter` and `raise` are the two halves of a `setjmp`: what one pushes the other pops. The
 //! save area at `host_sp` and the first two fields of `Activation` must stay in step.
 
-use crate::activation::Activation;
+use crate::call::activation::Activation;
 use crate::sys::arch_common::Registers;
 use lithify_abi::machine::Machine;
 use std::arch::naked_asm;

@@ -111,7 +111,7 @@ pub fn disable_for_test(yes: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::unix::mmap::{Mapping, page_size};
+    use crate::sys::linux::mmap::{Mapping, page_size};
 
     #[test]
     fn a_scan_finds_what_was_written_and_nothing_else() {

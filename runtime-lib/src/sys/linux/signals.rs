@@ -17,10 +17,10 @@
 //! They neither allocate nor lock nor format nor panic.
 
 use super::super::arch;
-use super::super::arch_common::Registers;
 use super::check;
-use crate::activation::{self, Activation};
-use crate::registry;
+use crate::call::activation::{self, Activation};
+use crate::slot::registry;
+use crate::sys::arch_common::Registers;
 use lithify_abi::descriptor::NONE;
 use lithify_abi::site::Sites;
 use lithify_abi::trap::TrapCode;

@@ -4,7 +4,7 @@
 //! it, so nothing is allocated later. Several threads may add at once; everything else happens
 //! while nobody runs on the memory.
 
-use crate::sys::unix::mmap::{Mapping, page_size};
+use crate::sys::linux::mmap::{Mapping, page_size};
 use std::cell::Cell;
 use std::io;
 use std::ptr;

@@ -3,11 +3,11 @@
 //! All that is missing is reported at once: who moves a runtime to another host wants the list,
 //! not its first line.
 
-use crate::error::ImageError;
+use crate::call::libcalls;
 use crate::host::{Function, HostFunc, Imports, UnresolvedImport};
-use crate::libcalls;
-use crate::metadata::{ExternType, Limits};
-use crate::records::{self, Records};
+use crate::image::error::ImageError;
+use crate::image::metadata::{ExternType, Limits};
+use crate::image::records::{self, Records};
 use lithify_abi::descriptor::{Import, kind};
 use lithify_abi::libcall::Libcall;
 use lithify_abi::symbols;

@@ -8,7 +8,7 @@ use crate::image::Loaded;
 use crate::slot::Slot;
 use crate::sys::arch;
 use crate::sys::arch_common::Registers;
-use crate::sys::unix::alarm;
+use crate::sys::linux::alarm;
 use crate::trap::{Frame, Trap};
 use lithify_abi::descriptor::NONE;
 use lithify_abi::site::Sites;

@@ -1,7 +1,7 @@
 //! The states of a memory, without any guest: writes come from here.
 
 use super::*;
-use crate::sys::unix::{pagemap, signals};
+use crate::sys::linux::{pagemap, signals};
 use lithify_abi::descriptor::Extent;
 
 const LEN: usize = 64 * 4096;

@@ -4,13 +4,13 @@
 //! fails, and the process goes on.
 
 use crate::slot::vmctx_index;
-use crate::sys::unix::mmap;
+use crate::sys::linux::mmap;
 use lithify_abi::descriptor::MutableTable;
 use lithify_abi::vmctx::TableRecord;
 use std::cell::Cell;
 use std::io;
 
-use crate::records::MAX_TABLE;
+use crate::image::records::MAX_TABLE;
 
 /// A table.
 pub struct Table {

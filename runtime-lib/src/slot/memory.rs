@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Compiled code adds a 32-bit index and an offset to `base` and checks nothing: the sum is guest
-//! data, or a fault that `sys::unix::signals` turns into a trap. This file is the sandbox.
+//! data, or a fault that `sys::linux::signals` turns into a trap. This file is the sandbox.
 //!
 //! Host functions run on what the guest has left of its stack, and where that ends they go on into
 //! the host's room. Nothing of it is accessible before a host function needs it (`open_room`), so
@@ -27,11 +27,11 @@
 //! Not here: the initial contents (`memory_image.rs`), who uses a memory and when (`slot.rs`,
 //! `pool.rs`), the fault (`signals.rs`).
 
-use crate::hot::{HotSet, Inserted};
-use crate::memory_image::MemoryImage;
-use crate::registry;
-use crate::sys::unix::mmap::{self, Mapping, Protection, page_size, round_up_to_page};
-use crate::sys::unix::pagemap::Pagemap;
+use crate::image::memory_image::MemoryImage;
+use crate::slot::hot_set::{HotSet, Inserted};
+use crate::slot::registry;
+use crate::sys::linux::mmap::{self, Mapping, Protection, page_size, round_up_to_page};
+use crate::sys::linux::pagemap::Pagemap;
 use lithify_abi::IMAGE_ALIGN;
 use lithify_abi::vmctx::{RESERVATION, STACK_PROBE};
 use std::cell::Cell;
@@ -529,5 +529,4 @@ unsafe fn is_pristine(page: *const u8, source: *const u8) -> bool {
 }
 
 #[cfg(test)]
-#[path = "memory_tests.rs"]
 mod tests;

@@ -3,11 +3,11 @@
 //! Checks go from what is cheap and telling to what is dear, so that the first that fails names
 //! the reason: a file for another machine is not called damaged.
 
-use crate::elf::Elf;
-use crate::error::ImageError;
-use crate::records::{self, Malformed, Records};
+use crate::image::elf::Elf;
+use crate::image::error::ImageError;
+use crate::image::records::{self, Malformed, Records};
 use crate::sys::arch;
-use crate::sys::unix::mmap::page_size;
+use crate::sys::linux::mmap::page_size;
 use lithify_abi::COMPILER;
 use lithify_abi::descriptor::{Descriptor, Note};
 use lithify_abi::machine::Machine;

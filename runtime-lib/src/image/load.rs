@@ -3,15 +3,15 @@
 //!
 //! An image lies in memory as it lies in its file, so one mapping of the file is all it takes.
 
-use crate::bindings::{Bindings, Target};
-use crate::check::{self, Checked, Trust};
-use crate::elf::{Elf, Segment};
-use crate::error::ImageError;
 use crate::host::Imports;
+use crate::image::bindings::{Bindings, Target};
+use crate::image::check::{self, Checked, Trust};
+use crate::image::elf::{Elf, Segment};
+use crate::image::error::ImageError;
+use crate::image::memory_image::MemoryImage;
 use crate::image::{Image, Loaded};
-use crate::memory_image::MemoryImage;
 use crate::sys::arch;
-use crate::sys::unix::mmap::{Mapping, Protection, page_size, round_up_to_page};
+use crate::sys::linux::mmap::{Mapping, Protection, page_size, round_up_to_page};
 use std::fs::File;
 use std::ops::Range;
 use std::slice;
@@ -52,7 +52,7 @@ type Slot = (usize, usize);
 fn slots(elf: &Elf<'_>, bindings: &Bindings, text: *const u8) -> Result<Vec<Slot>, ImageError> {
     let unsupported = |message: String| ImageError::Unsupported { message };
     let relocations = elf.relocations().map_err(|message| unsupported(message.into()))?;
-    let slot = |relocation: &crate::elf::Relocation<'_>| {
+    let slot = |relocation: &crate::image::elf::Relocation<'_>| {
         let place = relocation.address;
         let writable = elf.segments.iter().any(|segment| {
             let addresses = segment.addresses();

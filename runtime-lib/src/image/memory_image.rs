@@ -4,8 +4,8 @@
 //! (a linked module, host pages larger than the granule) their bytes are copied into a file in
 //! memory first, so that there is one way from here on.
 
-use crate::sys::unix::memfd;
-use crate::sys::unix::mmap::{Mapping, page_size, round_up_to_page};
+use crate::sys::linux::memfd;
+use crate::sys::linux::mmap::{Mapping, page_size, round_up_to_page};
 use lithify_abi::descriptor::Extent;
 use std::fs::File;
 use std::ops::Range;
