@@ -57,6 +57,17 @@ fn unsafe_is_a_place() {
     for (path, text) in sources("src") {
         assert!(!text.contains("unsafe "), "{}", path.display());
     }
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, section) = architecture.split_once("## Unsafe code").unwrap();
+    let (listed, _) = section.split_once("None where").unwrap();
+    let src = root().join("runtime-lib/src");
+    for (path, text) in sources("runtime-lib/src") {
+        let file = path.strip_prefix(&src).unwrap().to_str().unwrap();
+        if !file.starts_with("sys/") && !file.ends_with("tests.rs") {
+            let has_any = text.contains("unsafe {") || text.contains("unsafe impl");
+            assert_eq!(has_any, quoted(listed).any(|name| name == file), "{file}");
+        }
+    }
     for (path, text) in sources("bench-suite/src") {
         let is_place = path.ends_with("engine/trusted.rs");
         assert!(is_place || !text.contains("unsafe "), "{}", path.display());
@@ -94,6 +105,60 @@ fn each_thing_is_in_its_place() {
     let runner = read("bench-suite/src/runner.rs");
     assert!(!runner.contains("println!") && !runner.contains("print!"));
     assert!(!read("bench-suite/src/report.rs").contains("Instant::"));
+}
+
+/// The folders and files of the runtime library, from the floor to the roof. What is here imports what
+/// is before it.
+const FLOORS: [&str; 10] =
+    ["sys", "trap", "value", "image", "slot", "call", "host", "instance", "pool", "open"];
+
+/// A slot holds the head of the list of its activations: the one circle.
+const CIRCLE: (&str, &str) = ("slot.rs", "crate::call::activation::Activation");
+
+/// Where the code of `file`, a path below `runtime-lib/src`, climbs or leaves the stairs.
+fn climbs(file: &str, text: &str) -> Vec<String> {
+    let own = file.split(['/', '.']).next().unwrap();
+    let floor = |name: &str| FLOORS.iter().position(|floor| *floor == name);
+    let own_floor = floor(own).unwrap_or_else(|| panic!("{file} is on no floor"));
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let is_import = |line: &&str| !line.trim_start().starts_with("//");
+    let mut found = vec![];
+    for line in code.lines().filter(is_import) {
+        let outside = line.matches("super::").count() > file.matches('/').count();
+        let mut names = line.split("crate::").skip(1);
+        let down = names.all(|path| {
+            let name = path.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+            floor(name).is_some_and(|other| other <= own_floor)
+        });
+        let circle = file == CIRCLE.0 && line.contains(CIRCLE.1);
+        if outside || !(down || circle) {
+            found.push(format!("{file}: {}", line.trim()));
+        }
+    }
+    found
+}
+
+#[test]
+fn imports_of_the_runtime_library_lead_down() {
+    let src = root().join("runtime-lib/src");
+    for (path, text) in sources("runtime-lib/src") {
+        let file = path.strip_prefix(&src).unwrap().to_str().unwrap();
+        if file != "lib.rs" && !file.ends_with("tests.rs") {
+            assert_eq!(climbs(file, &text), [""; 0]);
+        }
+    }
+    let up = "use crate::call::activation::Activation;";
+    assert!(climbs("slot.rs", up).is_empty());
+    for (file, line) in [
+        ("slot/table.rs", up),
+        ("sys/linux/signals.rs", "    let found = crate::slot::registry::find(1);"),
+        ("image/load.rs", "use crate::Image;"),
+        ("host/caller.rs", "use crate::{call, pool};"),
+        ("call.rs", "use super::host;"),
+        ("call/func.rs", "use super::super::host;"),
+    ] {
+        assert_eq!(climbs(file, line).len(), 1, "{file}: {line}");
+    }
 }
 
 #[test]

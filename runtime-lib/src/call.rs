@@ -1,72 +1,22 @@
 //! Into the guest through an entry trampoline, out as results or a trap.
 
 pub mod activation;
+pub mod fault;
+pub mod func;
+pub mod leave;
 pub mod libcalls;
 
-use crate::call::activation::{Activation, Data};
-use crate::image::Loaded;
+pub use func::Func;
+
+use crate::image::loaded::Loaded;
 use crate::image::records::MAX_PAGES;
 use crate::slot::Slot;
-use crate::sys::linux::{alarm, altstack, signals};
+use crate::sys::linux::{alarm, altstack};
 use crate::trap::Trap;
-use lithify_abi::descriptor::{FuncRecord, NONE, kind};
+use activation::{Activation, Data};
 use lithify_abi::trap::TrapCode;
-use lithify_abi::types::{FuncType, ValType};
+use lithify_abi::types::ValType;
 use std::time::{Duration, Instant};
-
-/// A function of an image, found by its name or a reference. It can be called on any instance
-/// of that image.
-#[derive(Clone, Copy, Debug)]
-pub struct Func {
-    /// [`Loaded::id`] of its image.
-    image: u64,
-    code: u32,
-    entry: u32,
-    ty: u32,
-    /// How many slots a call needs.
-    slots: u32,
-    /// Whether a parameter is a reference to a function.
-    takes_funcs: bool,
-}
-
-impl Func {
-    /// The function exported as `name`.
-    pub(crate) fn export(image: &Loaded, name: &str) -> Option<Self> {
-        let mut exports = image.records.exports.iter();
-        let export = exports.find(|e| e.kind == kind::FUNCTION && image.name(e.name) == name)?;
-        Some(Self::new(image, export.code, export.entry, export.ty))
-    }
-
-    /// The function that a reference names; `None` for null and for anything else that is not a
-    /// reference of this image.
-    pub(crate) fn reference(image: &Loaded, bits: u64) -> Option<Self> {
-        let record: FuncRecord = image.func_record_at(bits)?;
-        (record.entry != NONE).then(|| Self::new(image, record.code, record.entry, record.ty))
-    }
-
-    fn new(image: &Loaded, code: u32, entry: u32, ty: u32) -> Self {
-        let FuncType { params, results } = &image.records.types[ty as usize];
-        Self {
-            image: image.id,
-            code,
-            entry,
-            ty,
-            slots: params.len().max(results.len()) as u32,
-            takes_funcs: params.contains(&ValType::FuncRef),
-        }
-    }
-
-    /// How many slots a call needs: as many as the longer of parameters and results.
-    pub fn slots(&self) -> usize {
-        self.slots as usize
-    }
-
-    /// Its type, which `image` knows.
-    pub(crate) fn ty<'a>(&self, image: &'a Loaded) -> &'a FuncType {
-        assert_eq!(self.image, image.id, "a function of this image");
-        &image.records.types[self.ty as usize]
-    }
-}
 
 /// What a call may take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,12 +67,8 @@ pub(crate) unsafe fn call(
     options: CallOptions,
 ) -> Result<(), Trap> {
     let image = slot.image();
-    assert_eq!(func.image, image.id, "a function of this image");
-    assert!(slots.len() >= func.slots as usize, "a slot for each parameter and result");
-    if func.takes_funcs {
-        check_funcs(image, &func.ty(image).params, slots);
-    }
-    let (entry, callee) = (image.code(func.entry), image.code(func.code));
+    func.check(image, slots);
+    let (entry, callee) = func.code(image);
     // SAFETY: trampoline and function belong to each other and to this image, the slots are
     // enough, as was checked above; the caller vouches for the rest.
     unsafe { call_code(slot, entry, callee, slots.as_mut_ptr(), data, stack_top, options) }
@@ -146,7 +92,7 @@ pub(crate) unsafe fn call_code(
     let mut ready = altstack::prepare_thread();
     let mut deadline = alarm::NEVER;
     if let Some(instant) = options.deadline {
-        ready = ready.and_then(|()| alarm::prepare_thread(signals::interrupt));
+        ready = ready.and_then(|()| alarm::prepare_thread(fault::interrupt));
         deadline = alarm::time(instant);
     }
     if let Err(error) = ready {

@@ -4,20 +4,20 @@
 //! functions drive Lithify, a JIT and an interpreter, so that a comparison measures the engines.
 
 mod caller;
-mod imports;
+mod closure;
 mod numbered;
 mod typed;
 
+pub use crate::image::imports::Imports;
+pub use crate::trap::HostError;
 pub(crate) use caller::touch;
 pub use caller::{Caller, CallingGuest};
-pub(crate) use imports::{Function, HostFunc};
-pub use imports::{Imports, UnresolvedImport};
 pub use numbered::Numbered;
 pub use typed::{Native, NativeResult, TypedFunction};
 
 use crate::sys::linux::mmap;
 use lithify_abi::heap::Heap;
-use std::{fmt, io};
+use std::io;
 
 /// The instance that called a host function: its memory, and nothing else.
 pub trait Guest {
@@ -49,15 +49,3 @@ pub trait Guest {
 pub fn room(len: u64) -> io::Result<()> {
     mmap::room(len)
 }
-
-/// Why a host function stopped the guest. Lower case, no full stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostError(pub String);
-
-impl fmt::Display for HostError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for HostError {}

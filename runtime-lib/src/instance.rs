@@ -1,14 +1,17 @@
 //! An instance: a slot in use.
 
+mod error;
+
+pub use error::{CallError, InstanceError};
+
 use crate::call::activation::Data;
-use crate::call::libcalls;
-use crate::call::{self, CallOptions, Func};
+use crate::call::leave::Stop;
+use crate::call::{self, CallOptions, Func, libcalls};
 use crate::host::{self, Guest};
-use crate::image::Loaded;
-use crate::image::error::InstanceError;
+use crate::image::loaded::Loaded;
 use crate::image::metadata::Metadata;
-use crate::pool::Shelves;
-use crate::slot::{OwnedSlot, Slot, vmctx_index};
+use crate::slot::shelves::Shelves;
+use crate::slot::{OwnedSlot, Slot, vmctx};
 use crate::trap::Trap;
 use crate::value::Value;
 use lithify_abi::descriptor::{Export, NONE, init, kind};
@@ -28,38 +31,19 @@ pub struct Instance {
     shelves: Arc<Shelves>,
 }
 
-/// Why a call with values did not return.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// The arguments do not fit the function.
-    #[error("arguments ({found}), but the function takes {expected}")]
-    Arguments {
-        /// Types of the arguments.
-        found: String,
-        /// Type of the function.
-        expected: String,
-    },
-    /// A reference to a function that is not of this image.
-    #[error("argument {index} is not a reference to a function of this image")]
-    Reference {
-        /// Position of the argument.
-        index: usize,
-    },
-    /// The guest stopped.
-    #[error(transparent)]
-    Trap(#[from] Trap),
-}
-
 impl Instance {
-    /// Makes a fresh slot ready: segments that the image does not contain, the start function.
-    #[inline]
-    pub(crate) fn start(
-        slot: OwnedSlot,
+    /// Takes a fresh slot from a shelf and makes it ready: segments that the image does not contain,
+    /// the start function.
+    pub(crate) fn take(
+        shelves: &Arc<Shelves>,
         shelf: usize,
-        shelves: Arc<Shelves>,
         options: CallOptions,
     ) -> Result<Self, InstanceError> {
-        let mut this = Self { slot: ManuallyDrop::new(slot), shelf, shelves };
+        let slot = shelves
+            .take(shelf)
+            .map_err(|source| InstanceError::Map { reserved: shelves.reserved(), source })?;
+        let slot = ManuallyDrop::new(slot);
+        let mut this = Self { slot, shelf, shelves: Arc::clone(shelves) };
         if this.slot.image().has_start {
             this.run_start(options)?;
         }
@@ -72,11 +56,11 @@ impl Instance {
         let image = slot.image();
         let segment_start = |form, value| match form {
             init::CONST | init::GLOBAL => {
-                Some(image.initial_value(form, value, slot.vmctx_bytes()) as u32)
+                Some(vmctx::initial_value(image, form, value, slot.vmctx_bytes()) as u32)
             }
             _ => None,
         };
-        let trap = |stop: libcalls::Stop| Trap::bare(stop.code);
+        let trap = |stop: Stop| Trap::bare(stop.code);
         for (segment, items) in &image.records.elements {
             if let Some(to) = segment_start(segment.form, segment.value) {
                 let len = items.len() as u32;
@@ -245,7 +229,7 @@ impl Instance {
             return Some(Value::from_bits(ty, export.value));
         }
         let vmctx = self.slot.vmctx_bytes();
-        let start = vmctx_index(export.slot, vmctx.len());
+        let start = vmctx::index(export.slot, vmctx.len());
         let mut bytes = [0; 16];
         let size = ty.size() as usize;
         bytes[..size].copy_from_slice(&vmctx[start..start + size]);

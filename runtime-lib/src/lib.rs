@@ -37,6 +37,7 @@ mod call;
 pub mod host;
 mod image;
 mod instance;
+mod open;
 mod pool;
 mod slot;
 mod sys;
@@ -44,19 +45,21 @@ mod trap;
 mod value;
 
 pub use call::{CallOptions, Func};
-pub use host::{Caller, Guest, HostError, Imports, UnresolvedImport};
+pub use host::{Caller, Guest};
 pub use image::Image;
 pub use image::check::Trust;
-pub use image::error::{ImageError, InstanceError};
+pub use image::error::{ImageError, UnresolvedImport};
+pub use image::imports::Imports;
 pub use image::metadata::{
     ExportType, ExternType, FunctionInfo, ImportType, Limits, MemoryType, Metadata,
 };
-pub use instance::{CallError, Instance};
+pub use instance::{CallError, Instance, InstanceError};
 pub use lithify_abi as abi;
 pub use lithify_abi::trap::TrapCode;
 pub use lithify_abi::types::{FuncType, ValType};
-pub use pool::{Entry, InstanceOptions, MemoryPlan, Pool, STACK_MAX, STACK_MIN};
-pub use trap::{Frame, Trap};
+pub use pool::{Entry, InstanceOptions, MemoryPlan, Pool};
+pub use slot::{STACK_MAX, STACK_MIN};
+pub use trap::{Frame, HostError, Trap};
 pub use value::Value;
 
 /// The features of [`abi::cpu`] that this machine has, as bits.

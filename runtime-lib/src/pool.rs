@@ -1,20 +1,14 @@
-//! Slots at rest, one shelf for each entry point.
-//!
-//! The pages that a call writes depend on the function that is called, so a slot goes back to
-//! the shelf of its entry point: `Core_version` on a slot that `Metadata_metadata` warmed would
-//! restore hundreds of pages that it never touches.
+//! Instances of an image, for as many calls as one likes: each is fresh, and their slots are kept.
 
 use crate::call::{CallOptions, Func};
-use crate::image::error::InstanceError;
+use crate::image::Image;
+use crate::image::loaded::Loaded;
 use crate::image::records::MAX_PAGES;
-use crate::image::{Image, Loaded};
-use crate::instance::Instance;
-use crate::slot::memory::HOST_ROOM;
-use crate::slot::{OwnedSlot, Plan, Slot};
-use lithify_abi::descriptor::{NONE, kind};
-use lithify_abi::vmctx::RESERVATION;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::instance::{Instance, InstanceError};
+use crate::slot::shelves::Shelves;
+use crate::slot::{Plan, STACK_MAX, STACK_MIN};
+use lithify_abi::descriptor::NONE;
+use std::sync::Arc;
 
 /// How much memory an instance has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,12 +40,6 @@ pub enum MemoryPlan {
     },
 }
 
-/// The least stack of guest functions, in bytes.
-pub const STACK_MIN: usize = 4 << 10;
-
-/// The largest stack of guest functions, in bytes: a thousand times what a runtime needs.
-pub const STACK_MAX: usize = 1 << 30;
-
 /// How instances are made and kept.
 #[derive(Clone, Debug)]
 pub struct InstanceOptions {
@@ -77,42 +65,18 @@ impl Default for InstanceOptions {
 #[derive(Clone)]
 pub struct Pool(Arc<Shelves>);
 
-pub(crate) struct Shelves {
-    slots: Vec<Mutex<Vec<OwnedSlot>>>,
-    idle: AtomicUsize,
-    /// The shelf that gives up a slot next when there are too many in all.
-    hand: AtomicUsize,
-    plan: Plan,
-    idle_per_entry: usize,
-    idle_total: usize,
-    /// Last, so that it is dropped after the slots, which refer to it.
-    image: Arc<Loaded>,
-}
-
 impl Pool {
     /// A pool without slots.
     pub fn new(image: &Image, options: &InstanceOptions) -> Result<Self, InstanceError> {
-        let loaded = &image.0;
-        // One for each export, and one for instances that are not for one of them.
-        let shelves = loaded.records.exports.len() + 1;
-        Ok(Self(Arc::new(Shelves {
-            slots: (0..shelves).map(|_| Mutex::default()).collect(),
-            idle: AtomicUsize::new(0),
-            hand: AtomicUsize::new(0),
-            plan: plan(loaded, options)?,
-            idle_per_entry: options.idle_per_entry,
-            idle_total: options.idle_total,
-            image: Arc::clone(loaded),
-        })))
+        let InstanceOptions { idle_per_entry, idle_total, .. } = *options;
+        let plan = plan(&image.0, options)?;
+        Ok(Self(Arc::new(Shelves::new(&image.0, plan, idle_per_entry, idle_total))))
     }
 
     /// The entry point exported as `name`, to be kept and used for many calls.
     pub fn entry(&self, name: &str) -> Option<Entry> {
-        let image = &self.0.image;
-        let shelf =
-            image.records.exports.iter().position(|export| {
-                export.kind == kind::FUNCTION && image.name(export.name) == name
-            })?;
+        let image = self.0.image();
+        let shelf = image.exported_function(name)?;
         Some(Entry { func: Func::export(image, name)?, shelves: Arc::clone(&self.0), shelf })
     }
 
@@ -124,25 +88,22 @@ impl Pool {
     /// A fresh instance for calls of several functions, whose start function is called within
     /// `options`.
     pub fn instance_with(&self, options: CallOptions) -> Result<Instance, InstanceError> {
-        Shelves::take(&self.0, self.0.slots.len() - 1, options)
+        Instance::take(&self.0, self.0.common(), options)
     }
 
     /// Gives the memory of all idle slots back to the system. The next calls are slower.
     pub fn trim(&self) {
-        for shelf in &self.0.slots {
-            let slots = std::mem::take(&mut *lock(shelf));
-            self.0.idle.fetch_sub(slots.len(), Ordering::Relaxed);
-        }
+        self.0.clear();
     }
 
     /// How many idle slots there are.
     pub fn idle(&self) -> usize {
-        self.0.idle.load(Ordering::Relaxed)
+        self.0.idle()
     }
 
     /// The image whose instances these are.
     pub fn image(&self) -> Image {
-        Image(Arc::clone(&self.0.image))
+        Image(Arc::clone(self.0.image()))
     }
 }
 
@@ -164,78 +125,13 @@ impl Entry {
     /// A fresh instance on such a slot, whose start function is called within `options`.
     #[inline]
     pub fn instance_with(&self, options: CallOptions) -> Result<Instance, InstanceError> {
-        Shelves::take(&self.shelves, self.shelf, options)
+        Instance::take(&self.shelves, self.shelf, options)
     }
 
     /// The function.
     pub fn func(&self) -> &Func {
         &self.func
     }
-}
-
-impl Shelves {
-    /// A fresh instance on a slot of that shelf, or a new one.
-    fn take(
-        this: &Arc<Self>,
-        shelf: usize,
-        options: CallOptions,
-    ) -> Result<Instance, InstanceError> {
-        let idle = lock(&this.slots[shelf]).pop();
-        let slot = match idle {
-            Some(slot) => {
-                this.idle.fetch_sub(1, Ordering::Relaxed);
-                slot
-            }
-            None => this.create()?,
-        };
-        Instance::start(slot, shelf, Arc::clone(this), options)
-    }
-
-    #[cold]
-    fn create(&self) -> Result<OwnedSlot, InstanceError> {
-        // SAFETY: the slot ends up in an instance or on a shelf, and both keep the image.
-        unsafe { Slot::create(&self.image, &self.plan) }.map_err(|source| InstanceError::Map {
-            reserved: RESERVATION + (self.plan.stack_size + HOST_ROOM) as u64,
-            source,
-        })
-    }
-
-    /// Puts a fresh slot on its shelf, unless there are enough.
-    pub(crate) fn put(&self, slot: OwnedSlot, shelf: usize) {
-        let mut slots = lock(&self.slots[shelf]);
-        if slots.len() >= self.idle_per_entry {
-            drop(slots);
-            drop(slot);
-            return;
-        }
-        slots.push(slot);
-        drop(slots);
-        if self.idle.fetch_add(1, Ordering::Relaxed) >= self.idle_total {
-            self.drop_one();
-        }
-    }
-
-    /// Frees a slot of some shelf, of another one each time.
-    #[cold]
-    fn drop_one(&self) {
-        for _ in 0..self.slots.len() {
-            let hand = self.hand.fetch_add(1, Ordering::Relaxed);
-            let slot = lock(&self.slots[hand % self.slots.len()]).pop();
-            if slot.is_some() {
-                self.idle.fetch_sub(1, Ordering::Relaxed);
-                return;
-            }
-        }
-    }
-
-    pub(crate) fn image(&self) -> &Arc<Loaded> {
-        &self.image
-    }
-}
-
-/// A shelf stays consistent whatever panics while it is locked.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn plan(image: &Loaded, options: &InstanceOptions) -> Result<Plan, InstanceError> {

@@ -3,27 +3,46 @@
 //! Between calls a slot is either fresh, that is, exactly as the module describes it, or not in
 //! the pool. [`Slot::reset`] is what makes it fresh.
 
-pub mod hot_set;
+mod hot_set;
 pub mod memory;
 pub mod registry;
-pub mod table;
+pub mod shelves;
+mod table;
+pub mod vmctx;
 
-use crate::call::activation::{Activation, Exit};
-use crate::image::Loaded;
-use crate::slot::memory::{Layout, Memory};
-use crate::slot::table::Table;
+use crate::call::activation::Activation;
+use crate::image::loaded::Loaded;
 use lithify_abi::WASM_PAGE;
 use lithify_abi::descriptor::{Element, init};
 use lithify_abi::heap::Heap;
 use lithify_abi::vmctx::{HEADER, Header};
+use memory::{Layout, Memory};
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::ops::{Deref, Range};
 use std::ptr::{self, NonNull};
 use std::slice;
+use table::Table;
 
 /// A stack limit that no stack pointer is above: the next host call stops the guest.
 pub const NO_HOST_CALLS: usize = usize::MAX;
+
+/// The least stack of guest functions, in bytes.
+pub const STACK_MIN: usize = 4 << 10;
+
+/// The largest stack of guest functions, in bytes: a thousand times what a runtime needs.
+pub const STACK_MAX: usize = 1 << 30;
+
+/// Where a guest made its latest host call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Exit {
+    /// Frame pointer of the guest function.
+    pub fp: usize,
+    /// Stack pointer at the call.
+    pub sp: usize,
+    /// Return address; 0 where it is on the stack.
+    pub pc: usize,
+}
 
 /// Sizes that an image and the options decide.
 #[derive(Clone, Copy, Debug)]
@@ -99,12 +118,12 @@ impl Slot {
             vmctx_len: records.descriptor.vmctx_size as usize,
         };
         let memory = Memory::new(layout, &image.memory)?;
-        let mut vmctx = image.initial_vmctx();
+        let mut vmctx = vmctx::initial(image);
         let tables: Vec<RefCell<Table>> = records
             .tables
             .iter()
             .map(|table| {
-                let value = image.initial_value(table.form, table.value, &vmctx) as u64;
+                let value = vmctx::initial_value(image, table.form, table.value, &vmctx) as u64;
                 Table::new(table, value).map(RefCell::new)
             })
             .collect::<io::Result<_>>()?;
@@ -136,7 +155,7 @@ impl Slot {
             host_data: 0,
             reserved: 0,
         };
-        put_header(&header, &mut vmctx);
+        vmctx::put_header(&header, &mut vmctx);
         this.vmctx = vmctx.into_boxed_slice();
         this.restore_vmctx();
         NonNull::new(slot).map(OwnedSlot).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
@@ -440,27 +459,5 @@ impl Slot {
         unsafe {
             self.base().offset(slot as isize).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
-    }
-}
-
-/// Where `slot`, an offset from `base`, lies in a vmctx that is `len` bytes long.
-pub fn vmctx_index(slot: i32, len: usize) -> usize {
-    len - slot.unsigned_abs() as usize
-}
-
-fn put_header(header: &Header, vmctx: &mut [u8]) {
-    let start = vmctx_index(HEADER, vmctx.len());
-    let fields = [
-        header.stack_limit,
-        header.exit_fp,
-        header.exit_sp,
-        header.exit_pc,
-        header.memory_len,
-        header.instance,
-        header.host_data,
-        header.reserved,
-    ];
-    for (place, field) in vmctx[start..].chunks_exact_mut(8).zip(fields) {
-        place.copy_from_slice(&field.to_ne_bytes());
     }
 }

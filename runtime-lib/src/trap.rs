@@ -1,4 +1,4 @@
-//! What an embedder learns when a guest stops.
+//! What an embedder learns when a guest stops, and why a host function stops one.
 
 use lithify_abi::plain::Plain;
 use lithify_abi::trap::TrapCode;
@@ -78,7 +78,19 @@ impl fmt::Display for Frame {
 
 impl std::error::Error for Trap {}
 
-impl From<Trap> for crate::host::HostError {
+/// Why a host function stopped the guest. Lower case, no full stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostError(pub String);
+
+impl fmt::Display for HostError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for HostError {}
+
+impl From<Trap> for HostError {
     /// For a host function that called the guest and passes its trap on.
     fn from(trap: Trap) -> Self {
         Self(trap.to_string())

@@ -4,10 +4,9 @@
 //! signal handler reads that list and writes into the newest one, so everything it needs is a
 //! plain cell, made before the guest starts.
 
-use crate::image::Loaded;
-use crate::slot::Slot;
-use crate::sys::arch;
-use crate::sys::arch_common::Registers;
+use crate::image::loaded::Loaded;
+use crate::slot::{Exit, Slot};
+use crate::sys::arch::{self, Registers, SaveArea};
 use crate::sys::linux::alarm;
 use crate::trap::{Frame, Trap};
 use lithify_abi::descriptor::NONE;
@@ -20,17 +19,6 @@ use std::ptr;
 
 /// How many frames of a backtrace are kept, from the innermost on.
 const MAX_FRAMES: usize = 64;
-
-/// Where a guest made its latest host call.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Exit {
-    /// Frame pointer of the guest function.
-    pub fp: usize,
-    /// Stack pointer at the call.
-    pub sp: usize,
-    /// Return address; 0 where it is on the stack.
-    pub pc: usize,
-}
 
 /// What an embedder lends to the host functions of a call.
 #[derive(Clone, Copy)]
@@ -49,12 +37,9 @@ impl Data {
 }
 
 /// A call into a guest.
-#[repr(C)]
 pub struct Activation {
-    /// Stack pointer to return to, for `raise`. `enter` writes it.
-    host_sp: Cell<usize>,
-    /// Frame pointer of `enter`, where the guest's chain of frames ends. `enter` writes it.
-    entry_fp: Cell<usize>,
+    /// Where `enter` was called.
+    save: SaveArea,
     slot: *const Slot,
     /// The activation of this thread that is below this one, of any slot.
     parent: Cell<*const Self>,
@@ -70,11 +55,6 @@ pub struct Activation {
     message: Cell<Option<String>>,
     frames: Frames,
 }
-
-const _: () = assert!(
-    std::mem::offset_of!(Activation, host_sp) == 0
-        && std::mem::offset_of!(Activation, entry_fp) == 8
-);
 
 struct Frames {
     len: Cell<usize>,
@@ -98,8 +78,7 @@ impl Activation {
     /// [`alarm`], which this thread was prepared for if there is one.
     pub fn new(slot: &Slot, data: Data, deadline: u64) -> Self {
         Self {
-            host_sp: Cell::new(0),
-            entry_fp: Cell::new(0),
+            save: SaveArea::default(),
             slot: ptr::from_ref(slot),
             parent: Cell::new(ptr::null()),
             outer: slot.activation(),
@@ -145,7 +124,9 @@ impl Activation {
             alarm::set(self.deadline.get());
         }
         // SAFETY: the caller vouches for code, slots and stack.
-        let left = unsafe { arch::enter(self, entry, slot.base(), callee, slots, stack_top) };
+        let left = unsafe {
+            arch::enter(&raw const self.save, entry, slot.base(), callee, slots, stack_top)
+        };
         slot.check_canaries();
         slot.set_activation(self.outer);
         CURRENT.set(parent);
@@ -194,7 +175,7 @@ impl Activation {
 
     /// Where `raise` returns to.
     pub fn host_sp(&self) -> usize {
-        self.host_sp.get()
+        self.save.host_sp.get()
     }
 
     /// Records why the guest is left from a host call or libcall, and from where.
@@ -255,7 +236,7 @@ impl Activation {
             if image.text_offset(pc).is_some() && !self.push(pc) {
                 return;
             }
-            if fp == activation.entry_fp.get() {
+            if fp == activation.save.entry_fp.get() {
                 return;
             }
             let (Some(next), Some(link)) = (self.stack_word(fp), self.stack_word(fp + 8)) else {
@@ -263,7 +244,7 @@ impl Activation {
             };
             // The stack grows down, so frames rise until the entry, whose frame may lie on
             // another stack.
-            if next <= fp && next != activation.entry_fp.get() {
+            if next <= fp && next != activation.save.entry_fp.get() {
                 return;
             }
             (fp, pc) = (next, link);

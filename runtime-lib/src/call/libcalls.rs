@@ -1,76 +1,16 @@
 //! Functions that compiled code calls: growing and bulk operations, and host functions.
 //!
-//! They are called on the guest's stack, and have the host's room (`memory.rs`) where it ends. Each
-//! is one of [`bodies`] inside [`edge`], which turns errors and panics into traps: nothing here may
-//! leave the guest in any other way, since a trap skips all frames without dropping what they hold.
-//! Their signatures come from the table that the compiler reads.
+//! They are called on the guest's stack, and have the host's room (`slot/memory.rs`) where it ends. Each
+//! is one of [`bodies`] inside [`edge`]. Their signatures come from the table that the compiler reads.
 
-use crate::host::HostError;
-use crate::slot::Slot;
-use crate::sys::arch;
+use super::check_funcs;
+use super::leave::{Stop, edge};
+use crate::image::bindings::Bound;
+use crate::slot::{Slot, vmctx};
+use crate::trap::HostError;
 use lithify_abi::libcall::Libcall;
 use lithify_abi::trap::TrapCode;
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// Why a libcall or a host function stops the guest.
-pub(crate) struct Stop {
-    pub(crate) code: TrapCode,
-    pub(crate) message: Option<String>,
-}
-
-impl From<TrapCode> for Stop {
-    fn from(code: TrapCode) -> Self {
-        let message = None;
-        Self { code, message }
-    }
-}
-
-impl From<HostError> for Stop {
-    fn from(error: HostError) -> Self {
-        Self { code: TrapCode::Host, message: Some(error.0) }
-    }
-}
-
-/// Runs `body` for the guest that passed `base`. When it fails or panics the guest is left with a
-/// trap, and this function does not return.
-///
-/// # Safety
-///
-/// A guest has just called this thread's current native function with this `base`, and none of
-/// the frames between here and the guest holds anything that needs dropping.
-#[inline]
-pub(crate) unsafe fn edge<T>(base: *mut u8, body: impl FnOnce(&Slot) -> Result<T, Stop>) -> T {
-    // SAFETY: the guest passed `base`, and waits.
-    let slot = unsafe { Slot::from_base(base) };
-    let host_sp = match catch_unwind(AssertUnwindSafe(|| body(slot))) {
-        Ok(Ok(value)) => return value,
-        Ok(Err(stop)) => record(slot, stop),
-        Err(panic) => record(slot, panic_stop(&*panic)),
-    };
-    // SAFETY: the activation is active, since its guest called; here only plain values are
-    // alive, and the caller vouches for its own frames.
-    unsafe { arch::raise(host_sp) }
-}
-
-/// Stores why the guest stops; returns where to go.
-#[cold]
-fn record(slot: &Slot, stop: Stop) -> usize {
-    // SAFETY: a guest that called has an activation, which lives until its call returns.
-    let activation = unsafe { &*slot.activation() };
-    activation.stop(stop.code, stop.message);
-    activation.host_sp()
-}
-
-#[cold]
-fn panic_stop(panic: &(dyn Any + Send)) -> Stop {
-    let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => text,
-        (_, Some(text)) => text.as_str(),
-        _ => "no message",
-    };
-    HostError(format!("panicked: {text}")).into()
-}
+use std::slice;
 
 /// Makes each libcall of the table: a function that compiled code calls, around one of [`bodies`],
 /// which must have the parameters and the result that the table says.
@@ -117,7 +57,7 @@ lithify_abi::for_each_libcall!(libcalls);
 
 /// What the libcalls do.
 mod bodies {
-    use super::{Stop, memory_init, table_init};
+    use super::{Stop, host_call, memory_init, table_init};
     use crate::image::records::MAX_TABLES;
     use crate::slot::Slot;
     use lithify_abi::trap::TrapCode;
@@ -227,7 +167,35 @@ mod bodies {
 
     pub fn lithify_host_call(slot: &Slot, import: u32, values: u64) -> Result<(), Stop> {
         // SAFETY: the exit trampoline of this import has as many slots as its type needs.
-        unsafe { slot.image().call_host(slot, import, values as *mut u128) }
+        unsafe { host_call(slot, import, values as *mut u128) }
+    }
+}
+
+/// Calls the host function of import `import`.
+///
+/// # Safety
+///
+/// The guest of `slot` called it, with as many value slots as the import's type needs.
+#[inline]
+unsafe fn host_call(slot: &Slot, import: u32, slots: *mut u128) -> Result<(), Stop> {
+    let image = slot.image();
+    match image.bound.get(import as usize) {
+        Some(Bound::Closure { closure, slots: count, gives_funcs, ty }) => {
+            // SAFETY: the caller vouches for the slots, which are the trampoline's own.
+            let slots = unsafe { slice::from_raw_parts_mut(slots, *count) };
+            // SAFETY: the guest of this `base` has called it and waits.
+            unsafe { closure.call(slot.base(), slots)? };
+            if *gives_funcs {
+                check_funcs(image, &image.records.types[*ty as usize].results, slots);
+            }
+            Ok(())
+        }
+        Some(Bound::Missing(name)) => {
+            Err(Stop { code: TrapCode::MissingHostFunction, message: Some(name.clone()) })
+        }
+        Some(Bound::Direct) | None => {
+            Err(HostError(format!("import {import} has no host function")).into())
+        }
     }
 }
 
@@ -260,7 +228,8 @@ pub(crate) fn table_init(
     let table = slot.table(table).ok_or(TrapCode::TableOutOfBounds)?.borrow();
     let target = table.get(to, len).ok_or(TrapCode::TableOutOfBounds)?;
     for (element, item) in target.iter().zip(items) {
-        let value = slot.image().initial_value(item.form, item.value, slot.vmctx_bytes());
+        let image = slot.image();
+        let value = vmctx::initial_value(image, item.form, item.value, slot.vmctx_bytes());
         element.set(value as u64);
     }
     Ok(())

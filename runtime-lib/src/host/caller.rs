@@ -5,7 +5,7 @@
 
 use super::{Guest, HostError};
 use crate::call::activation::{Activation, Data};
-use crate::call::libcalls;
+use crate::call::leave;
 use crate::call::{self, CallOptions, Func};
 use crate::slot::{NO_HOST_CALLS, Slot};
 use crate::trap::Trap;
@@ -80,7 +80,7 @@ impl<'a> Caller<'a> {
         body: impl FnOnce(&mut Caller<'_>) -> Result<T, HostError>,
     ) -> T {
         // SAFETY: the caller vouches for `base` and for its frame.
-        unsafe { libcalls::edge(base, |slot| body(&mut Caller::new(slot)).map_err(Into::into)) }
+        unsafe { leave::edge(base, |slot| body(&mut Caller::new(slot)).map_err(Into::into)) }
     }
 
     #[inline]

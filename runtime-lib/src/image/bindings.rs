@@ -3,23 +3,21 @@
 //! All that is missing is reported at once: who moves a runtime to another host wants the list,
 //! not its first line.
 
-use crate::call::libcalls;
-use crate::host::{Function, HostFunc, Imports, UnresolvedImport};
-use crate::image::error::ImageError;
-use crate::image::metadata::{ExternType, Limits};
-use crate::image::records::{self, Records};
+use super::error::{ImageError, UnresolvedImport};
+use super::imports::{Closure, Function, Imports};
+use super::metadata::{ExternType, Limits};
+use super::records::{self, Records};
 use lithify_abi::descriptor::{Import, kind};
 use lithify_abi::libcall::Libcall;
 use lithify_abi::symbols;
 use lithify_abi::types::ValType;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// What a function import is bound to.
 pub(crate) enum Bound {
     /// A host function in Rust.
-    Host {
-        function: Arc<HostFunc>,
+    Closure {
+        closure: Closure,
         slots: usize,
         /// Whether a result is a reference to a function.
         gives_funcs: bool,
@@ -55,11 +53,12 @@ pub(crate) enum Target {
 }
 
 impl Bindings {
-    /// Resolves the imports of a module that is not linked.
+    /// Resolves the imports of a module that is not linked, and its libcalls.
     pub fn resolve(
         metadata: &[u8],
         records: &Records,
         imports: &Imports,
+        libcalls: fn(Libcall) -> usize,
     ) -> Result<Self, ImageError> {
         let mut bindings = Self::default();
         let mut tables = 0;
@@ -80,7 +79,7 @@ impl Bindings {
             return Err(ImageError::Imports { imports });
         }
         for libcall in Libcall::ALL {
-            let target = Target::Native(libcalls::address(*libcall));
+            let target = Target::Native(libcalls(*libcall));
             bindings.symbols.insert(libcall.symbol().into(), target);
         }
         Ok(bindings)
@@ -101,8 +100,8 @@ impl Bindings {
                 let ty = &records.types[import.ty as usize];
                 let mut target = Target::Text(import.code);
                 bound = match imports.find_function(module, field, ty)? {
-                    Some(Function::Host(function)) => Bound::Host {
-                        function,
+                    Some(Function::Closure(closure)) => Bound::Closure {
+                        closure,
                         slots: ty.params.len().max(ty.results.len()),
                         gives_funcs: ty.results.contains(&ValType::FuncRef),
                         ty: import.ty,

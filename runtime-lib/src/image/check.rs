@@ -3,9 +3,9 @@
 //! Checks go from what is cheap and telling to what is dear, so that the first that fails names
 //! the reason: a file for another machine is not called damaged.
 
-use crate::image::elf::Elf;
-use crate::image::error::ImageError;
-use crate::image::records::{self, Malformed, Records};
+use super::elf::Elf;
+use super::error::ImageError;
+use super::records::{self, Malformed, Records};
 use crate::sys::arch;
 use crate::sys::linux::mmap::page_size;
 use lithify_abi::COMPILER;

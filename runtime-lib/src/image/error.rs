@@ -1,12 +1,10 @@
-//! Why an image is refused, and why an instance cannot be made.
+//! Why an image is refused.
 //!
 //! What `source` returns `Display` does not repeat: whoever shows an error shows the chain.
 
-use crate::host::UnresolvedImport;
-use crate::pool::{STACK_MAX, STACK_MIN};
-use crate::trap::Trap;
 use lithify_abi::plain::Plain;
 use lithify_abi::{ABI_VERSION, COMPILER};
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -153,47 +151,27 @@ fn list(imports: &[UnresolvedImport]) -> String {
     imports.iter().map(|import| format!("\n  {import}")).collect()
 }
 
-/// Why an instance cannot be made.
-#[derive(Debug, thiserror::Error)]
+/// An import that nobody provides, at least not with the type that the module wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum InstanceError {
-    /// The system refused address space or memory.
-    #[error(
-        "cannot map an instance of {reserved} bytes of address space; raise the limits on address \
-         space (`ulimit -v`) or mappings (`vm.max_map_count`), or keep fewer instances"
-    )]
-    Map {
-        /// Address space of one instance, in bytes.
-        reserved: u64,
-        /// What the system says.
-        source: io::Error,
-    },
-
-    /// The options ask for more or less memory than possible.
-    #[error("memory of {initial} to {max} pages is not possible; the module starts with {module}")]
-    Pages {
-        /// Initial size that the options ask for, in pages.
-        initial: u64,
-        /// Largest size that they ask for, in pages.
-        max: u64,
-        /// Initial size in the module, in pages.
-        module: u32,
-    },
-
-    /// A stack that no guest could use, or that no machine has.
-    #[error("a stack of {bytes} bytes is not possible; give {STACK_MIN} to {STACK_MAX}")]
-    Stack {
-        /// What the options ask for, in bytes.
-        bytes: usize,
-    },
-
-    /// A segment did not fit, or the start function trapped.
-    #[error("instantiation trapped: {0}")]
-    Trap(Trap),
+pub struct UnresolvedImport {
+    /// Module name.
+    pub module: String,
+    /// Field name.
+    pub name: String,
+    /// The type that the module wants.
+    pub wanted: String,
+    /// The types under which the name is provided; empty when it is not.
+    pub provided: Vec<String>,
 }
 
-impl From<Trap> for InstanceError {
-    fn from(trap: Trap) -> Self {
-        Self::Trap(trap)
+impl fmt::Display for UnresolvedImport {
+    /// `env.ext_foo: (i32) -> i32` and what is provided instead.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}: {}", Plain(&self.module), Plain(&self.name), self.wanted)?;
+        match self.provided.as_slice() {
+            [] => Ok(()),
+            provided => write!(f, ", but provided as {}", provided.join(" and ")),
+        }
     }
 }

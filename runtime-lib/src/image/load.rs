@@ -3,22 +3,28 @@
 //!
 //! An image lies in memory as it lies in its file, so one mapping of the file is all it takes.
 
-use crate::host::Imports;
-use crate::image::bindings::{Bindings, Target};
-use crate::image::check::{self, Checked, Trust};
-use crate::image::elf::{Elf, Segment};
-use crate::image::error::ImageError;
-use crate::image::memory_image::MemoryImage;
-use crate::image::{Image, Loaded};
+use super::bindings::{Bindings, Target};
+use super::check::{self, Checked, Trust};
+use super::elf::{Elf, Relocation, Segment};
+use super::error::ImageError;
+use super::imports::Imports;
+use super::loaded::Loaded;
+use super::memory_image::MemoryImage;
 use crate::sys::arch;
 use crate::sys::linux::mmap::{Mapping, Protection, page_size, round_up_to_page};
+use lithify_abi::libcall::Libcall;
 use std::fs::File;
 use std::ops::Range;
 use std::slice;
 use std::sync::Arc;
 
-/// Loads the image in `file`.
-pub fn file(file: &File, imports: &Imports, trust: Trust) -> Result<Image, ImageError> {
+/// Loads the image in `file`, whose libcalls are at the addresses that `libcalls` gives.
+pub fn file(
+    file: &File,
+    imports: &Imports,
+    libcalls: fn(Libcall) -> usize,
+    trust: Trust,
+) -> Result<Loaded, ImageError> {
     let len = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     if len == 0 {
         return Err(ImageError::NotElf);
@@ -27,7 +33,7 @@ pub fn file(file: &File, imports: &Imports, trust: Trust) -> Result<Image, Image
     // SAFETY: the mapping is readable and private; image files are not written to, and we write to
     // it only where none of these bytes is in use any more.
     let checked = check::check_for_here(unsafe { mapping.bytes() }, trust)?;
-    let bindings = Bindings::resolve(checked.metadata, &checked.records, imports)?;
+    let bindings = Bindings::resolve(checked.metadata, &checked.records, imports, libcalls)?;
     // The address of a text without code is not checked, and not used.
     let text = mapping.start().wrapping_add(checked.text as usize).cast_const();
     let slots = slots(&checked.elf, &bindings, text)?;
@@ -40,8 +46,7 @@ pub fn file(file: &File, imports: &Imports, trust: Trust) -> Result<Image, Image
     let metadata: &'static [u8] = unsafe { slice::from_raw_parts(metadata, len) };
     let whole = Arc::clone(&mapping);
     let memory = MemoryImage::from_file(file, whole, memory_image, &records.extents)?;
-    let loaded = Loaded::new(text, metadata, records, memory, bindings, Some(mapping))?;
-    Ok(Image(Arc::new(loaded)))
+    Ok(Loaded::new(text, metadata, records, memory, bindings, Some(mapping)))
 }
 
 /// A place in the linkage table: its offset in the file, a multiple of 8, and the address that
@@ -52,7 +57,7 @@ type Slot = (usize, usize);
 fn slots(elf: &Elf<'_>, bindings: &Bindings, text: *const u8) -> Result<Vec<Slot>, ImageError> {
     let unsupported = |message: String| ImageError::Unsupported { message };
     let relocations = elf.relocations().map_err(|message| unsupported(message.into()))?;
-    let slot = |relocation: &crate::image::elf::Relocation<'_>| {
+    let slot = |relocation: &Relocation<'_>| {
         let place = relocation.address;
         let writable = elf.segments.iter().any(|segment| {
             let addresses = segment.addresses();

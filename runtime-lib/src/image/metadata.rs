@@ -1,9 +1,9 @@
 //! What an image says about itself, for people and tools: read without loading it, for any
 //! target.
 
-use crate::image::check::{self, Trust};
-use crate::image::error::ImageError;
-use crate::image::records::{self, Records};
+use super::check::{self, Trust};
+use super::error::ImageError;
+use super::records::{self, Records};
 use lithify_abi::descriptor::{Function, NONE, Span, kind};
 use lithify_abi::record::Field;
 use lithify_abi::types::{FuncType, ValType};

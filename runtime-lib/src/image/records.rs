@@ -3,7 +3,7 @@
 //! The rest of the library indexes with what it reads here and does not look again. What is
 //! large and rarely wanted (functions, sites, function records) is checked and left as bytes.
 
-use crate::image::metadata::Limits;
+use super::metadata::Limits;
 use lithify_abi::cpu::CpuFeature;
 use lithify_abi::descriptor::{
     DataSegment, Descriptor, Element, ElementSegment, Export, Extent, FuncRecord, Function, Global,

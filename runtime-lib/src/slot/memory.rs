@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Compiled code adds a 32-bit index and an offset to `base` and checks nothing: the sum is guest
-//! data, or a fault that `sys::linux::signals` turns into a trap. This file is the sandbox.
+//! data, or a fault that `call/fault.rs` turns into a trap. This file is the sandbox.
 //!
 //! Host functions run on what the guest has left of its stack, and where that ends they go on into
 //! the host's room. Nothing of it is accessible before a host function needs it (`open_room`), so
@@ -24,12 +24,12 @@
 //!
 //! What memory gained by growing is writable until the end of the call and replaced then.
 //!
-//! Not here: the initial contents (`memory_image.rs`), who uses a memory and when (`slot.rs`,
-//! `pool.rs`), the fault (`signals.rs`).
+//! Not here: the initial contents (`image/memory_image.rs`), who uses a memory and when (`slot.rs`,
+//! `shelves.rs`), the fault (`call/fault.rs`).
 
+use super::hot_set::{HotSet, Inserted};
+use super::registry;
 use crate::image::memory_image::MemoryImage;
-use crate::slot::hot_set::{HotSet, Inserted};
-use crate::slot::registry;
 use crate::sys::linux::mmap::{self, Mapping, Protection, page_size, round_up_to_page};
 use crate::sys::linux::pagemap::Pagemap;
 use lithify_abi::IMAGE_ALIGN;

@@ -4,7 +4,7 @@
 //! a thread that one of them borrowed the memory to, so the thread tells nothing. The signal
 //! handler reads this list: only atomics, no lock, nothing that is ever freed.
 
-use crate::slot::memory::Memory;
+use super::memory::Memory;
 use lithify_abi::vmctx::RESERVATION;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};

@@ -3,7 +3,7 @@
 //! The guest names its size, so the system is asked for the memory first: when it refuses, growing
 //! fails, and the process goes on.
 
-use crate::slot::vmctx_index;
+use super::vmctx;
 use crate::sys::linux::mmap;
 use lithify_abi::descriptor::MutableTable;
 use lithify_abi::vmctx::TableRecord;
@@ -64,7 +64,7 @@ impl Table {
     /// Writes the record into a vmctx.
     pub fn put_record(&self, vmctx: &mut [u8]) {
         let (slot, bytes) = self.record_bytes();
-        let start = vmctx_index(slot, vmctx.len());
+        let start = vmctx::index(slot, vmctx.len());
         vmctx[start..start + bytes.len()].copy_from_slice(&bytes);
     }
 

@@ -1,13 +1,14 @@
 //! The states of a memory, without any guest: writes come from here.
 
 use super::*;
-use crate::sys::linux::{pagemap, signals};
+use crate::call::fault;
+use crate::sys::linux::pagemap;
 use lithify_abi::descriptor::Extent;
 
 const LEN: usize = 64 * 4096;
 
 fn memory(image: &Arc<MemoryImage>) -> Box<Memory> {
-    signals::install().expect("signal handlers");
+    fault::install().expect("signal handlers");
     let layout =
         Layout { memory_len: LEN.next_multiple_of(65536), stack_len: 4096, vmctx_len: 128 };
     Memory::new(layout, image).expect("memory")
@@ -184,7 +185,7 @@ fn scattered_pages_do_not_use_up_the_mappings() {
 #[test]
 fn an_unusual_call_opens_memory_and_teaches_it_anew() {
     let layout = Layout { memory_len: 8 << 20, stack_len: 4096, vmctx_len: 128 };
-    signals::install().expect("signal handlers");
+    fault::install().expect("signal handlers");
     let memory = Memory::new(layout, &image()).expect("memory");
     reset(&memory);
     assert!(!is_open(&memory));

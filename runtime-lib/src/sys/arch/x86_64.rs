@@ -1,10 +1,9 @@
 //! Entering and leaving a guest on x86-64, and what a signal context means there.
 //!
 //! `enter` and `raise` are the two halves of a `setjmp`: what one pushes the other pops. The
-//! save area below `host_sp` and the first two fields of `Activation` must stay in step.
+//! layout below `host_sp` and the fields of [`SaveArea`] must stay in step.
 
-use crate::call::activation::Activation;
-use crate::sys::arch_common::Registers;
+use super::{Registers, SaveArea};
 use lithify_abi::cpu::CpuFeature;
 use lithify_abi::machine::Machine;
 use std::arch::naked_asm;
@@ -22,7 +21,7 @@ pub const MACHINE: Machine = Machine::X86_64;
 /// and the stack is 16-byte aligned and not in use.
 #[unsafe(naked)]
 pub unsafe extern "C" fn enter(
-    activation: *const Activation,
+    save: *const SaveArea,
     entry: *const u8,
     base: *mut u8,
     callee: *const u8,

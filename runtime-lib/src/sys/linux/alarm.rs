@@ -4,9 +4,11 @@
 //! costs a store and a comparison: the sleeper is woken only where it would sleep too long, so a
 //! thread that sets a later time in each of many calls wakes it once in a while.
 //!
-//! A signal may come late, when its time is no longer set: whoever handles it looks for himself.
+//! What becomes of the thread then is for a [`Policy`] to say. A signal may come late, when its time is
+//! no longer set: the policy looks for itself.
 
-use super::check;
+use super::{check, keeping_errno};
+use crate::sys::arch::{self, Registers};
 use std::cell::Cell;
 use std::io;
 use std::mem;
@@ -21,8 +23,12 @@ pub const NEVER: u64 = u64::MAX;
 /// How long after a signal the next one comes while the time stays set, in nanoseconds.
 const AGAIN: u64 = 1_000_000;
 
-/// A handler of signals, as `sigaction` takes it with `SA_SIGINFO`.
-pub type Handler = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
+/// Decides what becomes of a thread that was interrupted there: it goes on, or as if the `enter` that
+/// stored this `host_sp` had been left by `raise`. It runs in a signal handler, and neither allocates
+/// nor locks nor formats nor panics.
+pub type Policy = fn(&Registers) -> Option<usize>;
+
+static POLICY: OnceLock<Policy> = OnceLock::new();
 
 /// What times are counted from.
 static ORIGIN: OnceLock<Instant> = OnceLock::new();
@@ -54,18 +60,18 @@ pub fn time(instant: Instant) -> u64 {
     u64::try_from(since).map_or(NEVER - 1, |since| since.min(NEVER - 1))
 }
 
-/// Whether `time` has come. Safe to call in a signal handler of [`prepare_thread`].
+/// Whether `time` has come. Safe to call in a [`Policy`].
 pub fn has_come(time: u64) -> bool {
     // Only a read and the clock: whoever set a time made the origin.
     ORIGIN.get().is_some_and(|origin| u128::from(time) <= origin.elapsed().as_nanos())
 }
 
-/// Makes sure that this thread can be signalled, by `handler`, which is the same in every call.
+/// Makes sure that this thread can be signalled; the policy is that of the first call.
 #[inline]
-pub fn prepare_thread(handler: Handler) -> io::Result<()> {
+pub fn prepare_thread(policy: Policy) -> io::Result<()> {
     match THREAD.get() {
         Some(_) => Ok(()),
-        None => register(handler),
+        None => register(policy),
     }
 }
 
@@ -96,10 +102,11 @@ fn lock() -> MutexGuard<'static, Vec<Arc<Alarm>>> {
 }
 
 #[cold]
-fn register(handler: Handler) -> io::Result<()> {
+fn register(policy: Policy) -> io::Result<()> {
     let mut alarms = lock();
     if SIGNAL.load(Ordering::Relaxed) == 0 {
-        start(handler)?;
+        POLICY.get_or_init(|| policy);
+        start()?;
     }
     unblock(SIGNAL.load(Ordering::Relaxed))?;
     // SAFETY: always allowed.
@@ -125,10 +132,10 @@ impl Drop for Registered {
     }
 }
 
-/// Chooses a signal that nobody uses, installs `handler` for it and starts the sleeper.
-fn start(handler: Handler) -> io::Result<()> {
+/// Chooses a signal that nobody uses, installs the handler for it and starts the sleeper.
+fn start() -> io::Result<()> {
     ORIGIN.get_or_init(Instant::now);
-    let signal = install(handler)?;
+    let signal = install()?;
     let all = SignalSet::all();
     // A new thread has its maker's mask: the sleeper is to get nobody's signals.
     let before = all.block()?;
@@ -142,7 +149,7 @@ fn start(handler: Handler) -> io::Result<()> {
     Ok(())
 }
 
-fn install(handler: Handler) -> io::Result<i32> {
+fn install() -> io::Result<i32> {
     for signal in libc::SIGRTMIN()..=libc::SIGRTMAX() {
         // SAFETY: zeros are a valid sigaction, the default action.
         let mut action: libc::sigaction = unsafe { mem::zeroed() };
@@ -151,7 +158,7 @@ fn install(handler: Handler) -> io::Result<i32> {
         if asked != 0 || action.sa_sigaction != libc::SIG_DFL {
             continue;
         }
-        action.sa_sigaction = handler as *const () as usize;
+        action.sa_sigaction = interrupt as *const () as usize;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
         // SAFETY: the pointer is valid, and the handler has the signature that the flags promise.
         if unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) } == 0 {
@@ -159,6 +166,17 @@ fn install(handler: Handler) -> io::Result<i32> {
         }
     }
     Err(io::Error::other("every real-time signal is in use"))
+}
+
+extern "C" fn interrupt(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    keeping_errno(|| {
+        // SAFETY: the kernel passes a valid context for the duration of the handler.
+        let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+        let registers = arch::registers(context);
+        if let Some(host_sp) = POLICY.get().and_then(|policy| policy(&registers)) {
+            arch::resume_with_raise(context, host_sp);
+        }
+    });
 }
 
 fn sleep_and_signal() {

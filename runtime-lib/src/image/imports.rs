@@ -1,25 +1,47 @@
 //! What an embedder provides to guests, under the names they import.
 
-use super::{Caller, HostError};
-use crate::image::metadata::{ExternType, Limits};
-use crate::image::records::{MAX_PAGES, MAX_TABLE};
-use lithify_abi::plain::Plain;
+use super::error::UnresolvedImport;
+use super::metadata::{ExternType, Limits};
+use super::records::{MAX_PAGES, MAX_TABLE};
+use crate::trap::HostError;
 use lithify_abi::types::{FuncType, ValType};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::fmt;
 use std::sync::Arc;
 
-/// A host function: arguments are in the first slots, results go there. Slots hold the bits of
-/// a value in their low bytes.
-pub(crate) type HostFunc =
-    dyn Fn(&mut Caller<'_>, &mut [u128]) -> Result<(), HostError> + Send + Sync;
+type BoxedClosure = dyn Fn(*mut u8, &mut [u128]) -> Result<(), HostError> + Send + Sync;
+
+/// A Rust closure: arguments are in the first slots, results go there. Slots hold the bits of a
+/// value in their low bytes. It finds the guest by its `base`, as native code does.
+#[derive(Clone)]
+pub(crate) struct Closure(Arc<BoxedClosure>);
+
+impl Closure {
+    /// A closure that may rely on what [`call`](Self::call) asks for.
+    pub fn new<F>(closure: F) -> Self
+    where
+        F: Fn(*mut u8, &mut [u128]) -> Result<(), HostError> + Send + Sync + 'static,
+    {
+        Self(Arc::new(closure))
+    }
+
+    /// Calls it.
+    ///
+    /// # Safety
+    ///
+    /// The guest of `base` has called it and waits.
+    #[inline]
+    pub unsafe fn call(&self, base: *mut u8, slots: &mut [u128]) -> Result<(), HostError> {
+        (self.0)(base, slots)
+    }
+}
 
 /// A function that an embedder provides.
 #[derive(Clone)]
 pub(crate) enum Function {
     /// Rust code, called through an exit trampoline.
-    Host(Arc<HostFunc>),
+    Closure(Closure),
     /// Native code in the C convention, called directly.
     Native(*const c_void),
 }
@@ -58,18 +80,6 @@ impl Imports {
         Self::default()
     }
 
-    /// Provides a function. It gets its arguments in the slots, one each, and stores its results
-    /// there from the first on; there are as many slots as the longer of the two lists. What was
-    /// provided under the same name and type is replaced.
-    ///
-    /// A panic in it stops the guest with a trap that carries the panic's message.
-    pub fn func<F>(&mut self, module: &str, name: &str, ty: FuncType, function: F) -> &mut Self
-    where
-        F: Fn(&mut Caller<'_>, &mut [u128]) -> Result<(), HostError> + Send + Sync + 'static,
-    {
-        self.add(module, name, ty, Function::Host(Arc::new(function)))
-    }
-
     /// Provides native code, which guests call without anything in between.
     ///
     /// # Safety
@@ -77,7 +87,8 @@ impl Imports {
     /// `function` is an `extern "C"` function that takes `base: *mut u8` and then parameters of
     /// `ty` (`i32`, `i64`, `f32`, `f64`; references as `i64`, vectors as `__m128i` or
     /// `uint8x16_t`), and returns its result; `ty` has at most one. It must be sound for any arguments, must not unwind, and may be called on
-    /// any thread. To fail it uses [`Caller::enter`].
+    /// any thread. To fail it uses
+    /// [`Caller::enter`](crate::Caller::enter).
     pub unsafe fn native(
         &mut self,
         module: &str,
@@ -88,7 +99,14 @@ impl Imports {
         self.add(module, name, ty, Function::Native(function))
     }
 
-    fn add(&mut self, module: &str, name: &str, ty: FuncType, function: Function) -> &mut Self {
+    /// Provides a function. What was provided under the same name and type is replaced.
+    pub(crate) fn add(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        function: Function,
+    ) -> &mut Self {
         let types = self.functions.entry((module.into(), name.into())).or_default();
         types.retain(|(known, _)| *known != ty);
         types.push((ty, function));
@@ -241,30 +259,5 @@ impl fmt::Debug for Imports {
             .field("sizes", &self.sizes)
             .field("trap_missing", &self.trap_missing)
             .finish()
-    }
-}
-
-/// An import that nobody provides, at least not with the type that the module wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct UnresolvedImport {
-    /// Module name.
-    pub module: String,
-    /// Field name.
-    pub name: String,
-    /// The type that the module wants.
-    pub wanted: String,
-    /// The types under which the name is provided; empty when it is not.
-    pub provided: Vec<String>,
-}
-
-impl fmt::Display for UnresolvedImport {
-    /// `env.ext_foo: (i32) -> i32` and what is provided instead.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}: {}", Plain(&self.module), Plain(&self.name), self.wanted)?;
-        match self.provided.as_slice() {
-            [] => Ok(()),
-            provided => write!(f, ", but provided as {}", provided.join(" and ")),
-        }
     }
 }

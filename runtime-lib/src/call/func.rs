@@ -1,0 +1,79 @@
+//! A function of an image, to be called.
+
+use super::check_funcs;
+use crate::image::loaded::Loaded;
+use lithify_abi::descriptor::{FuncRecord, NONE};
+use lithify_abi::types::{FuncType, ValType};
+
+/// A function of an image, found by its name or a reference. It can be called on any instance
+/// of that image.
+#[derive(Clone, Copy, Debug)]
+pub struct Func {
+    /// [`Loaded::id`] of its image.
+    image: u64,
+    code: u32,
+    entry: u32,
+    ty: u32,
+    /// How many slots a call needs.
+    slots: u32,
+    /// Whether a parameter is a reference to a function.
+    takes_funcs: bool,
+}
+
+impl Func {
+    /// The function exported as `name`.
+    pub(crate) fn export(image: &Loaded, name: &str) -> Option<Self> {
+        let export = image.records.exports[image.exported_function(name)?];
+        Some(Self::new(image, export.code, export.entry, export.ty))
+    }
+
+    /// The function that a reference names; `None` for null and for anything else that is not a
+    /// reference of this image.
+    pub(crate) fn reference(image: &Loaded, bits: u64) -> Option<Self> {
+        let record: FuncRecord = image.func_record_at(bits)?;
+        (record.entry != NONE).then(|| Self::new(image, record.code, record.entry, record.ty))
+    }
+
+    fn new(image: &Loaded, code: u32, entry: u32, ty: u32) -> Self {
+        let FuncType { params, results } = &image.records.types[ty as usize];
+        Self {
+            image: image.id,
+            code,
+            entry,
+            ty,
+            slots: params.len().max(results.len()) as u32,
+            takes_funcs: params.contains(&ValType::FuncRef),
+        }
+    }
+
+    /// How many slots a call needs: as many as the longer of parameters and results.
+    pub fn slots(&self) -> usize {
+        self.slots as usize
+    }
+
+    /// Its type, which `image` knows.
+    pub(crate) fn ty<'a>(&self, image: &'a Loaded) -> &'a FuncType {
+        assert_eq!(self.image, image.id, "a function of this image");
+        &image.records.types[self.ty as usize]
+    }
+
+    /// Checks that it can be called on an instance of `image` with these slots.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot.
+    #[inline]
+    pub(super) fn check(&self, image: &Loaded, slots: &[u128]) {
+        assert_eq!(self.image, image.id, "a function of this image");
+        assert!(slots.len() >= self.slots as usize, "a slot for each parameter and result");
+        if self.takes_funcs {
+            check_funcs(image, &self.ty(image).params, slots);
+        }
+    }
+
+    /// Its entry trampoline and its code in `image`, which is its own.
+    #[inline]
+    pub(super) fn code(&self, image: &Loaded) -> (*const u8, *const u8) {
+        (image.code(self.entry), image.code(self.code))
+    }
+}
