@@ -5,19 +5,18 @@
 //! anything outside it stays a relocation.
 
 use crate::{
+    allocator::{self, HeapCall},
     error::CompileError,
-    heap::{self, HeapCall},
-    layout::Layout,
+    isa::{self, Isas, Symbol, Way},
     limits::{self, Work},
     module::{ImportKind, Module},
     options::Options,
     parse,
     patch::{Form, patch},
     progress::Progress,
-    stub,
-    target::{self, Isas, Symbol, Way},
-    trampoline,
+    stub, trampoline,
     translate::{self, Common, Translated},
+    vmctx::Layout,
 };
 use cranelift_codegen::{
     Context,
@@ -226,7 +225,7 @@ fn heap_calls(
     };
     let mut worker = Worker::new();
     for call in HeapCall::ALL {
-        heap::function(isa, place, *call, &mut worker.context.func, &mut worker.builder);
+        allocator::function(isa, place, *call, &mut worker.context.func, &mut worker.builder);
         roles.push(Role::Heap(*call));
         pieces.push(worker.generate(isa, 0).map_err(|e| failed("heap function", e))?);
     }
@@ -350,7 +349,7 @@ impl Worker {
 /// Trap sites and call sites in order of their address.
 fn collect_sites(compiled: &cranelift_codegen::CompiledCode, body: u32) -> Vec<Site> {
     let traps = (compiled.buffer.traps().iter())
-        .map(|trap| (trap.offset, trap.offset, target::from_trap_code(trap.code) as u8));
+        .map(|trap| (trap.offset, trap.offset, isa::from_trap_code(trap.code) as u8));
     // A call's return address is the byte after it: the call itself is one byte before.
     let calls = compiled.buffer.call_sites().map(|s| (s.ret_addr, s.ret_addr - 1, site::CALL));
     let mut sites: Vec<(u32, u32, u8)> = traps.chain(calls).collect();

@@ -3,12 +3,11 @@
 
 use crate::{
     error::CompileError,
-    layout::Layout,
+    isa::{Isas, Symbol},
     module::{Body, Module},
     options::Options,
-    parse,
-    target::{Isas, Symbol},
-    translate,
+    parse, translate,
+    vmctx::Layout,
 };
 use capstone::prelude::*;
 use cranelift_codegen::{

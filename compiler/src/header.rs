@@ -6,10 +6,10 @@
 
 use crate::{
     error::CompileError,
-    layout::Layout,
     module::{ImportKind, Module},
     options::{Options, Symbols},
     parse,
+    vmctx::Layout,
 };
 use lithify_abi::{
     symbols,

@@ -7,15 +7,15 @@
 #![warn(clippy::unwrap_used)]
 #![forbid(unsafe_code)]
 
+mod allocator;
 mod branches;
 mod codegen;
 mod dump;
 mod error;
 mod header;
-mod heap;
 mod image;
 mod inspect;
-mod layout;
+mod isa;
 pub mod limits;
 mod memory_image;
 mod metadata;
@@ -27,9 +27,9 @@ mod patch;
 mod progress;
 mod stub;
 mod survey;
-mod target;
 mod trampoline;
 mod translate;
+mod vmctx;
 mod widen;
 
 pub use branches::{Branches, Stray, branches};
@@ -67,7 +67,7 @@ pub fn compile(
 ) -> Result<Vec<u8>, CompileError> {
     progress.phase(Phase::Parse);
     let module = parse::parse(wasm, options)?;
-    let layout = layout::Layout::new(&module);
+    let layout = vmctx::Layout::new(&module);
 
     progress.phase(Phase::Codegen);
     let exits = emit == Emit::Image;

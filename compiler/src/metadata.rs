@@ -2,10 +2,10 @@
 
 use crate::{
     codegen::{Role, Text},
-    layout::{GlobalPlace, Layout, TablePlace},
     memory_image::MemoryImage,
     module::{ConstExpr, ExportKind, ImportKind, Module, SegmentMode},
     options::Options,
+    vmctx::{GlobalPlace, Layout, TablePlace},
 };
 use lithify_abi::{
     ABI_VERSION, COMPILER,

@@ -11,11 +11,11 @@
 use crate::{
     codegen::{Role, Text},
     error::CompileError,
-    layout::{Layout, TablePlace},
+    isa::{self, Symbol},
     memory_image::MemoryImage,
     module::{ExportKind, Module},
     options::{Symbols, Target},
-    target::{self, Symbol},
+    vmctx::{Layout, TablePlace},
 };
 use cranelift_codegen::{
     ir::Signature,
@@ -53,7 +53,7 @@ pub fn object(
     symbols: &Symbols,
 ) -> Result<Vec<u8>> {
     let exports = symbols.of(module)?;
-    let isa = target::isa(target, target::Way::Optimised)?;
+    let isa = isa::isa(target, isa::Way::Optimised)?;
     let builder =
         ObjectBuilder::new(isa.clone(), "wasm", default_libcall_names()).map_err(|e| error(&e))?;
     let mut writer = Writer {

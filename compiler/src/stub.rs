@@ -9,7 +9,7 @@
 
 use crate::{
     codegen::{Piece, Reloc},
-    target::Symbol,
+    isa::Symbol,
 };
 use cranelift_codegen::binemit::Reloc as Kind;
 use lithify_abi::{

@@ -6,8 +6,8 @@
 //! [`Libcall::HostCall`]. A host function in the platform's C convention needs neither.
 
 use crate::{
-    layout::Layout,
-    target::{self, Symbol},
+    isa::{self, Symbol},
+    vmctx::Layout,
 };
 use cranelift_codegen::{
     ir::{
@@ -37,18 +37,18 @@ pub fn entry(
     };
     let mut arguments = vec![base];
     for (i, param) in (0..).zip(&ty.params) {
-        let ty = target::clif_type(*param);
+        let ty = isa::clif_type(*param);
         arguments.push(builder.ins().load(ty, flags, slots, slot(i)));
     }
-    let signature = builder.import_signature(target::signature(isa, ty));
+    let signature = builder.import_signature(isa::signature(isa, ty));
     let call = builder.ins().call_indirect(signature, callee, &arguments);
     if let Some((first, rest)) = ty.results.split_first() {
         let value = builder.inst_results(call)[0];
-        debug_assert_eq!(builder.func.dfg.value_type(value), target::clif_type(*first));
+        debug_assert_eq!(builder.func.dfg.value_type(value), isa::clif_type(*first));
         builder.ins().store(flags, value, slots, 0);
         for (i, result) in (0..).zip(rest) {
             let offset = layout.return_area + slot(i);
-            let value = builder.ins().load(target::clif_type(*result), flags, base, offset);
+            let value = builder.ins().load(isa::clif_type(*result), flags, base, offset);
             builder.ins().store(flags, value, slots, slot(i + 1));
         }
     }
@@ -65,7 +65,7 @@ pub fn exit(
     func: &mut Function,
     context: &mut FunctionBuilderContext,
 ) {
-    func.signature = target::signature(isa, ty);
+    func.signature = isa::signature(isa, ty);
     let mut builder = start(func, context);
     let flags = MemFlagsData::trusted();
     let block = builder.current_block().expect("just switched to it");
@@ -81,7 +81,7 @@ pub fn exit(
         let value = builder.block_params(block)[i + 1];
         builder.ins().store(flags, value, slots, slot(i as u32));
     }
-    let signature = target::signature(isa, &Libcall::HostCall.ty());
+    let signature = isa::signature(isa, &Libcall::HostCall.ty());
     let signature = builder.import_signature(signature);
     let name = Symbol::Libcall(Libcall::HostCall).external_name();
     let name = builder.func.declare_imported_user_function(name);
@@ -95,7 +95,7 @@ pub fn exit(
     builder.ins().call(host_call, &[base, import, slots]);
     let mut values = Vec::new();
     for (i, result) in (0..).zip(&ty.results) {
-        values.push(builder.ins().load(target::clif_type(*result), flags, slots, slot(i)));
+        values.push(builder.ins().load(isa::clif_type(*result), flags, slots, slot(i)));
     }
     for (i, value) in (0..).zip(values.iter().skip(1)) {
         builder.ins().store(flags, *value, base, layout.return_area + slot(i));

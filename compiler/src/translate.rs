@@ -20,10 +20,10 @@ mod table;
 
 use crate::{
     error::CompileError,
-    layout::Layout,
+    isa::{self, Isas, Symbol, Way},
     limits,
     module::{Body, Module},
-    target::{self, Isas, Symbol, Way},
+    vmctx::Layout,
     widen,
 };
 use control::Frame;
@@ -139,7 +139,7 @@ impl Translator<'_, '_> {
         way: Way,
     ) -> Translator<'m, 'f> {
         let isa = common.isas.isa(way);
-        func.signature = target::signature(isa, common.module.function_type(index));
+        func.signature = isa::signature(isa, common.module.function_type(index));
         func.name = Symbol::Function(index).user_name();
         Translator {
             module: common.module,

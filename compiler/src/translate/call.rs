@@ -2,8 +2,8 @@
 
 use super::{Translator, region};
 use crate::{
-    layout::TablePlace,
-    target::{self, Symbol},
+    isa::{self, Symbol},
+    vmctx::TablePlace,
 };
 use cranelift_codegen::ir::{
     self, ExtFuncData, FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Value, condcodes::IntCC,
@@ -16,7 +16,7 @@ impl Translator<'_, '_> {
         let (module, builder) = (self.module, &mut self.builder);
         *self.signatures.entry(ty).or_insert_with(|| {
             let call_conv = builder.func.signature.call_conv;
-            let signature = target::signature_for(call_conv, &module.types[ty as usize]);
+            let signature = isa::signature_for(call_conv, &module.types[ty as usize]);
             builder.import_signature(signature)
         })
     }
@@ -106,7 +106,7 @@ impl Translator<'_, '_> {
         for (i, result) in results.iter().skip(1).enumerate() {
             let flags = self.trusted(region::VMCTX, "vmctx");
             let offset = self.layout.return_area + (i as u32 * vmctx::VALUE_SLOT) as i32;
-            let ty = target::clif_type(*result);
+            let ty = isa::clif_type(*result);
             let value = self.builder.ins().load(ty, flags, self.base, offset);
             self.push(value);
         }
@@ -181,7 +181,7 @@ impl Translator<'_, '_> {
         let none = i64::from(descriptor::NONE);
         let null = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, none);
         self.trap_if(null, TrapCode::UninitializedElement);
-        self.builder.ins().trap(target::trap_code(TrapCode::BadSignature));
+        self.builder.ins().trap(isa::trap_code(TrapCode::BadSignature));
         self.start_block(next);
 
         let code = self.builder.ins().load(types::I32, flags, entry, 0);
@@ -196,7 +196,7 @@ impl Translator<'_, '_> {
     /// Calls the runtime with `arguments` after `base`; its result, if it has one.
     pub(super) fn libcall(&mut self, libcall: Libcall, arguments: &[Value]) -> Option<Value> {
         let call_conv = self.builder.func.signature.call_conv;
-        let signature = target::signature_for(call_conv, &libcall.ty());
+        let signature = isa::signature_for(call_conv, &libcall.ty());
         let signature = self.builder.import_signature(signature);
         let function = self.function_ref(Symbol::Libcall(libcall), signature);
         let all: Vec<Value> = [self.base].iter().chain(arguments).copied().collect();

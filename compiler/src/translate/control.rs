@@ -1,7 +1,7 @@
 //! Blocks, branches and returns.
 
 use super::{Translator, dispatch::Table, region};
-use crate::{error::CompileError, limits, target};
+use crate::{error::CompileError, isa, limits};
 use cranelift_codegen::ir::{
     self, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, TrapCode, Value,
 };
@@ -55,7 +55,7 @@ impl Translator<'_, '_> {
     pub(super) fn push_function_frame(&mut self, ty: &FuncType) {
         let next = self.builder.create_block();
         for result in &ty.results {
-            self.builder.append_block_param(next, target::clif_type(*result));
+            self.builder.append_block_param(next, isa::clif_type(*result));
         }
         let results = ty.results.len();
         self.control.push(Frame {
@@ -98,7 +98,7 @@ impl Translator<'_, '_> {
     }
 
     pub(super) fn unreachable(&mut self) {
-        self.builder.ins().trap(target::trap_code(trap::TrapCode::Unreachable));
+        self.builder.ins().trap(isa::trap_code(trap::TrapCode::Unreachable));
         self.reachable = false;
     }
 
@@ -119,7 +119,7 @@ impl Translator<'_, '_> {
     fn block_with(&mut self, types: &[lithify_abi::types::ValType]) -> Block {
         let block = self.builder.create_block();
         for ty in types {
-            self.builder.append_block_param(block, target::clif_type(*ty));
+            self.builder.append_block_param(block, isa::clif_type(*ty));
         }
         block
     }
@@ -421,7 +421,7 @@ impl Translator<'_, '_> {
 
     /// Traps with `code` when `condition` is not zero.
     pub(super) fn trap_if(&mut self, condition: Value, code: trap::TrapCode) {
-        let code: TrapCode = target::trap_code(code);
+        let code: TrapCode = isa::trap_code(code);
         self.builder.ins().trapnz(condition, code);
     }
 

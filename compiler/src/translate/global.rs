@@ -1,7 +1,7 @@
 //! Globals: constants, or slots in the vmctx.
 
 use super::{Translator, region};
-use crate::{layout::GlobalPlace, target};
+use crate::{isa, vmctx::GlobalPlace};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use lithify_abi::types::ValType;
 
@@ -12,7 +12,7 @@ impl Translator<'_, '_> {
             GlobalPlace::Const(bits) => self.constant(ty, bits),
             GlobalPlace::Slot(offset) => {
                 let flags = self.global_flags(index);
-                self.builder.ins().load(target::clif_type(ty), flags, self.base, offset)
+                self.builder.ins().load(isa::clif_type(ty), flags, self.base, offset)
             }
         };
         self.push(value);

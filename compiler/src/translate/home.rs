@@ -10,7 +10,7 @@
 //! compute, to split and to join across blocks, which is what code generation is not linear in.
 
 use super::Translator;
-use crate::{module::Body, target};
+use crate::{isa, module::Body};
 use cranelift_codegen::ir::{
     Block, InstBuilder, StackSlot, StackSlotData, StackSlotKind, Type, Value, types,
 };
@@ -94,7 +94,7 @@ impl Translator<'_, '_> {
 
     pub(super) fn declare_local(&mut self, ty: ValType, value: Value) {
         self.work += crate::limits::LOCAL_WORK;
-        let ty = target::clif_type(ty);
+        let ty = isa::clif_type(ty);
         let index = self.locals.len() as u32;
         let local = match &self.homes {
             None => Local::Variable(self.builder.declare_var(ty)),

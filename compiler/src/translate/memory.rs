@@ -6,7 +6,7 @@
 //! in the reservation, and what is not the guest's there faults. Larger offsets are checked.
 
 use super::{Translator, region};
-use crate::target;
+use crate::isa;
 use cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, Type, Value,
     condcodes::IntCC,
@@ -96,7 +96,7 @@ impl Translator<'_, '_> {
         MemFlagsData::new()
             .with_endianness(cranelift_codegen::ir::Endianness::Little)
             .with_alias_region(Some(region))
-            .with_trap_code(Some(target::trap_code(TrapCode::MemoryOutOfBounds)))
+            .with_trap_code(Some(isa::trap_code(TrapCode::MemoryOutOfBounds)))
     }
 
     /// Pops the index and loads a `ty` from there.

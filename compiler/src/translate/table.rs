@@ -1,7 +1,7 @@
 //! Tables that the guest can change, and references to functions.
 
 use super::{Translator, region};
-use crate::{layout::TablePlace, metadata, target::Symbol};
+use crate::{isa::Symbol, metadata, vmctx::TablePlace};
 use cranelift_codegen::ir::{
     InstBuilder, Value,
     types::{I32, I64},

@@ -8,8 +8,8 @@
 //! Not here: the record and the layout of headers (`lithify_abi::heap`), the host's half.
 
 use crate::{
-    layout::HeapPlace,
-    target::{self, Symbol},
+    isa::{self, Symbol},
+    vmctx::HeapPlace,
 };
 use cranelift_codegen::{
     ir::{
@@ -71,7 +71,7 @@ pub fn function(
     func: &mut Function,
     context: &mut FunctionBuilderContext,
 ) {
-    func.signature = target::signature(isa, &call.ty());
+    func.signature = isa::signature(isa, &call.ty());
     let mut builder = FunctionBuilder::new(func, context);
     let block = builder.create_block();
     builder.append_block_params_for_function_params(block);
@@ -87,7 +87,7 @@ pub fn function(
         HeapCall::Free => code.free(argument),
     }
     code.builder.switch_to_block(host);
-    let signature = code.builder.import_signature(target::signature(isa, &call.ty()));
+    let signature = code.builder.import_signature(isa::signature(isa, &call.ty()));
     let name = Symbol::Function(place.import(call)).external_name();
     let name = code.builder.func.declare_imported_user_function(name);
     let import = code.builder.import_function(ExtFuncData {

@@ -3,7 +3,7 @@
 //! Decided once, before any code is generated, from the module alone. The translator reads it to
 //! emit accesses, `metadata.rs` to tell the runtime.
 
-use crate::heap::HeapCall;
+use crate::allocator::HeapCall;
 use crate::module::{ConstExpr, Import, ImportKind, Module, SegmentMode};
 use lithify_abi::{heap::Heap, types::ValType, vmctx};
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
 //! The instruction set: Cranelift's settings, signatures, trap codes and symbols.
 
-use crate::{error::CompileError, heap::HeapCall, options::Target};
+use crate::{allocator::HeapCall, error::CompileError, options::Target};
 use cranelift_codegen::{
     ir::{self, AbiParam, Signature, UserExternalName, UserFuncName, types},
     isa::{self, CallConv, OwnedTargetIsa, TargetIsa},
