@@ -56,7 +56,7 @@ impl CodeOptions {
                 ensure!(target.machine == host.machine, Usage(other.into()));
                 Ok(host)
             }
-            Some(level) => Ok(target.with_cpu(level).map_err(Usage)?),
+            Some(level) => Ok(target.with_cpu(level).map_err(|error| Usage(error.to_string()))?),
         }
     }
 

@@ -7,13 +7,10 @@
 //!
 //! Not here: the record and the layout of headers (`lithify_abi::heap`), the host's half.
 
-use crate::{
-    isa::{self, Symbol},
-    vmctx::HeapPlace,
-};
+use crate::{isa, symbol::Symbol, vmctx::AllocatorPlace};
 use cranelift_codegen::{
     ir::{
-        Block, BlockArg, ExtFuncData, ExternalName, Function, InstBuilder, MemFlagsData, Value,
+        Block, BlockArg, ExtFuncData, Function, InstBuilder, MemFlagsData, Value,
         condcodes::IntCC,
         types::{I32, I64},
     },
@@ -28,15 +25,15 @@ use std::{fmt, mem::offset_of};
 
 /// One of the allocator's functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum HeapCall {
+pub enum AllocatorCall {
     /// [`MALLOC`].
     Malloc,
     /// [`FREE`].
     Free,
 }
 
-impl HeapCall {
-    /// Both, in the order of their declaration.
+impl AllocatorCall {
+    /// Every call, in the order of their declaration.
     pub const ALL: &'static [Self; 2] = &[Self::Malloc, Self::Free];
 
     /// The import that it stands before.
@@ -47,7 +44,7 @@ impl HeapCall {
         }
     }
 
-    /// Its type.
+    /// The type of that import.
     pub fn ty(self) -> FuncType {
         let results: &[ValType] = match self {
             Self::Malloc => &[ValType::I32],
@@ -57,7 +54,7 @@ impl HeapCall {
     }
 }
 
-impl fmt::Display for HeapCall {
+impl fmt::Display for AllocatorCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.import())
     }
@@ -66,8 +63,8 @@ impl fmt::Display for HeapCall {
 /// Writes the function that stands before the import of `call` into `func`.
 pub fn function(
     isa: &dyn TargetIsa,
-    place: &HeapPlace,
-    call: HeapCall,
+    place: &AllocatorPlace,
+    call: AllocatorCall,
     func: &mut Function,
     context: &mut FunctionBuilderContext,
 ) {
@@ -83,15 +80,14 @@ pub fn function(
     builder.set_cold_block(host);
     let mut code = Code { record: place.record, base, host, builder };
     match call {
-        HeapCall::Malloc => code.malloc(argument),
-        HeapCall::Free => code.free(argument),
+        AllocatorCall::Malloc => code.malloc(argument),
+        AllocatorCall::Free => code.free(argument),
     }
     code.builder.switch_to_block(host);
     let signature = code.builder.import_signature(isa::signature(isa, &call.ty()));
-    let name = Symbol::Function(place.import(call)).external_name();
-    let name = code.builder.func.declare_imported_user_function(name);
+    let name = Symbol::Function(place.import(call)).declare_in(code.builder.func);
     let import = code.builder.import_function(ExtFuncData {
-        name: ExternalName::user(name),
+        name,
         signature,
         colocated: true,
         patchable: false,

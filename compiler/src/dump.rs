@@ -2,12 +2,15 @@
 //! instructions they became.
 
 use crate::{
-    error::CompileError,
-    isa::{Isas, Symbol},
+    error::{CompileError, OptionsError},
+    index::FuncIndex,
+    isa::Isas,
     module::{Body, Module},
     options::Options,
-    parse, translate,
-    vmctx::Layout,
+    parse,
+    symbol::Symbol,
+    translate::{self, ModuleContext},
+    vmctx::VmctxPlan,
 };
 use capstone::prelude::*;
 use cranelift_codegen::{
@@ -38,35 +41,45 @@ pub enum Dump {
 ///
 /// As [`compile`](crate::compile); and [`CompileError::Options`] when there is no such function.
 pub fn dump(wasm: &[u8], options: &Options, what: Dump, function: Option<&str>) -> Result<String> {
-    let module = parse::parse(wasm, options)?;
-    let layout = Layout::new(&module);
+    parse::parse(wasm, options, |module| {
+        let selected = function.map(|name| find(&module, name)).transpose()?;
+        write(&module, options, what, selected)
+    })
+}
+
+fn write(
+    module: &Module<'_>,
+    options: &Options,
+    what: Dump,
+    selected: Option<FuncIndex>,
+) -> Result<String> {
+    let plan = VmctxPlan::new(module);
     let isas = Isas::new(options.target)?;
-    let selected = function.map(|name| find(&module, name)).transpose()?;
-    let common = translate::Common { module: &module, layout: &layout, isas: &isas };
+    let module_context = ModuleContext { module, plan: &plan, isas: &isas };
     let mut out = String::new();
     let mut context = Context::new();
     let mut builder = FunctionBuilderContext::new();
     let mut allocations = FuncValidatorAllocations::default();
-    for (index, body) in (module.imported_functions..).zip(&module.bodies) {
+    for (index, body) in module.defined() {
         if selected.is_some_and(|selected| selected != index) {
             continue;
         }
         let (func, builder) = (&mut context.func, &mut builder);
-        let translated = translate::translate(common, index, body, allocations, func, builder)
-            .map_err(|e| parse::explain(wasm, module.profile, Some(index), e))?;
+        let translated =
+            translate::translate(module_context, index, body, allocations, func, builder)?;
         allocations = translated.allocations;
         let (name, ty) = (module.function_name(index), module.function_type(index));
         let (start, end) = (body.range.start, body.range.end);
-        let shown = Plain(&name);
-        let _ = writeln!(out, ";; function {index} {shown}: {ty}, Wasm {start:#x}..{end:#x}");
+        let (func, shown) = (index.as_u32(), Plain(&name));
+        let _ = writeln!(out, ";; function {func} {shown}: {ty}, Wasm {start:#x}..{end:#x}");
         match what {
             Dump::Clif => {
                 let _ = writeln!(out, "{}", context.func.display());
             }
             Dump::Asm => {
                 let isa = isas.isa(translated.way);
-                assembly(&module, isa, options.target.machine, &mut context, body, &mut out)
-                    .map_err(|message| CompileError::Codegen { func: index, name, message })?;
+                assembly(module, isa, options.target.machine, &mut context, body, &mut out)
+                    .map_err(|message| CompileError::Codegen { func, name, message })?;
             }
         }
         context.clear();
@@ -74,24 +87,21 @@ pub fn dump(wasm: &[u8], options: &Options, what: Dump, function: Option<&str>) 
     Ok(out)
 }
 
-fn find(module: &Module<'_>, name: &str) -> Result<u32> {
-    let exported = module.exports.iter().find_map(|export| match export.kind {
-        crate::module::ExportKind::Function(index) if export.name == name => Some(index),
-        _ => None,
-    });
-    let named = || module.names.iter().position(|n| *n == Some(name)).map(|i| i as u32);
-    let index = name.parse().ok().or(exported).or_else(named);
-    match index {
-        Some(index) if index < module.imported_functions => {
-            Err(CompileError::Options(format!("function {name} is imported: it has no body")))
-        }
-        Some(index) if (index as usize) < module.functions.len() => Ok(index),
-        _ => Err(CompileError::Options(format!(
-            "there is no function {name:?}; give an export, a name of the name section, or an \
-             index from {} to {}",
-            module.imported_functions,
-            module.functions.len().saturating_sub(1)
-        ))),
+/// The function that a user names: by index, export or name section.
+fn find(module: &Module<'_>, name: &str) -> std::result::Result<FuncIndex, OptionsError> {
+    let numbered = || {
+        let index: u32 = name.parse().ok()?;
+        module.functions.keys().nth(index as usize)
+    };
+    let named = || module.functions.keys().find(|index| module.names[*index] == Some(name));
+    match numbered().or_else(|| module.exported_function(name)).or_else(named) {
+        Some(index) if module.import_of(index).is_some() => Err(OptionsError::NoBody(name.into())),
+        Some(index) => Ok(index),
+        None => Err(OptionsError::NoFunction {
+            name: name.into(),
+            first: module.imported_functions.len() as u32,
+            last: module.functions.len().saturating_sub(1) as u32,
+        }),
     }
 }
 
@@ -165,17 +175,15 @@ fn operators(body: &Body<'_>) -> wasmparser::Result<BTreeMap<u32, String>> {
 
 fn symbol_name(module: &Module<'_>, symbol: Symbol) -> String {
     match symbol {
-        Symbol::Function(index) if module.is_imported_function(index) => {
-            format!("import {index}")
+        Symbol::Function(index) if module.import_of(index).is_some() => {
+            format!("import {}", index.as_u32())
         }
         Symbol::Function(index) => module.function_name(index),
         Symbol::Libcall(libcall) | Symbol::Runtime(libcall) => libcall.symbol().into(),
-        Symbol::Heap(call) => format!("heap[{call}]"),
-        Symbol::Table(index) => format!("table {index}"),
+        Symbol::Allocator(call) => format!("heap[{call}]"),
+        Symbol::Table(index) => format!("table {}", index.as_u32()),
         Symbol::Descriptor => "function records".into(),
         Symbol::Text => "start of the text".into(),
-        Symbol::Import(position) | Symbol::Slot(position) => {
-            module.imports[position as usize].field.into()
-        }
+        Symbol::Import(index) | Symbol::GotEntry(index) => module.imports[index].field.into(),
     }
 }

@@ -1,7 +1,9 @@
 //! Why a module is refused. What a module calls its things is shown as [`Plain`].
 
-use crate::options::Profile;
-use lithify_abi::plain::Plain;
+use crate::{index::FuncIndex, options::Profile};
+use cranelift_module::ModuleError;
+use lithify_abi::{machine::Machine, plain::Plain};
+use std::fmt;
 
 /// Why a module could not be compiled.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +14,8 @@ pub enum CompileError {
     Invalid {
         /// Offset in the file, in bytes.
         offset: u64,
+        /// Function index, where it was found in a function body.
+        func: Option<u32>,
         /// What the validator found.
         message: String,
     },
@@ -27,7 +31,7 @@ pub enum CompileError {
         profile: Profile,
         /// Offset in the file, in bytes.
         offset: u64,
-        /// Function index, where it happened in a function body.
+        /// Function index, where it was found in a function body.
         func: Option<u32>,
         /// What is not accepted.
         message: String,
@@ -45,16 +49,16 @@ pub enum CompileError {
     },
 
     /// A limit of this compiler or of the image format.
-    #[error("the module exceeds a limit: {}", Plain(.0))]
-    Limit(String),
+    #[error("the module exceeds a limit: {0}")]
+    Limit(Excess),
 
     /// [`Progress::stop`](crate::Progress::stop) gave a reason.
     #[error("the compilation was stopped: {0}")]
     Stopped(String),
 
-    /// The options contradict each other or the target.
-    #[error("{}", Plain(.0))]
-    Options(String),
+    /// The options contradict each other, the module or the target.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
 
     /// Cranelift refused a function.
     #[error("function {func} ({}): code generation failed: {}", Plain(name), Plain(message))]
@@ -72,8 +76,143 @@ pub enum CompileError {
     Object(String),
 }
 
+impl CompileError {
+    /// Says in which function body it was found.
+    pub(crate) fn in_function(self, index: FuncIndex) -> Self {
+        match self {
+            Self::Invalid { offset, message, .. } => {
+                Self::Invalid { offset, func: Some(index.as_u32()), message }
+            }
+            error => error,
+        }
+    }
+}
+
 impl From<wasmparser::BinaryReaderError> for CompileError {
     fn from(error: wasmparser::BinaryReaderError) -> Self {
-        Self::Invalid { offset: error.offset() as u64, message: error.message().into() }
+        let (offset, message) = (error.offset() as u64, error.message().into());
+        Self::Invalid { offset, func: None, message }
     }
+}
+
+impl From<ModuleError> for CompileError {
+    fn from(error: ModuleError) -> Self {
+        Self::Object(error.to_string())
+    }
+}
+
+impl From<object::write::Error> for CompileError {
+    fn from(error: object::write::Error) -> Self {
+        Self::Object(error.to_string())
+    }
+}
+
+impl From<object::read::Error> for CompileError {
+    fn from(error: object::read::Error) -> Self {
+        Self::Object(error.to_string())
+    }
+}
+
+impl From<gimli::write::Error> for CompileError {
+    fn from(error: gimli::write::Error) -> Self {
+        Self::Object(error.to_string())
+    }
+}
+
+/// What a module has more of than it may; see [`limits`](crate::limits).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excess {
+    /// Function index, where the limit is one of functions.
+    pub func: Option<u32>,
+    /// What was counted.
+    pub what: &'static str,
+    /// How many there are; `None` where that depends on how far the compilation came.
+    pub found: Option<u64>,
+    /// How many there may be.
+    pub limit: u64,
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { func, what, found, limit } = self;
+        if let Some(func) = func {
+            write!(f, "function {func}: ")?;
+        }
+        match found {
+            Some(found) => write!(f, "{found} {what}; at most {limit}"),
+            None => write!(f, "more than {limit} {what}"),
+        }
+    }
+}
+
+/// An option that cannot be followed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionsError {
+    /// No name of a target.
+    #[error(
+        "unknown target {:?}; there are x86_64-unknown-linux-gnu (also x86_64 and amd64) \
+         and aarch64-unknown-linux-gnu (also aarch64 and arm64)",
+        .0
+    )]
+    UnknownTarget(String),
+
+    /// No name of a profile.
+    #[error("unknown profile {:?}; there are runtime and general", .0)]
+    UnknownProfile(String),
+
+    /// No name of a CPU level of the machine.
+    #[error("unknown CPU level {level:?}; {}", match machine {
+        Machine::X86_64 => "there are x86-64-v2 and x86-64-v3",
+        Machine::Aarch64 => "aarch64 has only generic",
+    })]
+    UnknownCpu {
+        /// The machine.
+        machine: Machine,
+        /// What was asked for.
+        level: String,
+    },
+
+    /// Features without which Cranelift calls functions that nobody has.
+    #[error("CPU features below x86-64-v2, which is the least")]
+    CpuBelowLeast,
+
+    /// Cranelift does not take the target.
+    #[error("target: {0}")]
+    Target(String),
+
+    /// Symbols would not be identifiers.
+    #[error("the prefix {:?} of symbols is no identifier of C", .0)]
+    Prefix(String),
+
+    /// A symbol was asked for that is not one of an exported function.
+    #[error("no function is exported as {:?}", .0)]
+    NoExport(String),
+
+    /// A function was asked for that the module does not have.
+    #[error(
+        "there is no function {name:?}; give an export, a name of the name section, or an \
+         index from {first} to {last}"
+    )]
+    NoFunction {
+        /// What was asked for.
+        name: String,
+        /// Index of the first function with a body.
+        first: u32,
+        /// Index of the last one.
+        last: u32,
+    },
+
+    /// A function was asked for that the module imports.
+    #[error("function {} is imported: it has no body", Plain(.0))]
+    NoBody(String),
+
+    /// A module imports one name with two types, for which C has one symbol.
+    #[error("{} is imported as {} and as {}, but is one symbol", Plain(name), types[0], types[1])]
+    TwoTypes {
+        /// Module and field.
+        name: String,
+        /// The types.
+        types: Box<[lithify_abi::types::FuncType; 2]>,
+    },
 }

@@ -5,11 +5,11 @@
 //! and in comments, where nothing of them can end the comment.
 
 use crate::{
-    error::CompileError,
-    module::{ImportKind, Module},
+    error::{CompileError, OptionsError},
+    module::Module,
     options::{Options, Symbols},
     parse,
-    vmctx::Layout,
+    vmctx::VmctxPlan,
 };
 use lithify_abi::{
     symbols,
@@ -27,10 +27,13 @@ use std::{collections::HashMap, fmt::Write};
 /// [`CompileError::Options`] when an export that is asked for is not there, the prefix is no
 /// identifier, or one name is imported with two types, which C cannot bind.
 pub fn header(wasm: &[u8], options: &Options) -> Result<String, CompileError> {
-    let module = parse::parse(wasm, options)?;
-    let Symbols { prefix, .. } = &options.symbols;
-    let exports = options.symbols.of(&module)?;
-    let imports = imports(&module)?;
+    parse::parse(wasm, options, |module| write_header(&module, &options.symbols))
+}
+
+fn write_header(module: &Module<'_>, symbols: &Symbols) -> Result<String, CompileError> {
+    let Symbols { prefix, .. } = symbols;
+    let exports = symbols.of(module)?;
+    let imports = imports(module)?;
     let mut text = format!(
         "/* What an object of Lithify needs of the program that it is linked into, and gives it: see\n \
          * lithify.h. Made from the module; a module with other imports needs another one. */\n\n\
@@ -43,7 +46,7 @@ pub fn header(wasm: &[u8], options: &Options) -> Result<String, CompileError> {
         text.push_str(VECTORS);
     }
     text.push_str("\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n");
-    let area = Layout::new(&module).return_area;
+    let area = VmctxPlan::new(module).return_area;
     let mut function = |comment: &str, ty: &FuncType, symbol: &str| {
         let more = match ty.results.len() {
             0 | 1 => String::new(),
@@ -93,18 +96,18 @@ typedef uint8x16_t lithify_v128;
 /// The functions that the module imports, each once, by module name, field and type.
 fn imports<'m>(
     module: &'m Module<'_>,
-) -> Result<Vec<(&'m str, &'m str, &'m FuncType)>, CompileError> {
+) -> Result<Vec<(&'m str, &'m str, &'m FuncType)>, OptionsError> {
     let (mut imports, mut types) = (Vec::new(), HashMap::new());
-    for import in &module.imports {
-        let ImportKind::Function(index) = import.kind else { continue };
-        let (from, field, ty) = (import.module, import.field, module.function_type(index));
+    for (index, import) in &module.imported_functions {
+        let (import, ty) = (&module.imports[*import], module.function_type(index));
+        let (from, field) = (import.module, import.field);
         match types.insert((from, field), ty) {
             None => imports.push((from, field, ty)),
             Some(known) if known == ty => {}
             Some(known) => {
-                return Err(CompileError::Options(format!(
-                    "{from}.{field} is imported as {known} and as {ty}, but is one symbol"
-                )));
+                let name = format!("{from}.{field}");
+                let types = Box::new([known.clone(), ty.clone()]);
+                return Err(OptionsError::TwoTypes { name, types });
             }
         }
     }

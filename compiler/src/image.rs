@@ -13,8 +13,8 @@
 
 use crate::{
     error::CompileError,
-    options::Target,
     patch::{Form, patch},
+    target::Target,
 };
 use lithify_abi::{
     ABI_VERSION,

@@ -2,13 +2,14 @@
 
 use crate::{
     error::CompileError,
-    module::{ConstExpr, ExportKind, ImportKind, Memory, Module, SegmentMode},
+    index::{FuncIndex, GlobalIndex},
+    module::{Body, ConstExpr, DataMode, ElementMode, ExportKind, ImportKind, Memory, Module},
     options::{Options, Profile},
     parse,
 };
 use lithify_abi::types::{FuncType, ValType};
 use std::fmt;
-use wasmparser::{FuncToValidate, FuncValidatorAllocations};
+use wasmparser::FuncValidatorAllocations;
 
 /// A valid module from outside.
 #[derive(Clone, Debug)]
@@ -95,30 +96,32 @@ impl fmt::Display for ExternInfo {
 ///
 /// As [`compile`](crate::compile), but nothing is compiled.
 pub fn inspect(wasm: &[u8], options: &Options) -> Result<ModuleInfo, CompileError> {
-    let module = parse::parse(wasm, options)?;
-    let mut allocations = FuncValidatorAllocations::default();
-    for (index, body) in (module.imported_functions..).zip(&module.bodies) {
-        let FuncToValidate { resources, index: i, ty, features } = &body.validator;
-        let (resources, features) = (resources.clone(), *features);
-        let validator = FuncToValidate { resources, index: *i, ty: *ty, features };
-        let mut validator = validator.into_validator(allocations);
-        validator
-            .validate(&body.body)
-            .map_err(|e| parse::explain(wasm, module.profile, Some(index), e.into()))?;
-        allocations = validator.into_allocations();
-    }
-    let bodies = || (module.imported_functions..).zip(&module.bodies);
-    Ok(ModuleInfo {
+    parse::parse(wasm, options, |module| {
+        let mut allocations = FuncValidatorAllocations::default();
+        for (index, body) in module.defined() {
+            let mut validator = body.validator(allocations);
+            let valid = validator.validate(&body.body).map_err(CompileError::from);
+            valid.map_err(|error| error.in_function(index))?;
+            allocations = validator.into_allocations();
+        }
+        Ok(describe(&module))
+    })
+}
+
+fn describe(module: &Module<'_>) -> ModuleInfo {
+    let bodies = module.defined();
+    let largest_body = bodies.map(|(index, body)| (body.range.len(), index.as_u32())).max();
+    ModuleInfo {
         profile: module.profile,
-        imports: (module.imports.iter())
+        imports: (module.imports.values())
             .map(|import| ImportInfo {
                 module: import.module.into(),
                 name: import.field.into(),
                 ty: match import.kind {
-                    ImportKind::Function(index) => function(&module, index),
+                    ImportKind::Function(index) => function(module, index),
                     ImportKind::Table(_) => ExternInfo::Table,
                     ImportKind::Memory => ExternInfo::Memory,
-                    ImportKind::Global(index) => global(&module, index),
+                    ImportKind::Global(index) => global(module, index),
                 },
             })
             .collect(),
@@ -126,51 +129,52 @@ pub fn inspect(wasm: &[u8], options: &Options) -> Result<ModuleInfo, CompileErro
             .map(|export| ExportInfo {
                 name: export.name.into(),
                 ty: match export.kind {
-                    ExportKind::Function(index) => function(&module, index),
+                    ExportKind::Function(index) => function(module, index),
                     ExportKind::Table(_) => ExternInfo::Table,
                     ExportKind::Memory => ExternInfo::Memory,
-                    ExportKind::Global(index) => global(&module, index),
+                    ExportKind::Global(index) => global(module, index),
                 },
             })
             .collect(),
         memory: module.memory.map(|Memory { imported, min, max }| (min, max, imported)),
-        tables: (module.tables.len(), module.tables.iter().map(|t| u64::from(t.min)).sum()),
+        tables: (module.tables.len(), module.tables.values().map(|t| u64::from(t.min)).sum()),
         globals: module.globals.len(),
         functions: module.bodies.len(),
-        code_bytes: module.bodies.iter().map(|body| body.range.len()).sum(),
-        largest_body: bodies()
-            .map(|(index, body)| (body.range.len(), index))
-            .max()
-            .unwrap_or_default(),
-        data_bytes: module.data.iter().map(|segment| segment.bytes.len()).sum(),
+        code_bytes: module.bodies.values().map(|body| body.range.len()).sum(),
+        largest_body: largest_body.unwrap_or_default(),
+        data_bytes: module.data.values().map(|segment| segment.bytes.len()).sum(),
         segments_end: (
-            end(module.data.iter().map(|segment| (segment.mode, segment.bytes.len()))),
-            end(module.elements.iter().map(|segment| (segment.mode, segment.items.len()))),
+            end(module.data.values().map(|segment| match segment.mode {
+                DataMode::Active(start) => Some((start, segment.bytes.len())),
+                DataMode::Passive => None,
+            })),
+            end(module.elements.values().map(|segment| match segment.mode {
+                ElementMode::Active { offset, .. } => Some((offset, segment.items.len())),
+                ElementMode::Passive | ElementMode::Declared => None,
+            })),
         ),
         embeds_version: !module.runtime_version.is_empty(),
         start: module.start.is_some(),
-        names: module.names.iter().flatten().count(),
-    })
+        names: module.names.values().flatten().count(),
+    }
 }
 
-/// The largest end of active segments, given with their lengths; also one without length has one.
-fn end(segments: impl Iterator<Item = (SegmentMode, usize)>) -> u64 {
-    let ends = segments.filter_map(|(mode, len)| match mode {
-        SegmentMode::Active { offset: ConstExpr::Const(offset), .. } => {
-            // Only the low half is an i32's.
-            Some(u64::from(offset as u32) + len as u64)
-        }
-        _ => None,
+/// The largest end of active segments, given by start and length; also one without length has one.
+fn end(segments: impl Iterator<Item = Option<(ConstExpr, usize)>>) -> u64 {
+    let ends = segments.filter_map(|segment| match segment? {
+        // Only the low half is an i32's.
+        (ConstExpr::Const(start), len) => Some(u64::from(start as u32) + len as u64),
+        (ConstExpr::Global(_) | ConstExpr::Func(_), _) => None,
     });
     ends.max().unwrap_or_default()
 }
 
-fn function(module: &Module<'_>, index: u32) -> ExternInfo {
+fn function(module: &Module<'_>, index: FuncIndex) -> ExternInfo {
     ExternInfo::Func(module.function_type(index).clone())
 }
 
-fn global(module: &Module<'_>, index: u32) -> ExternInfo {
-    let global = &module.globals[index as usize];
+fn global(module: &Module<'_>, index: GlobalIndex) -> ExternInfo {
+    let global = &module.globals[index];
     ExternInfo::Global(global.ty, global.mutable)
 }
 
@@ -192,13 +196,12 @@ pub struct FunctionBody {
 /// As [`inspect`]; bodies are not validated.
 pub fn functions(wasm: &[u8]) -> Result<Vec<FunctionBody>, CompileError> {
     let options = Options { profile: Some(Profile::General), ..Options::default() };
-    let module = parse::parse(wasm, &options)?;
-    Ok((module.imported_functions..)
-        .zip(&module.bodies)
-        .map(|(index, body)| FunctionBody {
-            index,
+    parse::parse(wasm, &options, |module| {
+        let function = |(index, body): (FuncIndex, &Body<'_>)| FunctionBody {
+            index: index.as_u32(),
             name: module.function_name(index),
             body_bytes: body.range.len(),
-        })
-        .collect())
+        };
+        Ok(module.defined().map(function).collect())
+    })
 }

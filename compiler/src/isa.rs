@@ -1,14 +1,13 @@
-//! The instruction set: Cranelift's settings, signatures, trap codes and symbols.
+//! The instruction set: Cranelift's settings, types, signatures and trap codes.
 
-use crate::{allocator::HeapCall, error::CompileError, options::Target};
+use crate::{error::OptionsError, target::Target};
 use cranelift_codegen::{
-    ir::{self, AbiParam, Signature, UserExternalName, UserFuncName, types},
+    ir::{self, AbiParam, Signature, types},
     isa::{self, CallConv, OwnedTargetIsa, TargetIsa},
     settings::{self, Configurable},
 };
 use lithify_abi::{
     cpu::{self, CpuFeature},
-    libcall::Libcall,
     machine::Machine,
     trap::TrapCode,
     types::{FuncType, ValType},
@@ -46,7 +45,7 @@ pub struct Isas {
 
 impl Isas {
     /// Those for `target`.
-    pub fn new(target: Target) -> Result<Self, CompileError> {
+    pub fn new(target: Target) -> Result<Self, OptionsError> {
         Ok(Self { optimised: isa(target, Way::Optimised)?, plain: isa(target, Way::Plain)? })
     }
 
@@ -60,8 +59,8 @@ impl Isas {
 }
 
 /// Cranelift's code generator for `target`.
-pub fn isa(target: Target, way: Way) -> Result<OwnedTargetIsa, CompileError> {
-    let error = |e: &dyn std::fmt::Display| CompileError::Options(format!("target: {e}"));
+pub fn isa(target: Target, way: Way) -> Result<OwnedTargetIsa, OptionsError> {
+    let error = |e: &dyn std::fmt::Display| OptionsError::Target(e.to_string());
     let mut flags = settings::builder();
     for (name, value) in SETTINGS {
         flags.set(name, value).map_err(|e| error(&e))?;
@@ -77,8 +76,7 @@ pub fn isa(target: Target, way: Way) -> Result<OwnedTargetIsa, CompileError> {
     if target.machine == Machine::X86_64 {
         // Vectors take SSSE3 and SSE4.1; without them Cranelift calls functions that nobody has.
         if target.features & cpu::X86_64_V2 != cpu::X86_64_V2 {
-            let message = "CPU features below x86-64-v2, which is the least";
-            return Err(CompileError::Options(message.into()));
+            return Err(OptionsError::CpuBelowLeast);
         }
         for feature in CpuFeature::ALL.iter().filter(|f| target.features & f.bit() != 0) {
             builder.enable(&format!("has_{}", feature.name())).map_err(|e| error(&e))?;
@@ -104,7 +102,7 @@ pub fn signature(isa: &dyn TargetIsa, ty: &FuncType) -> Signature {
     signature_for(isa.default_call_conv(), ty)
 }
 
-/// The same for a convention that is known already.
+/// The signature of guest functions of type `ty` in a calling convention.
 pub fn signature_for(call_conv: CallConv, ty: &FuncType) -> Signature {
     let mut signature = Signature::new(call_conv);
     signature.params.push(AbiParam::new(types::I64));
@@ -134,68 +132,5 @@ pub fn from_trap_code(code: ir::TrapCode) -> TrapCode {
         ir::TrapCode::BAD_CONVERSION_TO_INTEGER => TrapCode::BadConversionToInteger,
         ir::TrapCode::STACK_OVERFLOW => TrapCode::StackOverflow,
         user => TrapCode::from_u8(user.as_raw().get() - 1).expect("only our codes are emitted"),
-    }
-}
-
-/// What compiled code can refer to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Symbol {
-    /// A function by its index; an import's is its stub.
-    Function(u32),
-    /// The stub of a libcall.
-    Libcall(Libcall),
-    /// What compiled code calls instead of an allocator function.
-    Heap(HeapCall),
-    /// The data of a read-only table.
-    Table(u32),
-    /// The descriptor.
-    Descriptor,
-    /// The start of the text.
-    Text,
-    /// The host function of import `.0`, which someone else defines.
-    Import(u32),
-    /// The place where the address of that function stands.
-    Slot(u32),
-    /// A function of the runtime, likewise.
-    Runtime(Libcall),
-}
-
-impl Symbol {
-    /// The name by which CLIF refers to it.
-    pub fn external_name(self) -> UserExternalName {
-        let (namespace, index) = match self {
-            Self::Function(index) => (0, index),
-            Self::Libcall(libcall) => (1, libcall as u32),
-            Self::Table(index) => (2, index),
-            Self::Descriptor => (3, 0),
-            Self::Text => (4, 0),
-            Self::Import(index) => (5, index),
-            Self::Runtime(libcall) => (6, libcall as u32),
-            Self::Heap(call) => (7, call as u32),
-            Self::Slot(index) => (8, index),
-        };
-        UserExternalName::new(namespace, index)
-    }
-
-    /// The same as the name of a function under compilation.
-    pub fn user_name(self) -> UserFuncName {
-        UserFuncName::User(self.external_name())
-    }
-
-    /// The inverse of [`Symbol::external_name`].
-    pub fn from_external_name(name: &UserExternalName) -> Self {
-        let libcall = || Libcall::ALL[name.index as usize];
-        match name.namespace {
-            0 => Self::Function(name.index),
-            1 => Self::Libcall(libcall()),
-            2 => Self::Table(name.index),
-            3 => Self::Descriptor,
-            4 => Self::Text,
-            5 => Self::Import(name.index),
-            6 => Self::Runtime(libcall()),
-            7 => Self::Heap(HeapCall::ALL[name.index as usize]),
-            8 => Self::Slot(name.index),
-            other => unreachable!("namespace {other} is not ours"),
-        }
     }
 }

@@ -14,6 +14,7 @@ mod dump;
 mod error;
 mod header;
 mod image;
+mod index;
 mod inspect;
 mod isa;
 pub mod limits;
@@ -25,8 +26,12 @@ mod options;
 mod parse;
 mod patch;
 mod progress;
+mod sites;
 mod stub;
 mod survey;
+mod symbol;
+mod target;
+mod text;
 mod trampoline;
 mod translate;
 mod vmctx;
@@ -34,15 +39,16 @@ mod widen;
 
 pub use branches::{Branches, Stray, branches};
 pub use dump::{Dump, dump};
-pub use error::CompileError;
+pub use error::{CompileError, Excess, OptionsError};
 pub use header::header;
 pub use inspect::{
     ExportInfo, ExternInfo, FunctionBody, ImportInfo, ModuleInfo, functions, inspect,
 };
 pub use lithify_abi::machine::Machine;
-pub use options::{Options, Profile, Symbols, Target};
+pub use options::{Options, Profile, Symbols};
 pub use progress::{Phase, Progress};
 pub use survey::{FeatureUse, MemoryLayout, Survey, survey};
+pub use target::Target;
 
 /// What to compile a module into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,23 +72,22 @@ pub fn compile(
     progress: &dyn Progress,
 ) -> Result<Vec<u8>, CompileError> {
     progress.phase(Phase::Parse);
-    let module = parse::parse(wasm, options)?;
-    let layout = vmctx::Layout::new(&module);
+    let object = parse::parse(wasm, options, |module| {
+        let plan = vmctx::VmctxPlan::new(&module);
 
-    progress.phase(Phase::Codegen);
-    let exits = emit == Emit::Image;
-    let text = codegen::codegen(wasm, &module, &layout, options, exits, progress)?;
+        progress.phase(Phase::Codegen);
+        let exits = emit == Emit::Image;
+        let text = codegen::codegen(&module, &plan, options, exits, progress)?;
 
-    progress.phase(Phase::Object);
-    let memory = memory_image::MemoryImage::new(&module)?;
-    let metadata = metadata::metadata(&module, &layout, &text, &memory, options);
-    let symbols = match emit {
-        Emit::Image => &Symbols::default(),
-        Emit::Object => &options.symbols,
-    };
-    let object =
-        object::object(&module, &layout, text, metadata, &memory, options.target, symbols)?;
-    drop(module);
+        progress.phase(Phase::Object);
+        let memory = memory_image::MemoryImage::new(&module)?;
+        let metadata = metadata::metadata(&module, &plan, &text, &memory, options);
+        let symbols = match emit {
+            Emit::Image => &Symbols::default(),
+            Emit::Object => &options.symbols,
+        };
+        object::object(&module, &plan, text, metadata, &memory, options.target, symbols)
+    })?;
     if emit == Emit::Object {
         return Ok(object);
     }

@@ -5,7 +5,10 @@
 //! plainly. The largest figures among 20 modules are beside each limit: runtimes, Kusama's and
 //! Westend's among them, and Go programs.
 
-use crate::error::CompileError;
+use crate::{
+    error::{CompileError, Excess},
+    index::FuncIndex,
+};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 type Result<T> = std::result::Result<T, CompileError>;
@@ -60,49 +63,62 @@ pub const LOCAL_WORK: u64 = 4;
 /// Bytes of code, on every machine: a call on aarch64 reaches 128 MiB to either side, and no more
 /// than that is between any two places of the text. Met: 12 MB.
 pub const TEXT: u64 = 128 << 20;
+
 /// Steps that optimising a body of `bytes` may take.
-pub fn steps(bytes: u64) -> u64 {
+pub(crate) fn steps(bytes: u64) -> u64 {
     if bytes > OPTIMISED_BODY { 0 } else { STEPS * bytes }
 }
 
 /// An error when `found` is beyond `limit`; `what` takes the place of the number's unit.
-pub fn check(found: u64, limit: u64, what: &str) -> Result<()> {
-    match found <= limit {
-        true => Ok(()),
-        false => Err(CompileError::Limit(format!("{found} {what}; at most {limit}"))),
-    }
+pub(crate) fn check(found: u64, limit: u64, what: &'static str) -> Result<()> {
+    refuse_beyond(None, found, limit, what)
 }
 
-/// The same for a function.
-pub fn check_function(func: u32, found: u64, limit: u64, what: &str) -> Result<()> {
-    check(found, limit, what).map_err(|error| match error {
-        CompileError::Limit(message) => CompileError::Limit(format!("function {func}: {message}")),
-        error => error,
-    })
+/// An error when the function has more than `limit` of `what`.
+pub(crate) fn check_function(
+    func: FuncIndex,
+    found: u64,
+    limit: u64,
+    what: &'static str,
+) -> Result<()> {
+    refuse_beyond(Some(func), found, limit, what)
+}
+
+fn refuse_beyond(
+    func: Option<FuncIndex>,
+    found: u64,
+    limit: u64,
+    what: &'static str,
+) -> Result<()> {
+    if found <= limit {
+        return Ok(());
+    }
+    let (func, found) = (func.map(FuncIndex::as_u32), Some(found));
+    Err(CompileError::Limit(Excess { func, what, found, limit }))
 }
 
 /// Work done by all workers.
 #[derive(Default)]
-pub struct Work(AtomicU64);
+pub(crate) struct Work(AtomicU64);
 
 impl Work {
     /// Adds the work of a function.
     pub fn add(&self, work: u64) -> Result<()> {
         let before = self.0.fetch_add(work, Ordering::Relaxed);
-        // Which function reaches the limit depends on the workers; the message does not.
-        if before + work > MODULE_WORK {
-            let message = format!("its functions are more work than {MODULE_WORK} units");
-            return Err(CompileError::Limit(message));
-        }
-        Ok(())
+        refuse_sum(before + work, MODULE_WORK, "units of work in all functions")
     }
 }
 
 /// An error when the code of functions that were compiled so far, `len` bytes, is too long.
-pub fn check_text(len: u64) -> Result<()> {
-    match len <= TEXT {
-        true => Ok(()),
-        // How much there is when it becomes too much depends on the workers; the message does not.
-        false => Err(CompileError::Limit(format!("more than {TEXT} bytes of code"))),
+pub(crate) fn check_text(len: u64) -> Result<()> {
+    refuse_sum(len, TEXT, "bytes of code")
+}
+
+/// An error when a sum over functions is beyond `limit`. What it is when it becomes too much depends
+/// on the workers; the message does not.
+fn refuse_sum(sum: u64, limit: u64, what: &'static str) -> Result<()> {
+    if sum <= limit {
+        return Ok(());
     }
+    Err(CompileError::Limit(Excess { func: None, what, found: None, limit }))
 }

@@ -2,7 +2,7 @@
 
 use crate::error::CompileError;
 use crate::limits;
-use crate::module::{ConstExpr, Module, SegmentMode};
+use crate::module::{ConstExpr, DataMode, Module};
 use lithify_abi::{IMAGE_GRANULE, WASM_PAGE, descriptor::Extent};
 use std::collections::BTreeMap;
 
@@ -31,9 +31,9 @@ impl MemoryImage {
         let len = module.memory.map_or(0, |memory| u64::from(memory.min) * WASM_PAGE);
         let mut granules: BTreeMap<u64, Box<[u8; GRANULE]>> = BTreeMap::new();
         let mut segments = 0;
-        for segment in &module.data {
+        for segment in module.data.values() {
             match segment.mode {
-                SegmentMode::Active { offset: ConstExpr::Const(address), .. } => {
+                DataMode::Active(ConstExpr::Const(address)) => {
                     let address = address as u64;
                     if address + segment.bytes.len() as u64 > len {
                         break;
@@ -41,8 +41,8 @@ impl MemoryImage {
                     write(&mut granules, address, segment.bytes);
                     check_len(granules.len())?;
                 }
-                SegmentMode::Active { .. } => break,
-                SegmentMode::Passive | SegmentMode::Declared => {}
+                DataMode::Active(_) => break,
+                DataMode::Passive => {}
             }
             segments += 1;
         }

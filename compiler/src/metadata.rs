@@ -1,12 +1,14 @@
 //! The metadata section: the [`Descriptor`] and its records, for the runtime.
 
 use crate::{
-    codegen::{Role, Text},
+    index::{GlobalIndex, RecordIndex, TableIndex},
     memory_image::MemoryImage,
-    module::{ConstExpr, ExportKind, ImportKind, Module, SegmentMode},
+    module::{ConstExpr, DataMode, ElementMode, ExportKind, ImportKind, Module},
     options::Options,
-    vmctx::{GlobalPlace, Layout, TablePlace},
+    text::{Placed, Role, Text},
+    vmctx::{GlobalPlace, TablePlace, VmctxPlan},
 };
+use cranelift_codegen::entity::EntityRef;
 use lithify_abi::{
     ABI_VERSION, COMPILER,
     descriptor::{
@@ -21,59 +23,59 @@ use std::collections::HashMap;
 /// before the rest of the section exists.
 const FUNC_RECORDS: usize = Descriptor::SIZE.next_multiple_of(8);
 
-/// Offset of function record `index` from the descriptor.
-pub fn func_record(index: u32) -> i64 {
-    (FUNC_RECORDS + index as usize * FuncRecord::SIZE) as i64
+/// Offset of a function record from the descriptor.
+pub fn func_record(index: RecordIndex) -> i64 {
+    (FUNC_RECORDS + index.index() * FuncRecord::SIZE) as i64
 }
 
 /// Writes the contents of the metadata section.
 pub fn metadata(
     module: &Module<'_>,
-    layout: &Layout,
+    plan: &VmctxPlan,
     text: &Text,
     image: &MemoryImage,
     options: &Options,
 ) -> Vec<u8> {
     let mut section = Section::new();
-    let codes = Codes::new(text);
-    let func_records = section.records(
-        &(layout.func_records.iter())
-            .map(|index| FuncRecord {
-                code: text.offsets[*index as usize],
-                ty: module.functions[*index as usize],
-                index: *index,
-                entry: codes.entry(module.functions[*index as usize]),
-            })
-            .collect::<Vec<_>>(),
-    );
+    let func_records: Vec<FuncRecord> = (plan.func_records.values())
+        .map(|index| {
+            let signature = module.functions[*index];
+            FuncRecord {
+                code: text.function(*index),
+                ty: signature.as_u32(),
+                index: index.as_u32(),
+                entry: text.entry(signature),
+            }
+        })
+        .collect();
+    let func_records = section.records(&func_records);
     debug_assert_eq!(func_records.offset as usize, FUNC_RECORDS);
 
     let mut names = Names::default();
     let functions = functions(module, text, &mut names);
-    let imports: Vec<Import> = (0..)
-        .zip(&module.imports)
-        .map(|(position, import)| {
-            let mut record = import_record(module, layout, import.kind);
+    let imports: Vec<Import> = (module.imports.iter())
+        .map(|(index, import)| {
+            let mut record = import_record(module, plan, import.kind);
             record.module = names.add(import.module);
             record.field = names.add(import.field);
             if record.kind == kind::FUNCTION {
-                record.code = codes.exit(position);
+                record.code = text.exit(index).unwrap_or(NONE);
             }
             record
         })
         .collect();
     let exports: Vec<Export> = (module.exports.iter())
         .map(|export| {
-            let mut record = export_record(module, layout, text, &codes, export.kind);
+            let mut record = export_record(module, plan, text, export.kind);
             record.name = names.add(export.name);
             record
         })
         .collect();
     let memory = module.memory;
     let mut types = Vec::new();
-    module.types.iter().for_each(|ty| ty.encode(&mut types));
+    module.signatures.values().for_each(|ty| ty.encode(&mut types));
     let mut sites = Vec::new();
-    text.pieces.iter().for_each(|piece| sites.extend_from_slice(&piece.sites));
+    text.pieces.iter().for_each(|placed| sites.extend_from_slice(&placed.piece.sites));
 
     let descriptor = Descriptor {
         magic: descriptor::MAGIC,
@@ -92,21 +94,19 @@ pub fn metadata(
         types: section.bytes(&types),
         imports: section.records(&imports),
         exports: section.records(&exports),
-        globals: section.records(&globals(module, layout)),
-        tables: section.records(&tables(module, layout)),
+        globals: section.records(&globals(module, plan)),
+        tables: section.records(&tables(module, plan)),
         func_records,
         extents: section.records(&image.extents),
-        data: data(module, layout, image, &mut section),
-        elements: elements(module, layout, &mut section),
-        vmctx_size: layout.vmctx_size,
-        heap: layout.heap.map_or(0, |heap| heap.record.unsigned_abs()),
+        data: data(module, plan, image, &mut section),
+        elements: elements(module, plan, &mut section),
+        vmctx_size: plan.vmctx_size,
+        heap: plan.allocator.map_or(0, |place| place.record.unsigned_abs()),
         memory: memory.map_or(0, |memory| 1 + u32::from(memory.imported)),
         memory_min: memory.map_or(0, |memory| memory.min),
         memory_max: memory.and_then(|memory| memory.max).unwrap_or(NONE),
-        start: module.start.map_or(NONE, |start| text.offsets[start as usize]),
-        start_entry: module
-            .start
-            .map_or(NONE, |start| codes.entry(module.functions[start as usize])),
+        start: module.start.map_or(NONE, |start| text.function(start)),
+        start_entry: module.start.map_or(NONE, |start| text.entry(module.functions[start])),
         runtime_version: section.bytes(module.runtime_version),
         runtime_apis: section.bytes(module.runtime_apis),
         names: section.bytes(&names.bytes),
@@ -172,46 +172,17 @@ impl Names {
     }
 }
 
-/// Where trampolines lie in the text.
-struct Codes {
-    entries: HashMap<u32, u32>,
-    exits: HashMap<u32, u32>,
-}
-
-impl Codes {
-    fn new(text: &Text) -> Self {
-        let mut codes = Self { entries: HashMap::new(), exits: HashMap::new() };
-        for (role, offset) in text.roles.iter().zip(&text.offsets) {
-            match role {
-                Role::Entry(ty) => codes.entries.insert(*ty, *offset),
-                Role::Exit(import) => codes.exits.insert(*import, *offset),
-                Role::Function(_) | Role::Heap(_) | Role::Libcall(_) | Role::Nothing => None,
-            };
-        }
-        codes
-    }
-
-    fn entry(&self, ty: u32) -> u32 {
-        self.entries[&ty]
-    }
-
-    fn exit(&self, import: u32) -> u32 {
-        self.exits.get(&import).copied().unwrap_or(NONE)
-    }
-}
-
 fn functions(module: &Module<'_>, text: &Text, names: &mut Names) -> Vec<Function> {
     let mut sites = 0;
     let mut records = Vec::with_capacity(text.pieces.len() + 1);
-    for ((role, piece), code) in text.roles.iter().zip(&text.pieces).zip(&text.offsets) {
-        let mut record = Function { code: *code, sites, index: NONE, ..Function::default() };
-        if let Role::Function(index) = role {
-            if let Some(Some(name)) = module.names.get(*index as usize) {
+    for Placed { role, piece, offset } in &text.pieces {
+        let mut record = Function { code: *offset, sites, index: NONE, ..Function::default() };
+        if let Role::Function(index) = *role {
+            if let Some(name) = module.names[index] {
                 record.name = names.add(name);
             }
-            if !module.is_imported_function(*index) {
-                record.index = *index;
-                let body = &module.bodies[(*index - module.imported_functions) as usize];
+            if let Some(body) = module.body_of(index) {
+                record.index = index.as_u32();
                 record.body = body.range.start as u32;
             }
         }
@@ -222,11 +193,11 @@ fn functions(module: &Module<'_>, text: &Text, names: &mut Names) -> Vec<Functio
     records
 }
 
-fn import_record(module: &Module<'_>, layout: &Layout, import: ImportKind) -> Import {
+fn import_record(module: &Module<'_>, plan: &VmctxPlan, import: ImportKind) -> Import {
     match import {
         ImportKind::Function(index) => Import {
             kind: kind::FUNCTION,
-            ty: module.functions[index as usize],
+            ty: module.functions[index].as_u32(),
             ..Import::default()
         },
         ImportKind::Table(index) => {
@@ -238,66 +209,60 @@ fn import_record(module: &Module<'_>, layout: &Layout, import: ImportKind) -> Im
             Import { kind: kind::MEMORY, ty, code, ..Import::default() }
         }
         ImportKind::Global(index) => {
-            let global = &module.globals[index as usize];
+            let global = &module.globals[index];
             Import {
                 kind: kind::GLOBAL,
                 ty: global.ty as u32,
                 code: u32::from(global.mutable),
-                slot: slot(layout.globals[index as usize]),
+                slot: vmctx_offset(plan, index),
                 ..Import::default()
             }
         }
     }
 }
 
-fn slot(place: GlobalPlace) -> i32 {
-    match place {
-        GlobalPlace::Slot(slot) => slot,
+/// Where a global lies in the vmctx; 0 where it does not.
+fn vmctx_offset(plan: &VmctxPlan, index: GlobalIndex) -> i32 {
+    match plan.globals[index] {
+        GlobalPlace::Vmctx(offset) => offset,
         GlobalPlace::Const(_) => 0,
     }
 }
 
-fn export_record(
-    module: &Module<'_>,
-    layout: &Layout,
-    text: &Text,
-    codes: &Codes,
-    export: ExportKind,
-) -> Export {
+fn export_record(module: &Module<'_>, plan: &VmctxPlan, text: &Text, export: ExportKind) -> Export {
     match export {
         ExportKind::Function(index) => {
-            let ty = module.functions[index as usize];
+            let signature = module.functions[index];
             Export {
                 kind: kind::FUNCTION,
-                index,
-                ty,
-                code: text.offsets[index as usize],
-                entry: codes.entry(ty),
+                index: index.as_u32(),
+                ty: signature.as_u32(),
+                code: text.function(index),
+                entry: text.entry(signature),
                 ..Export::default()
             }
         }
         ExportKind::Table(index) => {
             let (ty, code) = table_size(module, index);
-            Export { kind: kind::TABLE, index, ty, code, ..Export::default() }
+            Export { kind: kind::TABLE, index: index.as_u32(), ty, code, ..Export::default() }
         }
         ExportKind::Memory => {
             let (ty, code) = memory_size(module);
             Export { kind: kind::MEMORY, ty, code, ..Export::default() }
         }
         ExportKind::Global(index) => {
-            let global = &module.globals[index as usize];
-            let place = layout.globals[index as usize];
-            let constant = match place {
+            let global = &module.globals[index];
+            let constant = match plan.globals[index] {
                 GlobalPlace::Const(bits) => Some(bits),
-                GlobalPlace::Slot(_) => None,
+                GlobalPlace::Vmctx(_) => None,
             };
             Export {
                 kind: kind::GLOBAL,
-                index,
+                index: index.as_u32(),
                 ty: global.ty as u32,
                 code: u32::from(global.mutable),
                 entry: u32::from(constant.is_some()),
-                slot: slot(place),
+                slot: vmctx_offset(plan, index),
                 value: constant.unwrap_or(0),
                 ..Export::default()
             }
@@ -305,9 +270,9 @@ fn export_record(
     }
 }
 
-/// Initial and largest size of table `index`.
-fn table_size(module: &Module<'_>, index: u32) -> (u32, u32) {
-    let table = &module.tables[index as usize];
+/// Initial and largest size of a table.
+fn table_size(module: &Module<'_>, index: TableIndex) -> (u32, u32) {
+    let table = &module.tables[index];
     (table.min, table.max.unwrap_or(NONE))
 }
 
@@ -318,80 +283,76 @@ fn memory_size(module: &Module<'_>) -> (u32, u32) {
 }
 
 /// An initial value as the runtime reads it.
-fn form(layout: &Layout, value: ConstExpr) -> (u32, u128) {
+fn form(plan: &VmctxPlan, value: ConstExpr) -> (u32, u128) {
     match value {
         ConstExpr::Const(bits) => (init::CONST, bits),
-        ConstExpr::Global(index) => {
-            (init::GLOBAL, u128::from(slot(layout.globals[index as usize]) as u32))
-        }
-        ConstExpr::Func(index) => (init::FUNC, u128::from(layout.record_of[&index])),
+        ConstExpr::Global(index) => (init::GLOBAL, u128::from(vmctx_offset(plan, index) as u32)),
+        ConstExpr::Func(index) => (init::FUNC, u128::from(plan.record_of[&index].as_u32())),
     }
 }
 
-fn globals(module: &Module<'_>, layout: &Layout) -> Vec<Global> {
-    (module.globals.iter().zip(&layout.globals))
-        .filter_map(|(global, place)| match place {
+fn globals(module: &Module<'_>, plan: &VmctxPlan) -> Vec<Global> {
+    (module.globals.iter())
+        .filter_map(|(index, global)| match plan.globals[index] {
             GlobalPlace::Const(_) => None,
-            GlobalPlace::Slot(slot) => {
-                let (form, value) = form(layout, global.init);
-                Some(Global { slot: *slot, ty: global.ty as u32, form, value })
+            GlobalPlace::Vmctx(slot) => {
+                let (form, value) = form(plan, global.init);
+                Some(Global { slot, ty: global.ty as u32, form, value })
             }
         })
         .collect()
 }
 
-fn tables(module: &Module<'_>, layout: &Layout) -> Vec<MutableTable> {
-    (0..)
-        .zip(module.tables.iter().zip(&layout.tables))
-        .filter_map(|(index, (table, place))| match place {
+fn tables(module: &Module<'_>, plan: &VmctxPlan) -> Vec<MutableTable> {
+    (module.tables.iter())
+        .filter_map(|(index, table)| match plan.tables[index] {
             TablePlace::ReadOnly(_) => None,
             TablePlace::Mutable(slot) => {
-                let (form, value) = form(layout, table.init);
-                let max = table.max.unwrap_or(NONE);
-                Some(MutableTable { slot: *slot, index, min: table.min, max, form, value })
+                let (form, value) = form(plan, table.init);
+                let (min, max) = table_size(module, index);
+                Some(MutableTable { slot, index: index.as_u32(), min, max, form, value })
             }
         })
         .collect()
 }
 
-fn data(module: &Module<'_>, layout: &Layout, image: &MemoryImage, section: &mut Section) -> Span {
-    let records: Vec<DataSegment> = (0..)
-        .zip(&module.data)
+fn data(module: &Module<'_>, plan: &VmctxPlan, image: &MemoryImage, section: &mut Section) -> Span {
+    let records: Vec<DataSegment> = (module.data.iter())
         .filter_map(|(index, segment)| {
             let (form, value) = match segment.mode {
-                SegmentMode::Active { .. } if (index as usize) < image.segments => return None,
-                SegmentMode::Active { offset, .. } => form(layout, offset),
-                SegmentMode::Passive | SegmentMode::Declared => (init::PASSIVE, 0),
+                DataMode::Active(_) if index.index() < image.segments => return None,
+                DataMode::Active(offset) => form(plan, offset),
+                DataMode::Passive => (init::PASSIVE, 0),
             };
-            Some(DataSegment { index, form, value, bytes: section.bytes(segment.bytes) })
+            let (index, bytes) = (index.as_u32(), section.bytes(segment.bytes));
+            Some(DataSegment { index, form, value, bytes })
         })
         .collect();
     section.records(&records)
 }
 
-fn elements(module: &Module<'_>, layout: &Layout, section: &mut Section) -> Span {
-    let records: Vec<ElementSegment> = (0..)
-        .zip(&module.elements)
+fn elements(module: &Module<'_>, plan: &VmctxPlan, section: &mut Section) -> Span {
+    let records: Vec<ElementSegment> = (module.elements.iter())
         .filter_map(|(index, segment)| {
             let (table, form_, value) = match segment.mode {
-                SegmentMode::Active { table, offset } => match layout.tables[table as usize] {
+                ElementMode::Active { table, offset } => match plan.tables[table] {
                     TablePlace::ReadOnly(_) => return None,
                     TablePlace::Mutable(_) => {
-                        let (form, value) = form(layout, offset);
-                        (table, form, value)
+                        let (form, value) = form(plan, offset);
+                        (table.as_u32(), form, value)
                     }
                 },
-                SegmentMode::Passive => (0, init::PASSIVE, 0),
-                SegmentMode::Declared => (0, init::DECLARED, 0),
+                ElementMode::Passive => (0, init::PASSIVE, 0),
+                ElementMode::Declared => (0, init::DECLARED, 0),
             };
             let items: Vec<Element> = (segment.items.iter())
                 .map(|item| {
-                    let (form, value) = form(layout, *item);
+                    let (form, value) = form(plan, *item);
                     Element { form, value }
                 })
                 .collect();
             let items = section.records(&items);
-            Some(ElementSegment { index, table, form: form_, value, items })
+            Some(ElementSegment { index: index.as_u32(), table, form: form_, value, items })
         })
         .collect();
     section.records(&records)

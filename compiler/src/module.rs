@@ -1,9 +1,18 @@
 //! A parsed module: types and index spaces, no code yet.
 
-use crate::options::Profile;
+use crate::{
+    index::{
+        DataIndex, DefinedFuncIndex, ElementIndex, FuncIndex, GlobalIndex, ImportIndex,
+        SignatureIndex, TableIndex, TypeIndex,
+    },
+    options::Profile,
+};
+use cranelift_codegen::entity::{EntityRef, PrimaryMap, SecondaryMap};
 use lithify_abi::types::{FuncType, ValType};
 use std::ops::Range;
-use wasmparser::{FuncToValidate, FunctionBody, ValidatorResources};
+use wasmparser::{
+    FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, ValidatorResources,
+};
 
 /// A module whose index spaces are complete and valid; its function bodies are still to be
 /// validated while they are translated.
@@ -11,33 +20,33 @@ pub struct Module<'a> {
     /// The language it was validated against.
     pub profile: Profile,
     /// Distinct function types. Two types of the module that are equal have one entry here.
-    pub types: Vec<FuncType>,
-    /// The module's type index space: positions in `types`.
-    pub type_index: Vec<u32>,
+    pub signatures: PrimaryMap<SignatureIndex, FuncType>,
+    /// The module's types.
+    pub types: PrimaryMap<TypeIndex, SignatureIndex>,
     /// Imports in order.
-    pub imports: Vec<Import<'a>>,
-    /// Number of imported functions: the first in the function index space.
-    pub imported_functions: u32,
-    /// Function index space: positions in `types`.
-    pub functions: Vec<u32>,
-    /// Table index space.
-    pub tables: Vec<Table>,
+    pub imports: PrimaryMap<ImportIndex, Import<'a>>,
+    /// The imports behind the first functions.
+    pub imported_functions: PrimaryMap<FuncIndex, ImportIndex>,
+    /// The types of functions.
+    pub functions: PrimaryMap<FuncIndex, SignatureIndex>,
+    /// Tables.
+    pub tables: PrimaryMap<TableIndex, Table>,
     /// The memory.
     pub memory: Option<Memory>,
-    /// Global index space.
-    pub globals: Vec<Global>,
+    /// Globals.
+    pub globals: PrimaryMap<GlobalIndex, Global>,
     /// Exports in order.
     pub exports: Vec<Export<'a>>,
     /// The start function.
-    pub start: Option<u32>,
+    pub start: Option<FuncIndex>,
     /// Element segments.
-    pub elements: Vec<ElementSegment>,
+    pub elements: PrimaryMap<ElementIndex, ElementSegment>,
     /// Data segments.
-    pub data: Vec<DataSegment<'a>>,
-    /// Bodies of the defined functions, in order.
-    pub bodies: Vec<Body<'a>>,
-    /// Names of the name section by function index; empty without one.
-    pub names: Vec<Option<&'a str>>,
+    pub data: PrimaryMap<DataIndex, DataSegment<'a>>,
+    /// Bodies of the functions that have one.
+    pub bodies: PrimaryMap<DefinedFuncIndex, Body<'a>>,
+    /// Names of functions in the name section.
+    pub names: SecondaryMap<FuncIndex, Option<&'a str>>,
     /// Contents of the custom section `runtime_version`.
     pub runtime_version: &'a [u8],
     /// Contents of the custom section `runtime_apis`.
@@ -57,10 +66,10 @@ pub struct Import<'a> {
 /// What is imported, with its index in its index space.
 #[derive(Clone, Copy)]
 pub enum ImportKind {
-    Function(u32),
-    Table(u32),
+    Function(FuncIndex),
+    Table(TableIndex),
     Memory,
-    Global(u32),
+    Global(GlobalIndex),
 }
 
 /// A table.
@@ -97,9 +106,9 @@ pub enum ConstExpr {
     /// These bits; a null reference is 0.
     Const(u128),
     /// The value of an imported global.
-    Global(u32),
+    Global(GlobalIndex),
     /// A reference to a function.
-    Func(u32),
+    Func(FuncIndex),
 }
 
 /// An export.
@@ -111,66 +120,113 @@ pub struct Export<'a> {
 /// What is exported, with its index.
 #[derive(Clone, Copy)]
 pub enum ExportKind {
-    Function(u32),
-    Table(u32),
+    Function(FuncIndex),
+    Table(TableIndex),
     Memory,
-    Global(u32),
+    Global(GlobalIndex),
 }
 
-/// Where a segment goes.
+/// Where a data segment goes.
 #[derive(Clone, Copy)]
-pub enum SegmentMode {
-    /// Copied at instantiation to this position (of this table).
-    Active { table: u32, offset: ConstExpr },
+pub enum DataMode {
+    /// Copied at instantiation to this address.
+    Active(ConstExpr),
+    /// Copied by an operator.
+    Passive,
+}
+
+/// A data segment.
+pub struct DataSegment<'a> {
+    pub mode: DataMode,
+    pub bytes: &'a [u8],
+}
+
+/// Where an element segment goes.
+#[derive(Clone, Copy)]
+pub enum ElementMode {
+    /// Copied at instantiation to this position of this table.
+    Active { table: TableIndex, offset: ConstExpr },
     /// Copied by an operator.
     Passive,
     /// Only declares references.
     Declared,
 }
 
-/// A data segment.
-pub struct DataSegment<'a> {
-    pub mode: SegmentMode,
-    pub bytes: &'a [u8],
-}
-
 /// An element segment.
 pub struct ElementSegment {
-    pub mode: SegmentMode,
+    pub mode: ElementMode,
     pub items: Vec<ConstExpr>,
 }
 
 /// A function body that is still to be validated.
 pub struct Body<'a> {
     pub body: FunctionBody<'a>,
-    pub validator: FuncToValidate<ValidatorResources>,
+    pub to_validate: FuncToValidate<ValidatorResources>,
     /// Where it lies in the file.
     pub range: Range<usize>,
 }
 
+impl Body<'_> {
+    /// A validator for it, which takes the buffers that an earlier one left.
+    pub fn validator(
+        &self,
+        allocations: FuncValidatorAllocations,
+    ) -> FuncValidator<ValidatorResources> {
+        let FuncToValidate { resources, index, ty, features } = &self.to_validate;
+        let (resources, features) = (resources.clone(), *features);
+        let validator = FuncToValidate { resources, index: *index, ty: *ty, features };
+        validator.into_validator(allocations)
+    }
+}
+
 impl<'a> Module<'a> {
-    /// The type of function `index`.
-    pub fn function_type(&self, index: u32) -> &FuncType {
-        &self.types[self.functions[index as usize] as usize]
+    /// The type of a function.
+    pub fn function_type(&self, index: FuncIndex) -> &FuncType {
+        &self.signatures[self.functions[index]]
     }
 
-    /// Its name in the name section, or `wasm[INDEX]`.
-    pub fn function_name(&self, index: u32) -> String {
-        match self.names.get(index as usize) {
-            Some(Some(name)) => (*name).into(),
-            _ => format!("wasm[{index}]"),
+    /// The name of a function in the name section, or `wasm[INDEX]`.
+    pub fn function_name(&self, index: FuncIndex) -> String {
+        match self.names[index] {
+            Some(name) => name.into(),
+            None => format!("wasm[{}]", index.as_u32()),
         }
     }
 
-    /// The position in `imports` of imported function `index`.
-    pub fn import_position(&self, index: u32) -> Option<u32> {
-        let is_it =
-            |import: &Import<'_>| matches!(import.kind, ImportKind::Function(i) if i == index);
-        self.imports.iter().position(is_it).map(|position| position as u32)
+    /// The import behind a function, unless it has a body.
+    pub fn import_of(&self, index: FuncIndex) -> Option<ImportIndex> {
+        self.imported_functions.get(index).copied()
     }
 
-    /// Whether `index` is an import.
-    pub fn is_imported_function(&self, index: u32) -> bool {
-        index < self.imported_functions
+    /// The body of a function, unless it is imported.
+    pub fn body_of(&self, index: FuncIndex) -> Option<&Body<'a>> {
+        let position = index.index().checked_sub(self.imported_functions.len())?;
+        self.bodies.get(DefinedFuncIndex::new(position))
+    }
+
+    /// The index of the function with a body.
+    pub fn defined_index(&self, defined: DefinedFuncIndex) -> FuncIndex {
+        FuncIndex::new(self.imported_functions.len() + defined.index())
+    }
+
+    /// The functions that have a body, in order.
+    pub fn defined(&self) -> impl Iterator<Item = (FuncIndex, &Body<'a>)> {
+        self.bodies.iter().map(|(defined, body)| (self.defined_index(defined), body))
+    }
+
+    /// The function exported as `name`.
+    pub fn exported_function(&self, name: &str) -> Option<FuncIndex> {
+        self.exports.iter().find_map(|export| match export.kind {
+            ExportKind::Function(index) if export.name == name => Some(index),
+            _ => None,
+        })
+    }
+
+    /// The functions that are exported, in the order of exports.
+    pub fn exported_functions(&self) -> impl Iterator<Item = FuncIndex> {
+        self.exports.iter().filter_map(|export| match export.kind {
+            ExportKind::Function(index) => Some(index),
+            _ => None,
+        })
     }
 }

@@ -2,27 +2,32 @@
 //!
 //! Undefined symbols are the host functions and the libcalls in use; global ones the descriptor, and
 //! exported functions where they are asked for. References within the text are resolved already,
-//! so what is left to a linker is little: the slots of the import stubs, the addresses of tables
+//! so what is left to a linker is little: the entries of the global offset table, the addresses of tables
 //! and of the descriptor, and the unwind information.
 //!
 //! The rule not to break: no name of the module is a global symbol as it is, or it would bind what
 //! the module's maker chose, such as `system`. `lithify_abi::symbols` makes symbols of names.
 
 use crate::{
-    codegen::{Role, Text},
     error::CompileError,
-    isa::{self, Symbol},
+    index::{FuncIndex, ImportIndex, TableIndex},
+    isa::{self, Way},
     memory_image::MemoryImage,
     module::{ExportKind, Module},
-    options::{Symbols, Target},
-    vmctx::{Layout, TablePlace},
+    options::Symbols,
+    symbol::Symbol,
+    target::Target,
+    text::{Placed, Role, Text},
+    vmctx::{TablePlace, VmctxPlan},
 };
 use cranelift_codegen::{
+    entity::PrimaryMap,
     ir::Signature,
     isa::{CallConv, TargetIsa, unwind::UnwindInfo},
 };
 use cranelift_module::{
-    DataDescription, DataId, FuncId, Linkage, Module as _, ModuleReloc, default_libcall_names,
+    DataDescription, DataId, FuncId, Linkage, Module as _, ModuleReloc, ModuleRelocTarget,
+    default_libcall_names,
 };
 use cranelift_object::{ObjectBuilder, ObjectModule, ObjectProduct};
 use gimli::write::{Address, EhFrame, EndianVec, FrameTable, RelocateWriter};
@@ -45,7 +50,7 @@ type Result<T> = std::result::Result<T, CompileError>;
 /// Writes the object of a compiled module.
 pub fn object(
     module: &Module<'_>,
-    layout: &Layout,
+    plan: &VmctxPlan,
     text: Text,
     metadata: Vec<u8>,
     image: &MemoryImage,
@@ -53,9 +58,8 @@ pub fn object(
     symbols: &Symbols,
 ) -> Result<Vec<u8>> {
     let exports = symbols.of(module)?;
-    let isa = isa::isa(target, isa::Way::Optimised)?;
-    let builder =
-        ObjectBuilder::new(isa.clone(), "wasm", default_libcall_names()).map_err(|e| error(&e))?;
+    let isa = isa::isa(target, Way::Optimised)?;
+    let builder = ObjectBuilder::new(isa.clone(), "wasm", default_libcall_names())?;
     let mut writer = Writer {
         module,
         prefix: &symbols.prefix,
@@ -65,18 +69,15 @@ pub fn object(
         tables: HashMap::new(),
         descriptor: None,
     };
-    writer.data(layout, &text, metadata, image)?;
-    let functions = writer.functions(&text)?;
-    let descriptor = writer.descriptor.expect("defined with the data");
+    let descriptor = writer.descriptor(metadata)?;
+    debug_assert!(image.bytes.len().is_multiple_of(IMAGE_GRANULE as usize));
+    writer.tables(plan, &text)?;
+    let pieces = writer.pieces(&text)?;
     let mut product = writer.object.finish();
-    name_symbols(&mut product, module, &text, &functions, &exports);
+    name_symbols(&mut product, module, &text, &pieces, &exports);
     locate(&mut product, descriptor, image, target)?;
     unwind(&mut product, &*isa, text)?;
-    product.emit().map_err(|e| error(&e))
-}
-
-fn error(error: &dyn std::fmt::Display) -> CompileError {
-    CompileError::Object(error.to_string())
+    Ok(product.emit()?)
 }
 
 struct Writer<'m> {
@@ -86,33 +87,28 @@ struct Writer<'m> {
     /// Symbols have no signature; this one stands for all.
     signature: Signature,
     imports: HashMap<Symbol, FuncId>,
-    tables: HashMap<u32, DataId>,
+    tables: HashMap<TableIndex, DataId>,
     descriptor: Option<DataId>,
 }
 
 impl Writer<'_> {
-    /// Defines the metadata and the read-only tables.
-    fn data(
-        &mut self,
-        layout: &Layout,
-        text: &Text,
-        metadata: Vec<u8>,
-        image: &MemoryImage,
-    ) -> Result<()> {
+    /// Defines the descriptor, with all of the metadata behind it.
+    fn descriptor(&mut self, metadata: Vec<u8>) -> Result<DataId> {
         let mut description = DataDescription::new();
         description.define(metadata.into());
         description.set_align(16);
         description.set_custom_section(METADATA_SECTION);
         description.set_used(true);
-        let id = self
-            .object
-            .declare_data(&symbols::descriptor(self.prefix), Linkage::Export, false, false)
-            .map_err(|e| error(&e))?;
-        self.object.define_data(id, &description).map_err(|e| error(&e))?;
+        let name = symbols::descriptor(self.prefix);
+        let id = self.object.declare_data(&name, Linkage::Export, false, false)?;
+        self.object.define_data(id, &description)?;
         self.descriptor = Some(id);
-        debug_assert!(image.bytes.len().is_multiple_of(IMAGE_GRANULE as usize));
+        Ok(id)
+    }
 
-        for (index, table) in (0..).zip(&layout.tables) {
+    /// Defines the read-only tables.
+    fn tables(&mut self, plan: &VmctxPlan, text: &Text) -> Result<()> {
+        for (index, table) in &plan.tables {
             let TablePlace::ReadOnly(functions) = table else {
                 continue;
             };
@@ -121,7 +117,7 @@ impl Writer<'_> {
             let padding = if functions.is_empty() { &[None][..] } else { &[] };
             for function in functions.iter().chain(padding) {
                 let (code, ty) = match function {
-                    Some(f) => (text.offsets[*f as usize], self.module.functions[*f as usize]),
+                    Some(index) => (text.function(*index), self.module.functions[*index].as_u32()),
                     None => (0, NONE),
                 };
                 bytes.extend(code.to_le_bytes());
@@ -130,49 +126,37 @@ impl Writer<'_> {
             let mut description = DataDescription::new();
             description.define(bytes.into());
             description.set_align(16);
-            let id = self
-                .object
-                .declare_data(&format!("table[{index}]"), Linkage::Local, false, false)
-                .map_err(|e| error(&e))?;
-            self.object.define_data(id, &description).map_err(|e| error(&e))?;
+            let name = format!("table[{}]", index.as_u32());
+            let id = self.object.declare_data(&name, Linkage::Local, false, false)?;
+            self.object.define_data(id, &description)?;
             self.tables.insert(index, id);
         }
         Ok(())
     }
 
     /// Defines every piece of the text, in order.
-    fn functions(&mut self, text: &Text) -> Result<Vec<FuncId>> {
+    fn pieces(&mut self, text: &Text) -> Result<Vec<FuncId>> {
         let mut ids = Vec::with_capacity(text.pieces.len());
-        for piece in &text.pieces {
-            let id =
-                self.object.declare_anonymous_function(&self.signature).map_err(|e| error(&e))?;
+        for Placed { piece, .. } in &text.pieces {
+            let id = self.object.declare_anonymous_function(&self.signature)?;
+            let first = ids.first().copied().unwrap_or(id);
             let relocs = (piece.relocs.iter())
                 .map(|reloc| {
-                    Ok(ModuleReloc {
-                        offset: reloc.offset,
-                        kind: reloc.kind,
-                        name: self
-                            .reloc_target(reloc.symbol, ids.first().copied().unwrap_or(id))?,
-                        addend: reloc.addend,
-                    })
+                    let name = self.reloc_target(reloc.symbol, first)?;
+                    let (offset, kind, addend) = (reloc.offset, reloc.kind, reloc.addend);
+                    Ok(ModuleReloc { offset, kind, name, addend })
                 })
                 .collect::<Result<Vec<_>>>()?;
-            self.object
-                .define_function_bytes(id, u64::from(text.align), &piece.code, &relocs)
-                .map_err(|e| error(&e))?;
+            self.object.define_function_bytes(id, u64::from(text.align), &piece.code, &relocs)?;
             ids.push(id);
         }
         Ok(ids)
     }
 
-    fn reloc_target(
-        &mut self,
-        symbol: Symbol,
-        first: FuncId,
-    ) -> Result<cranelift_module::ModuleRelocTarget> {
+    fn reloc_target(&mut self, symbol: Symbol, first: FuncId) -> Result<ModuleRelocTarget> {
         Ok(match symbol {
-            Symbol::Import(position) => {
-                let import = &self.module.imports[position as usize];
+            Symbol::Import(index) => {
+                let import = &self.module.imports[index];
                 let name = symbols::import(self.prefix, import.module, import.field);
                 self.import(symbol, &name)?.into()
             }
@@ -180,7 +164,10 @@ impl Writer<'_> {
             Symbol::Table(index) => self.tables[&index].into(),
             Symbol::Descriptor => self.descriptor.expect("data comes first").into(),
             Symbol::Text => first.into(),
-            Symbol::Function(_) | Symbol::Libcall(_) | Symbol::Heap(_) | Symbol::Slot(_) => {
+            Symbol::Function(_)
+            | Symbol::Libcall(_)
+            | Symbol::Allocator(_)
+            | Symbol::GotEntry(_) => {
                 unreachable!("resolved when the text was laid out")
             }
         })
@@ -190,10 +177,7 @@ impl Writer<'_> {
         if let Some(id) = self.imports.get(&symbol) {
             return Ok(*id);
         }
-        let id = self
-            .object
-            .declare_function(name, Linkage::Import, &self.signature)
-            .map_err(|e| error(&e))?;
+        let id = self.object.declare_function(name, Linkage::Import, &self.signature)?;
         self.imports.insert(symbol, id);
         Ok(id)
     }
@@ -205,18 +189,21 @@ fn name_symbols(
     product: &mut ObjectProduct,
     module: &Module<'_>,
     text: &Text,
-    functions: &[FuncId],
-    exports: &[(u32, &str, String)],
+    pieces: &[FuncId],
+    exports: &[(FuncIndex, &str, String)],
 ) {
-    for ((role, id), offset) in text.roles.iter().zip(functions).zip(&text.offsets) {
+    let mut functions = PrimaryMap::new();
+    for (Placed { role, offset, .. }, id) in text.pieces.iter().zip(pieces) {
         let id = product.function_symbol(*id);
         let symbol = product.object.symbol_mut(id);
         assert_eq!(symbol.value, u64::from(*offset), "the text is laid out as planned");
         symbol.name = local_name(&piece_name(module, *role));
+        if let Role::Function(index) = role {
+            assert_eq!(functions.push(id), *index, "functions come in order");
+        }
     }
-    let mut add = |index: u32, name: Vec<u8>, scope: SymbolScope| {
-        let id = product.function_symbol(functions[index as usize]);
-        let function = product.object.symbol(id);
+    let mut add = |index: FuncIndex, name: Vec<u8>, scope: SymbolScope| {
+        let function = product.object.symbol(functions[index]);
         let (value, size, section) = (function.value, function.size, function.section);
         if name.is_empty() || (scope == SymbolScope::Compilation && name == function.name) {
             return;
@@ -244,17 +231,16 @@ fn local_name(name: &str) -> Vec<u8> {
 }
 
 fn piece_name(module: &Module<'_>, role: Role) -> String {
-    let import_name = |position: u32| module.imports[position as usize].field;
+    let field = |import: ImportIndex| module.imports[import].field;
     match role {
-        Role::Function(index) if module.is_imported_function(index) => {
-            let import = module.import_position(index).expect("it is an import");
-            format!("stub[{}]", import_name(import))
-        }
-        Role::Function(index) => module.function_name(index),
+        Role::Function(index) => match module.import_of(index) {
+            Some(import) => format!("stub[{}]", field(import)),
+            None => module.function_name(index),
+        },
         Role::Libcall(libcall) => format!("stub[{}]", libcall.symbol()),
-        Role::Entry(ty) => format!("entry[{}]", module.types[ty as usize]),
-        Role::Exit(position) => format!("exit[{}]", import_name(position)),
-        Role::Heap(operation) => format!("heap[{operation}]"),
+        Role::Entry(signature) => format!("entry[{}]", module.signatures[signature]),
+        Role::Exit(import) => format!("exit[{}]", field(import)),
+        Role::Allocator(call) => format!("heap[{call}]"),
         Role::Nothing => "nothing".into(),
     }
 }
@@ -286,7 +272,7 @@ fn locate(
         };
         let flags = RelocationFlags::Elf { r_type };
         let relocation = Relocation { offset: field as u64, symbol, addend: 0, flags };
-        object.add_relocation(metadata, relocation).map_err(|e| error(&e))?;
+        object.add_relocation(metadata, relocation)?;
     }
     Ok(())
 }
@@ -294,12 +280,12 @@ fn locate(
 /// Writes `.eh_frame`: for each piece how to unwind through it.
 fn unwind(product: &mut ObjectProduct, isa: &dyn TargetIsa, text: Text) -> Result<()> {
     let Some(mut cie) = isa.create_systemv_cie() else {
-        return Err(error(&"the target has no unwind information"));
+        return Err(CompileError::Object("the target has no unwind information".into()));
     };
     cie.fde_address_encoding = gimli::DwEhPe(gimli::DW_EH_PE_pcrel.0 | gimli::DW_EH_PE_sdata4.0);
     let mut table = FrameTable::default();
     let cie = table.add_cie(cie);
-    for (piece, offset) in text.pieces.into_iter().zip(text.offsets) {
+    for Placed { piece, offset, .. } in text.pieces {
         if let Some(UnwindInfo::SystemV(info)) = piece.unwind {
             let address = Address::Symbol { symbol: 0, addend: i64::from(offset) };
             table.add_fde(cie, info.to_fde(address));
@@ -307,7 +293,7 @@ fn unwind(product: &mut ObjectProduct, isa: &dyn TargetIsa, text: Text) -> Resul
     }
     let mut frames =
         EhFrame(Frames { writer: EndianVec::new(gimli::LittleEndian), relocations: vec![] });
-    table.write_eh_frame(&mut frames).map_err(|e| error(&e))?;
+    table.write_eh_frame(&mut frames)?;
     let Frames { writer, relocations } = frames.0;
 
     let object = &mut product.object;
@@ -325,7 +311,7 @@ fn unwind(product: &mut ObjectProduct, isa: &dyn TargetIsa, text: Text) -> Resul
         };
         let offset = relocation.offset as u64;
         let relocation = Relocation { offset, symbol, addend: relocation.addend, flags };
-        object.add_relocation(section, relocation).map_err(|e| error(&e))?;
+        object.add_relocation(section, relocation)?;
     }
     Ok(())
 }

@@ -6,10 +6,12 @@
 
 use crate::{
     error::CompileError,
+    index::{FuncIndex, GlobalIndex, SignatureIndex, TableIndex, TypeIndex},
     limits,
     module::*,
     options::{Options, Profile},
 };
+use cranelift_codegen::entity::{PrimaryMap, SecondaryMap};
 use lithify_abi::types::{FuncType, ValType};
 use std::collections::HashMap;
 use wasmparser::{
@@ -20,18 +22,23 @@ use wasmparser::{
 
 type Result<T> = std::result::Result<T, CompileError>;
 
-/// Parses `wasm` for `options`.
-pub fn parse<'a>(wasm: &'a [u8], options: &Options) -> Result<Module<'a>> {
+/// Parses `wasm` for `options` and hands the module on to `next`. Where either finds it invalid and
+/// only the profile is to blame, the error says so.
+pub fn parse<'a, T>(
+    wasm: &'a [u8],
+    options: &Options,
+    next: impl FnOnce(Module<'a>) -> Result<T>,
+) -> Result<T> {
     limits::check(wasm.len() as u64, limits::MODULE, "bytes")?;
-    let profile = match options.profile {
-        Some(profile) => profile,
-        None => default_profile(wasm),
+    let profile = options.profile.unwrap_or_else(|| default_profile(wasm));
+    let parsed = || {
+        let module = Reader::new(profile).read(wasm)?;
+        if profile == Profile::Runtime {
+            check_runtime(&module)?;
+        }
+        next(module)
     };
-    let module = Reader::new(profile).read(wasm).map_err(|e| explain(wasm, profile, None, e))?;
-    if profile == Profile::Runtime {
-        check_runtime(&module)?;
-    }
-    Ok(module)
+    parsed().map_err(|error| explain(wasm, profile, error))
 }
 
 /// The module that programs import the system from.
@@ -64,13 +71,8 @@ fn default_profile(wasm: &[u8]) -> Profile {
 }
 
 /// Says of a module that the runtime profile refused whether only the profile is to blame.
-pub(crate) fn explain(
-    wasm: &[u8],
-    profile: Profile,
-    func: Option<u32>,
-    error: CompileError,
-) -> CompileError {
-    let CompileError::Invalid { offset, message } = error else {
+fn explain(wasm: &[u8], profile: Profile, error: CompileError) -> CompileError {
+    let CompileError::Invalid { offset, func, message } = error else {
         return error;
     };
     let valid_elsewhere = profile == Profile::Runtime
@@ -78,7 +80,7 @@ pub(crate) fn explain(
     if valid_elsewhere {
         CompileError::Profile { profile, offset, func, message }
     } else {
-        CompileError::Invalid { offset, message }
+        CompileError::Invalid { offset, func, message }
     }
 }
 
@@ -87,11 +89,11 @@ fn check_runtime(module: &Module<'_>) -> Result<()> {
     let refuse = |message: String| {
         Err(CompileError::Profile { profile: Profile::Runtime, offset: 0, func: None, message })
     };
-    if let Some(import) = module.imports.iter().find(|import| import.module != "env") {
+    if let Some(import) = module.imports.values().find(|import| import.module != "env") {
         return refuse(format!("import from {:?} ({})", import.module, import.field));
     }
     let odd = |i: &&Import<'_>| matches!(i.kind, ImportKind::Table(_) | ImportKind::Global(_));
-    if let Some(import) = module.imports.iter().find(odd) {
+    if let Some(import) = module.imports.values().find(odd) {
         return refuse(format!("import {} is neither a function nor a memory", import.field));
     }
     if module.start.is_some() {
@@ -104,28 +106,28 @@ fn check_runtime(module: &Module<'_>) -> Result<()> {
 struct Reader<'a> {
     validator: Validator,
     module: Module<'a>,
-    /// Positions in `Module::types` by type.
-    interned: HashMap<FuncType, u32>,
+    /// The types that were met.
+    interned: HashMap<FuncType, SignatureIndex>,
 }
 
 impl<'a> Reader<'a> {
     fn new(profile: Profile) -> Self {
         let module = Module {
             profile,
-            types: vec![],
-            type_index: vec![],
-            imports: vec![],
-            imported_functions: 0,
-            functions: vec![],
-            tables: vec![],
+            signatures: PrimaryMap::new(),
+            types: PrimaryMap::new(),
+            imports: PrimaryMap::new(),
+            imported_functions: PrimaryMap::new(),
+            functions: PrimaryMap::new(),
+            tables: PrimaryMap::new(),
             memory: None,
-            globals: vec![],
+            globals: PrimaryMap::new(),
             exports: vec![],
             start: None,
-            elements: vec![],
-            data: vec![],
-            bodies: vec![],
-            names: vec![],
+            elements: PrimaryMap::new(),
+            data: PrimaryMap::new(),
+            bodies: PrimaryMap::new(),
+            names: SecondaryMap::new(),
             runtime_version: &[],
             runtime_apis: &[],
         };
@@ -143,16 +145,16 @@ impl<'a> Reader<'a> {
         for payload in parser.parse_all(wasm) {
             let payload = payload?;
             self.check_counts(&payload)?;
-            if let ValidPayload::Func(validator, body) = self.validator.payload(&payload)? {
+            if let ValidPayload::Func(to_validate, body) = self.validator.payload(&payload)? {
                 let range = body.range();
-                let func = self.module.imported_functions + self.module.bodies.len() as u32;
+                let func = self.module.defined_index(self.module.bodies.next_key());
                 limits::check_function(func, range.len() as u64, limits::BODY, "bytes of body")?;
-                self.module.bodies.push(Body { body, validator, range });
+                self.module.bodies.push(Body { body, to_validate, range });
                 continue;
             }
             self.section(payload)?;
         }
-        let elements = self.module.tables.iter().map(|table| u64::from(table.min)).sum();
+        let elements = self.module.tables.values().map(|table| u64::from(table.min)).sum();
         limits::check(elements, limits::TABLES, "elements of tables")?;
         if self.module.profile == Profile::General {
             mark_touched_tables(&mut self.module)?;
@@ -167,7 +169,8 @@ impl<'a> Reader<'a> {
                 limits::check(section.count().into(), limits::IMPORTS, "imports")
             }
             Payload::FunctionSection(section) => {
-                let count = u64::from(self.module.imported_functions) + u64::from(section.count());
+                let imported = self.module.imported_functions.len() as u64;
+                let count = imported + u64::from(section.count());
                 limits::check(count, limits::FUNCTIONS, "functions")
             }
             _ => Ok(()),
@@ -190,7 +193,8 @@ impl<'a> Reader<'a> {
             }
             Payload::FunctionSection(section) => {
                 for ty in section {
-                    self.module.functions.push(self.module.type_index[ty? as usize]);
+                    let ty = TypeIndex::from_u32(ty?);
+                    self.module.functions.push(self.module.types[ty]);
                 }
             }
             Payload::TableSection(section) => {
@@ -225,17 +229,23 @@ impl<'a> Reader<'a> {
                     let export = export?;
                     let kind = match export.kind {
                         ExternalKind::Func | ExternalKind::FuncExact => {
-                            ExportKind::Function(export.index)
+                            ExportKind::Function(FuncIndex::from_u32(export.index))
                         }
-                        ExternalKind::Table => ExportKind::Table(export.index),
+                        ExternalKind::Table => {
+                            ExportKind::Table(TableIndex::from_u32(export.index))
+                        }
                         ExternalKind::Memory => ExportKind::Memory,
-                        ExternalKind::Global => ExportKind::Global(export.index),
+                        ExternalKind::Global => {
+                            ExportKind::Global(GlobalIndex::from_u32(export.index))
+                        }
                         ExternalKind::Tag => return Err(unsupported("an exported tag")),
                     };
                     self.module.exports.push(Export { name: export.name, kind });
                 }
             }
-            Payload::StartSection { func, .. } => self.module.start = Some(func),
+            Payload::StartSection { func, .. } => {
+                self.module.start = Some(FuncIndex::from_u32(func));
+            }
             Payload::ElementSection(section) => {
                 let mut items = 0;
                 for element in section {
@@ -274,12 +284,16 @@ impl<'a> Reader<'a> {
             types.iter().map(|ty| val_type(*ty)).collect::<Result<Vec<_>>>()
         };
         let ty = FuncType { params: convert(ty.params())?, results: convert(ty.results())? };
-        let next = self.module.types.len() as u32;
-        let index = *self.interned.entry(ty.clone()).or_insert(next);
-        if index == next {
-            self.module.types.push(ty);
-        }
-        self.module.type_index.push(index);
+        let signatures = &mut self.module.signatures;
+        let signature = match self.interned.get(&ty) {
+            Some(known) => *known,
+            None => {
+                let new = signatures.push(ty.clone());
+                self.interned.insert(ty, new);
+                new
+            }
+        };
+        self.module.types.push(signature);
         Ok(())
     }
 
@@ -287,27 +301,23 @@ impl<'a> Reader<'a> {
         let module = &mut self.module;
         let kind = match import.ty {
             TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
-                module.functions.push(module.type_index[ty as usize]);
-                module.imported_functions += 1;
-                ImportKind::Function(module.functions.len() as u32 - 1)
+                module.imported_functions.push(module.imports.next_key());
+                let ty = TypeIndex::from_u32(ty);
+                ImportKind::Function(module.functions.push(module.types[ty]))
             }
-            TypeRef::Table(ty) => {
-                let index = module.tables.len() as u32;
-                self.push_table(ty, true, ConstExpr::Const(0));
-                ImportKind::Table(index)
-            }
+            TypeRef::Table(ty) => ImportKind::Table(self.push_table(ty, true, ConstExpr::Const(0))),
             TypeRef::Memory(ty) => {
                 self.push_memory(ty, true);
                 ImportKind::Memory
             }
             TypeRef::Global(ty) => {
-                module.globals.push(Global {
+                let global = Global {
                     imported: true,
                     ty: val_type(ty.content_type)?,
                     mutable: ty.mutable,
                     init: ConstExpr::Const(0),
-                });
-                ImportKind::Global(module.globals.len() as u32 - 1)
+                };
+                ImportKind::Global(module.globals.push(global))
             }
             TypeRef::Tag(_) => return Err(unsupported("an imported tag")),
         };
@@ -316,14 +326,19 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn push_table(&mut self, ty: wasmparser::TableType, imported: bool, init: ConstExpr) {
+    fn push_table(
+        &mut self,
+        ty: wasmparser::TableType,
+        imported: bool,
+        init: ConstExpr,
+    ) -> TableIndex {
         self.module.tables.push(Table {
             imported,
             min: ty.initial as u32,
             max: ty.maximum.map(|max| max as u32),
             init,
             touched: false,
-        });
+        })
     }
 
     fn push_memory(&mut self, ty: wasmparser::MemoryType, imported: bool) {
@@ -336,16 +351,17 @@ impl<'a> Reader<'a> {
 
     fn element(&self, element: Element<'a>) -> Result<ElementSegment> {
         let mode = match element.kind {
-            ElementKind::Active { table_index, offset_expr } => SegmentMode::Active {
-                table: table_index.unwrap_or(0),
+            ElementKind::Active { table_index, offset_expr } => ElementMode::Active {
+                table: TableIndex::from_u32(table_index.unwrap_or(0)),
                 offset: self.const_expr(&offset_expr)?,
             },
-            ElementKind::Passive => SegmentMode::Passive,
-            ElementKind::Declared => SegmentMode::Declared,
+            ElementKind::Passive => ElementMode::Passive,
+            ElementKind::Declared => ElementMode::Declared,
         };
         let items = match element.items {
             ElementItems::Functions(items) => {
-                items.into_iter().map(|f| Ok(ConstExpr::Func(f?))).collect::<Result<_>>()?
+                let function = |index| Ok(ConstExpr::Func(FuncIndex::from_u32(index?)));
+                items.into_iter().map(function).collect::<Result<_>>()?
             }
             ElementItems::Expressions(_, items) => {
                 items.into_iter().map(|e| self.const_expr(&e?)).collect::<Result<_>>()?
@@ -357,9 +373,9 @@ impl<'a> Reader<'a> {
     fn data(&self, data: Data<'a>) -> Result<DataSegment<'a>> {
         let mode = match data.kind {
             DataKind::Active { offset_expr, .. } => {
-                SegmentMode::Active { table: 0, offset: self.const_expr(&offset_expr)? }
+                DataMode::Active(self.const_expr(&offset_expr)?)
             }
-            DataKind::Passive => SegmentMode::Passive,
+            DataKind::Passive => DataMode::Passive,
         };
         Ok(DataSegment { mode, bytes: data.data })
     }
@@ -374,11 +390,14 @@ impl<'a> Reader<'a> {
             Operator::F64Const { value } => ConstExpr::Const(u128::from(value.bits())),
             Operator::V128Const { value } => ConstExpr::Const(value.i128() as u128),
             Operator::RefNull { .. } => ConstExpr::Const(0),
-            Operator::RefFunc { function_index } => ConstExpr::Func(function_index),
+            Operator::RefFunc { function_index } => {
+                ConstExpr::Func(FuncIndex::from_u32(function_index))
+            }
             Operator::GlobalGet { global_index } => {
-                match self.module.globals[global_index as usize] {
+                let index = GlobalIndex::from_u32(global_index);
+                match self.module.globals[index] {
                     Global { imported: false, init, .. } => init,
-                    _ => ConstExpr::Global(global_index),
+                    _ => ConstExpr::Global(index),
                 }
             }
             other => return Err(unsupported(&format!("{other:?} in a constant expression"))),
@@ -397,10 +416,8 @@ impl<'a> Reader<'a> {
             };
             for naming in map {
                 let Ok(naming) = naming else { return };
-                let index = naming.index as usize;
-                if index < self.module.functions.len() {
-                    self.module.names.resize(self.module.functions.len(), None);
-                    self.module.names[index] = Some(naming.name);
+                if (naming.index as usize) < self.module.functions.len() {
+                    self.module.names[FuncIndex::from_u32(naming.index)] = Some(naming.name);
                 }
             }
         }
@@ -409,7 +426,7 @@ impl<'a> Reader<'a> {
 
 /// Finds the tables that operators other than `call_indirect` use.
 fn mark_touched_tables(module: &mut Module<'_>) -> Result<()> {
-    for body in &module.bodies {
+    for body in module.bodies.values() {
         let mut reader = BinaryReader::new(body.body.as_bytes(), body.range.start);
         for _ in 0..reader.read_var_u32()? {
             reader.read_var_u32()?;
@@ -428,8 +445,9 @@ fn mark_touched_tables(module: &mut Module<'_>) -> Result<()> {
                 _ => continue,
             };
             for table in tables {
-                if let Some(table) = module.tables.get_mut(table as usize) {
-                    table.touched = true;
+                // What the validator has not seen yet may name a table that is not there.
+                if (table as usize) < module.tables.len() {
+                    module.tables[TableIndex::from_u32(table)].touched = true;
                 }
             }
         }
@@ -452,5 +470,5 @@ pub(crate) fn val_type(ty: wasmparser::ValType) -> Result<ValType> {
 }
 
 fn unsupported(what: &str) -> CompileError {
-    CompileError::Invalid { offset: 0, message: format!("{what} is not supported") }
+    CompileError::Invalid { offset: 0, func: None, message: format!("{what} is not supported") }
 }

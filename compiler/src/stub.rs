@@ -8,8 +8,8 @@
 //! Assembled by hand: Cranelift has no tail jump in the platform's C convention.
 
 use crate::{
-    codegen::{Piece, Reloc},
-    isa::Symbol,
+    symbol::Symbol,
+    text::{Piece, Reloc},
 };
 use cranelift_codegen::binemit::Reloc as Kind;
 use lithify_abi::{

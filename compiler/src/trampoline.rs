@@ -5,14 +5,11 @@
 //! when the host function is a closure: it passes the arguments as an array to
 //! [`Libcall::HostCall`]. A host function in the platform's C convention needs neither.
 
-use crate::{
-    isa::{self, Symbol},
-    vmctx::Layout,
-};
+use crate::{index::ImportIndex, isa, symbol::Symbol, vmctx::VmctxPlan};
 use cranelift_codegen::{
     ir::{
-        AbiParam, ExtFuncData, ExternalName, Function, InstBuilder, MemFlagsData, Signature,
-        StackSlotData, StackSlotKind, types::I64,
+        AbiParam, ExtFuncData, Function, InstBuilder, MemFlagsData, Signature, StackSlotData,
+        StackSlotKind, types::I64,
     },
     isa::TargetIsa,
 };
@@ -22,7 +19,7 @@ use lithify_abi::{libcall::Libcall, types::FuncType, vmctx::VALUE_SLOT};
 /// Writes the entry trampoline for functions of type `ty` into `func`.
 pub fn entry(
     isa: &dyn TargetIsa,
-    layout: &Layout,
+    plan: &VmctxPlan,
     ty: &FuncType,
     func: &mut Function,
     context: &mut FunctionBuilderContext,
@@ -47,7 +44,7 @@ pub fn entry(
         debug_assert_eq!(builder.func.dfg.value_type(value), isa::clif_type(*first));
         builder.ins().store(flags, value, slots, 0);
         for (i, result) in (0..).zip(rest) {
-            let offset = layout.return_area + slot(i);
+            let offset = plan.return_area + slot(i);
             let value = builder.ins().load(isa::clif_type(*result), flags, base, offset);
             builder.ins().store(flags, value, slots, slot(i + 1));
         }
@@ -56,11 +53,11 @@ pub fn entry(
     builder.finalize(isa.frontend_config());
 }
 
-/// Writes the exit trampoline of the import at position `import`, a function of type `ty`.
+/// Writes the exit trampoline of `import`, a function of type `ty`.
 pub fn exit(
     isa: &dyn TargetIsa,
-    layout: &Layout,
-    import: u32,
+    plan: &VmctxPlan,
+    import: ImportIndex,
     ty: &FuncType,
     func: &mut Function,
     context: &mut FunctionBuilderContext,
@@ -83,22 +80,18 @@ pub fn exit(
     }
     let signature = isa::signature(isa, &Libcall::HostCall.ty());
     let signature = builder.import_signature(signature);
-    let name = Symbol::Libcall(Libcall::HostCall).external_name();
-    let name = builder.func.declare_imported_user_function(name);
-    let host_call = builder.import_function(ExtFuncData {
-        name: ExternalName::user(name),
-        signature,
-        colocated: true,
-        patchable: false,
-    });
-    let import = builder.ins().iconst(cranelift_codegen::ir::types::I32, i64::from(import));
+    let name = Symbol::Libcall(Libcall::HostCall).declare_in(builder.func);
+    let host_call =
+        builder.import_function(ExtFuncData { name, signature, colocated: true, patchable: false });
+    let import =
+        builder.ins().iconst(cranelift_codegen::ir::types::I32, i64::from(import.as_u32()));
     builder.ins().call(host_call, &[base, import, slots]);
     let mut values = Vec::new();
     for (i, result) in (0..).zip(&ty.results) {
         values.push(builder.ins().load(isa::clif_type(*result), flags, slots, slot(i)));
     }
     for (i, value) in (0..).zip(values.iter().skip(1)) {
-        builder.ins().store(flags, *value, base, layout.return_area + slot(i));
+        builder.ins().store(flags, *value, base, plan.return_area + slot(i));
     }
     builder.ins().return_(&values[..values.len().min(1)]);
     builder.finalize(isa.frontend_config());

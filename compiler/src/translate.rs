@@ -20,10 +20,12 @@ mod table;
 
 use crate::{
     error::CompileError,
-    isa::{self, Isas, Symbol, Way},
+    index::{ElementIndex, FuncIndex, GlobalIndex, SignatureIndex, TableIndex, TypeIndex},
+    isa::{self, Isas, Way},
     limits,
     module::{Body, Module},
-    vmctx::Layout,
+    symbol::Symbol,
+    vmctx::VmctxPlan,
     widen,
 };
 use control::Frame;
@@ -37,17 +39,17 @@ use home::{Homes, Local};
 use lithify_abi::types::ValType;
 use std::{borrow::Cow, collections::HashMap};
 use target_lexicon::Architecture;
-use wasmparser::{FuncToValidate, FuncValidatorAllocations, Operator};
+use wasmparser::{FuncValidator, FuncValidatorAllocations, Operator, ValidatorResources};
 
 type Result<T> = std::result::Result<T, CompileError>;
 
 /// What all functions of a module have in common.
 #[derive(Clone, Copy)]
-pub struct Common<'m> {
+pub struct ModuleContext<'m> {
     /// The module.
     pub module: &'m Module<'m>,
     /// Where its things lie at run time.
-    pub layout: &'m Layout,
+    pub plan: &'m VmctxPlan,
     /// The instruction set.
     pub isas: &'m Isas,
 }
@@ -62,34 +64,37 @@ pub struct Translated {
     pub way: Way,
 }
 
-/// Translates `body`, function `index`, into `func`: optimised, unless that is beyond what grows
+/// Translates `body`, that of function `index`, into `func`: optimised, unless that is beyond what grows
 /// with more than a function's length, see [`limits::STEPS`].
 pub fn translate(
-    common: Common<'_>,
-    index: u32,
+    module: ModuleContext<'_>,
+    index: FuncIndex,
     body: &Body<'_>,
     allocations: FuncValidatorAllocations,
     func: &mut Function,
-    context: &mut FunctionBuilderContext,
+    builder: &mut FunctionBuilderContext,
 ) -> Result<Translated> {
-    let optimised = Translator::new(common, index, body, func, context, Way::Optimised);
-    if let Some(translated) = optimised.function(common, body, allocations)? {
+    let in_function = |error: CompileError| error.in_function(index);
+    let optimised = Translator::new(module, index, body, func, builder, Way::Optimised);
+    let translated = optimised.function(module, body, allocations).map_err(in_function)?;
+    if let Some(translated) = translated {
         widen::widen(func);
         return Ok(translated);
     }
     func.clear();
-    *context = FunctionBuilderContext::new();
-    let plain = Translator::new(common, index, body, func, context, Way::Plain);
-    let translated = plain.function(common, body, FuncValidatorAllocations::default())?;
+    *builder = FunctionBuilderContext::new();
+    let plain = Translator::new(module, index, body, func, builder, Way::Plain);
+    let allocations = FuncValidatorAllocations::default();
+    let translated = plain.function(module, body, allocations).map_err(in_function)?;
     Ok(translated.expect("nothing is too much to be compiled plainly, or it is an error"))
 }
 
 /// One function under translation.
 pub(crate) struct Translator<'m, 'f> {
     module: &'m Module<'m>,
-    layout: &'m Layout,
-    /// Function index.
-    index: u32,
+    plan: &'m VmctxPlan,
+    /// Which function it is.
+    index: FuncIndex,
     /// Offset of the current operator in the file.
     offset: usize,
     builder: FunctionBuilder<'f>,
@@ -115,7 +120,7 @@ pub(crate) struct Translator<'m, 'f> {
     steps: u64,
     /// Values passed to calls and got back.
     call_operands: u64,
-    signatures: HashMap<u32, SigRef>,
+    signatures: HashMap<SignatureIndex, SigRef>,
     functions: HashMap<Symbol, ir::FuncRef>,
     symbols: HashMap<(Symbol, i64), GlobalValue>,
     regions: HashMap<u32, AliasRegion>,
@@ -123,7 +128,7 @@ pub(crate) struct Translator<'m, 'f> {
 
 /// Disjoint kinds of memory, for alias analysis. Globals follow after `GLOBAL`.
 mod region {
-    pub const HEAP: u32 = 0;
+    pub const MEMORY: u32 = 0;
     pub const TABLE: u32 = 1;
     pub const VMCTX: u32 = 2;
     pub const GLOBAL: u32 = 3;
@@ -131,22 +136,23 @@ mod region {
 
 impl Translator<'_, '_> {
     fn new<'m, 'f>(
-        common: Common<'m>,
-        index: u32,
+        context: ModuleContext<'m>,
+        index: FuncIndex,
         body: &Body<'_>,
         func: &'f mut Function,
-        context: &'f mut FunctionBuilderContext,
+        builder: &'f mut FunctionBuilderContext,
         way: Way,
     ) -> Translator<'m, 'f> {
-        let isa = common.isas.isa(way);
-        func.signature = isa::signature(isa, common.module.function_type(index));
+        let ModuleContext { module, plan, isas } = context;
+        let isa = isas.isa(way);
+        func.signature = isa::signature(isa, module.function_type(index));
         func.name = Symbol::Function(index).user_name();
         Translator {
-            module: common.module,
-            layout: common.layout,
+            module,
+            plan,
             index,
             offset: body.range.start,
-            builder: FunctionBuilder::new(func, context),
+            builder: FunctionBuilder::new(func, builder),
             x86_64: isa.triple().architecture == Architecture::X86_64,
             base: Value::from_u32(0),
             locals: vec![],
@@ -170,18 +176,11 @@ impl Translator<'_, '_> {
     /// Translates the body; none where it should not be optimised.
     fn function(
         mut self,
-        common: Common<'_>,
+        context: ModuleContext<'_>,
         body: &Body<'_>,
         allocations: FuncValidatorAllocations,
     ) -> Result<Option<Translated>> {
-        let FuncToValidate { resources, index, ty: ty_index, features } = &body.validator;
-        let validator = FuncToValidate {
-            resources: resources.clone(),
-            index: *index,
-            ty: *ty_index,
-            features: *features,
-        };
-        let mut validator = validator.into_validator(allocations);
+        let mut validator = body.validator(allocations);
         let mut reader = body.body.get_binary_reader();
         validator.read_locals(&mut reader)?;
         self.begin(&validator);
@@ -206,7 +205,7 @@ impl Translator<'_, '_> {
             }
         }
         operators.finish()?;
-        self.builder.finalize(common.isas.isa(way).frontend_config());
+        self.builder.finalize(context.isas.isa(way).frontend_config());
         let allocations = validator.into_allocations();
         let work = match way {
             Way::Optimised => self.work + self.steps / limits::STEPS_OF_WORK,
@@ -216,7 +215,7 @@ impl Translator<'_, '_> {
     }
 
     /// Starts the entry block.
-    fn begin(&mut self, validator: &wasmparser::FuncValidator<wasmparser::ValidatorResources>) {
+    fn begin(&mut self, validator: &FuncValidator<ValidatorResources>) {
         let ty = self.module.function_type(self.index);
         let entry = self.builder.create_block();
         self.builder.append_block_params_for_function_params(entry);
@@ -256,11 +255,7 @@ impl Translator<'_, '_> {
         check(self.control.len() as u64, limits::NESTING, "nested blocks")
     }
 
-    fn declare_locals(
-        &mut self,
-        params: u32,
-        validator: &wasmparser::FuncValidator<wasmparser::ValidatorResources>,
-    ) {
+    fn declare_locals(&mut self, params: u32, validator: &FuncValidator<ValidatorResources>) {
         let mut zeros: HashMap<ValType, Value> = HashMap::new();
         for local in params..validator.len_locals() {
             let ty = validator.get_local_type(local).expect("the index is below the count");
@@ -308,9 +303,11 @@ impl Translator<'_, '_> {
             Operator::BrTable { ref targets } => self.br_table(targets)?,
             Operator::Return => self.return_(),
 
-            Operator::Call { function_index } => self.call(function_index),
+            Operator::Call { function_index } => self.call(FuncIndex::from_u32(function_index)),
             Operator::CallIndirect { type_index, table_index } => {
-                self.call_indirect(type_index, table_index);
+                let (ty, table) =
+                    (TypeIndex::from_u32(type_index), TableIndex::from_u32(table_index));
+                self.call_indirect(ty, table);
             }
 
             Operator::Drop => {
@@ -334,17 +331,25 @@ impl Translator<'_, '_> {
                 let value = self.peek();
                 self.set_local(local_index, value);
             }
-            Operator::GlobalGet { global_index } => self.global_get(global_index),
-            Operator::GlobalSet { global_index } => self.global_set(global_index),
+            Operator::GlobalGet { global_index } => {
+                self.global_get(GlobalIndex::from_u32(global_index))
+            }
+            Operator::GlobalSet { global_index } => {
+                self.global_set(GlobalIndex::from_u32(global_index))
+            }
 
-            Operator::TableGet { table } => self.table_get(table),
-            Operator::TableSet { table } => self.table_set(table),
-            Operator::TableSize { table } => self.table_size(table),
-            Operator::TableGrow { table } => self.table_grow(table),
-            Operator::TableFill { table } => self.table_fill(table),
-            Operator::TableCopy { dst_table, src_table } => self.table_copy(dst_table, src_table),
-            Operator::TableInit { elem_index, table } => self.table_init(elem_index, table),
-            Operator::ElemDrop { elem_index } => self.elem_drop(elem_index),
+            Operator::TableGet { table } => self.table_get(TableIndex::from_u32(table)),
+            Operator::TableSet { table } => self.table_set(TableIndex::from_u32(table)),
+            Operator::TableSize { table } => self.table_size(TableIndex::from_u32(table)),
+            Operator::TableGrow { table } => self.table_grow(TableIndex::from_u32(table)),
+            Operator::TableFill { table } => self.table_fill(TableIndex::from_u32(table)),
+            Operator::TableCopy { dst_table, src_table } => {
+                self.table_copy(TableIndex::from_u32(dst_table), TableIndex::from_u32(src_table))
+            }
+            Operator::TableInit { elem_index, table } => {
+                self.table_init(ElementIndex::from_u32(elem_index), TableIndex::from_u32(table))
+            }
+            Operator::ElemDrop { elem_index } => self.elem_drop(ElementIndex::from_u32(elem_index)),
             Operator::RefNull { .. } => {
                 let null = self.builder.ins().iconst(ir::types::I64, 0);
                 self.push(null);
@@ -353,7 +358,9 @@ impl Translator<'_, '_> {
                 let reference = self.pop();
                 self.is_zero(reference);
             }
-            Operator::RefFunc { function_index } => self.ref_func(function_index),
+            Operator::RefFunc { function_index } => {
+                self.ref_func(FuncIndex::from_u32(function_index))
+            }
 
             _ => {
                 let known = self.memory_operator(operator)
@@ -371,7 +378,7 @@ impl Translator<'_, '_> {
         let text = format!("{operator:?}");
         let name = text.split([' ', '{']).next().unwrap_or_default();
         CompileError::Unsupported {
-            func: self.index,
+            func: self.index.as_u32(),
             offset: self.offset as u64,
             feature: format!("operator {name}"),
         }
@@ -415,9 +422,9 @@ impl Translator<'_, '_> {
     fn symbol_address(&mut self, symbol: Symbol, offset: i64) -> Value {
         let builder = &mut self.builder;
         let global = *self.symbols.entry((symbol, offset)).or_insert_with(|| {
-            let name = builder.func.declare_imported_user_function(symbol.external_name());
+            let name = symbol.declare_in(builder.func);
             builder.create_global_value(ir::GlobalValueData::Symbol {
-                name: ir::ExternalName::user(name),
+                name,
                 offset: offset.into(),
                 colocated: true,
                 tls: false,

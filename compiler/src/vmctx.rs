@@ -3,26 +3,31 @@
 //! Decided once, before any code is generated, from the module alone. The translator reads it to
 //! emit accesses, `metadata.rs` to tell the runtime.
 
-use crate::allocator::HeapCall;
-use crate::module::{ConstExpr, Import, ImportKind, Module, SegmentMode};
+use crate::{
+    allocator::AllocatorCall,
+    index::{FuncIndex, GlobalIndex, RecordIndex, TableIndex},
+    module::{ConstExpr, ElementMode, Module},
+    options::Profile,
+};
+use cranelift_codegen::entity::PrimaryMap;
 use lithify_abi::{heap::Heap, types::ValType, vmctx};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Places of a module.
-pub struct Layout {
-    /// By global index.
-    pub globals: Vec<GlobalPlace>,
-    /// By table index.
-    pub tables: Vec<TablePlace>,
-    /// Functions that references can name: positions are those of their records.
-    pub func_records: Vec<u32>,
-    /// Position in `func_records` by function index.
-    pub record_of: HashMap<u32, u32>,
+pub struct VmctxPlan {
+    /// Where globals lie.
+    pub globals: PrimaryMap<GlobalIndex, GlobalPlace>,
+    /// Where tables lie.
+    pub tables: PrimaryMap<TableIndex, TablePlace>,
+    /// Functions that references can name, by their records.
+    pub func_records: PrimaryMap<RecordIndex, FuncIndex>,
+    /// The records of functions that have one.
+    pub record_of: HashMap<FuncIndex, RecordIndex>,
     /// Offset from `base` of the second result of a function; the next ones follow at
     /// [`vmctx::VALUE_SLOT`] distance.
     pub return_area: i32,
-    /// The heap, where compiled code has a part in it.
-    pub heap: Option<HeapPlace>,
+    /// The host's allocator, where compiled code has a part in it.
+    pub allocator: Option<AllocatorPlace>,
     /// Bytes of vmctx below `base`.
     pub vmctx_size: u32,
 }
@@ -33,74 +38,74 @@ pub enum GlobalPlace {
     /// Nowhere: it is this constant.
     Const(u128),
     /// In the vmctx, at this offset from `base`.
-    Slot(i32),
+    Vmctx(i32),
 }
 
 /// Where a table lies.
 pub enum TablePlace {
     /// In read-only data, as the functions it holds.
-    ReadOnly(Vec<Option<u32>>),
+    ReadOnly(Vec<Option<FuncIndex>>),
     /// In memory of the instance; its record is at this offset from `base`.
     Mutable(i32),
 }
 
-/// The host's heap as compiled code sees it.
+/// The host's allocator as compiled code sees it.
 #[derive(Clone, Copy)]
-pub struct HeapPlace {
+pub struct AllocatorPlace {
     /// Offset of its [`Heap`] record from `base`.
     pub record: i32,
-    /// The imports that allocate and free: function indices.
-    pub imports: [u32; 2],
+    /// The imports that allocate and free.
+    imports: [FuncIndex; 2],
 }
 
-impl HeapPlace {
-    /// The function index of the import behind `call`.
-    pub fn import(&self, call: HeapCall) -> u32 {
+impl AllocatorPlace {
+    /// The import behind `call`.
+    pub fn import(&self, call: AllocatorCall) -> FuncIndex {
         self.imports[call as usize]
     }
 
-    /// The call that imported function `index` is.
-    pub fn call(&self, index: u32) -> Option<HeapCall> {
-        HeapCall::ALL.iter().copied().find(|call| self.import(*call) == index)
+    /// The call that a function is the import of.
+    pub fn call(&self, index: FuncIndex) -> Option<AllocatorCall> {
+        AllocatorCall::ALL.iter().copied().find(|call| self.import(*call) == index)
     }
 }
 
 /// Read-only tables are refused above this size, in elements; they become mutable ones.
 const MAX_READ_ONLY: u32 = 1 << 22;
 
-impl Layout {
+impl VmctxPlan {
     /// Decides the places for `module`.
     pub fn new(module: &Module<'_>) -> Self {
         let mut far = Far { lowest: vmctx::FAR_END };
         let mut near = 0;
-        let globals = (module.globals.iter())
+        let globals = (module.globals.values())
             .map(|global| match global.init {
                 ConstExpr::Const(bits) if !global.imported && !global.mutable => {
                     GlobalPlace::Const(bits)
                 }
                 _ if global.mutable && global.ty != ValType::V128 && near < vmctx::NEAR_GLOBALS => {
                     near += 1;
-                    GlobalPlace::Slot(vmctx::near_global(near - 1))
+                    GlobalPlace::Vmctx(vmctx::near_global(near - 1))
                 }
-                _ => GlobalPlace::Slot(far.take(1)),
+                _ => GlobalPlace::Vmctx(far.take(1)),
             })
             .collect();
-        let tables: Vec<TablePlace> = (0..module.tables.len())
+        let tables: PrimaryMap<TableIndex, TablePlace> = (module.tables.keys())
             .map(|index| match read_only(module, index) {
                 Some(functions) => TablePlace::ReadOnly(functions),
                 None => TablePlace::Mutable(far.take(1)),
             })
             .collect();
-        let extra_results = module.types.iter().map(|ty| ty.results.len()).max().unwrap_or(0);
-        let return_area = far.take(extra_results.saturating_sub(1) as u32);
-        let heap = heap_imports(module).map(|imports| {
+        let results = module.signatures.values().map(|ty| ty.results.len()).max().unwrap_or(0);
+        let return_area = far.take(results.saturating_sub(1) as u32);
+        let allocator = allocator_imports(module).map(|imports| {
             let slots = size_of::<Heap>() as u32 / vmctx::VALUE_SLOT;
-            HeapPlace { record: far.take(slots), imports }
+            AllocatorPlace { record: far.take(slots), imports }
         });
         let func_records = func_records(module, &tables);
-        let record_of = (0..).zip(&func_records).map(|(i, func)| (*func, i)).collect();
+        let record_of = func_records.iter().map(|(record, func)| (*func, record)).collect();
         let vmctx_size = (-far.lowest) as u32;
-        Self { globals, tables, func_records, record_of, return_area, heap, vmctx_size }
+        Self { globals, tables, func_records, record_of, return_area, allocator, vmctx_size }
     }
 }
 
@@ -118,22 +123,21 @@ impl Far {
 }
 
 /// The imports that allocate and free on the host's heap, if the module has both.
-fn heap_imports(module: &Module<'_>) -> Option<[u32; 2]> {
+fn allocator_imports(module: &Module<'_>) -> Option<[FuncIndex; 2]> {
     module.memory.as_ref()?;
-    let find = |call: &HeapCall| {
-        let named = |import: &&Import<'_>| import.module == "env" && import.field == call.import();
-        let import = module.imports.iter().find(named)?;
-        match import.kind {
-            ImportKind::Function(index) if *module.function_type(index) == call.ty() => Some(index),
-            _ => None,
-        }
+    let find = |call: AllocatorCall| {
+        let (index, _) = module.imported_functions.iter().find(|(_, import)| {
+            let import = &module.imports[**import];
+            import.module == "env" && import.field == call.import()
+        })?;
+        (*module.function_type(index) == call.ty()).then_some(index)
     };
-    let [malloc, free] = HeapCall::ALL;
-    Some([find(malloc)?, find(free)?])
+    let [malloc, free] = AllocatorCall::ALL;
+    Some([find(*malloc)?, find(*free)?])
 }
 
-/// The contents of table `index` if nothing can change them and they are known.
-fn read_only(module: &Module<'_>, index: usize) -> Option<Vec<Option<u32>>> {
+/// The contents of a table if nothing can change them and they are known.
+fn read_only(module: &Module<'_>, index: TableIndex) -> Option<Vec<Option<FuncIndex>>> {
     let table = &module.tables[index];
     let fixed = !table.imported
         && !table.touched
@@ -143,11 +147,11 @@ fn read_only(module: &Module<'_>, index: usize) -> Option<Vec<Option<u32>>> {
         return None;
     }
     let mut functions = vec![None; table.min as usize];
-    for segment in &module.elements {
-        let SegmentMode::Active { table, offset } = segment.mode else {
+    for segment in module.elements.values() {
+        let ElementMode::Active { table, offset } = segment.mode else {
             continue;
         };
-        if table as usize != index {
+        if table != index {
             continue;
         }
         let ConstExpr::Const(offset) = offset else {
@@ -168,33 +172,27 @@ fn read_only(module: &Module<'_>, index: usize) -> Option<Vec<Option<u32>>> {
 /// Every function that a reference can name, in order: those in segments of tables that are not
 /// read-only, in initial values, and, as `ref.func` may name them, the exported ones. A module
 /// without references (all of the MVP) has none.
-fn func_records(module: &Module<'_>, tables: &[TablePlace]) -> Vec<u32> {
-    let read_only = |mode: &SegmentMode| match mode {
-        SegmentMode::Active { table, .. } => {
-            matches!(tables[*table as usize], TablePlace::ReadOnly(_))
-        }
-        SegmentMode::Passive | SegmentMode::Declared => false,
-    };
-    if module.profile == crate::options::Profile::Runtime
-        && tables.iter().all(|table| matches!(table, TablePlace::ReadOnly(_)))
-    {
-        return vec![];
+fn func_records(
+    module: &Module<'_>,
+    tables: &PrimaryMap<TableIndex, TablePlace>,
+) -> PrimaryMap<RecordIndex, FuncIndex> {
+    let is_read_only = |place: &TablePlace| matches!(place, TablePlace::ReadOnly(_));
+    let general = module.profile == Profile::General;
+    if !general && tables.values().all(is_read_only) {
+        return PrimaryMap::new();
     }
-    let general = module.profile == crate::options::Profile::General;
-    let exported = module.exports.iter().filter_map(|export| match export.kind {
-        crate::module::ExportKind::Function(index) if general => Some(index),
-        _ => None,
+    let exported = module.exported_functions().filter(|_| general);
+    let segments = module.elements.values().filter(|segment| match segment.mode {
+        ElementMode::Active { table, .. } => general || !is_read_only(&tables[table]),
+        ElementMode::Passive | ElementMode::Declared => true,
     });
-    let segments = module.elements.iter().filter(|s| general || !read_only(&s.mode));
     let named = (segments.flat_map(|segment| segment.items.iter().copied()))
-        .chain(module.globals.iter().map(|global| global.init))
-        .chain(module.tables.iter().map(|table| table.init))
+        .chain(module.globals.values().map(|global| global.init))
+        .chain(module.tables.values().map(|table| table.init))
         .filter_map(|init| match init {
             ConstExpr::Func(index) => Some(index),
             _ => None,
         });
-    let mut all: Vec<u32> = named.chain(exported).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
+    let all: BTreeSet<FuncIndex> = named.chain(exported).collect();
+    all.into_iter().collect()
 }

@@ -63,13 +63,12 @@ impl Verify {
 
 /// The options that an image says it was made with.
 fn options(metadata: &Metadata) -> Result<Options> {
-    let mut target: Target = metadata.machine.parse().map_err(anyhow::Error::msg)?;
+    let mut target: Target = metadata.machine.parse()?;
     target.features = (CpuFeature::ALL.iter())
         .filter(|feature| metadata.cpu_features.iter().any(|name| name == feature.name()))
         .fold(0, |bits, feature| bits | feature.bit());
     let profile = metadata.options.split(' ').find_map(|option| option.strip_prefix("profile="));
-    let profile: Option<Profile> =
-        profile.map(str::parse).transpose().map_err(anyhow::Error::msg)?;
+    let profile: Option<Profile> = profile.map(str::parse).transpose()?;
     let code_hash = metadata.code_hash;
     Ok(Options { target, profile, code_hash, ..Options::default() })
 }

@@ -1,6 +1,6 @@
 //! Decodes what Lithify makes of a module: no branch goes astray, on any machine.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use lithify_compiler::{Options, Profile, Target, branches, compile_image};
 
 /// Compiles `wasm` and follows all control flow in it, for the machine at hand and, where that
@@ -8,7 +8,7 @@ use lithify_compiler::{Options, Profile, Target, branches, compile_image};
 pub fn decode(wasm: &[u8]) -> Result<()> {
     let mut targets = vec![Target::host()];
     if cfg!(target_arch = "x86_64") {
-        let v2 = Target::host().with_cpu("x86-64-v2").map_err(|e| anyhow!(e))?;
+        let v2 = Target::host().with_cpu("x86-64-v2")?;
         targets.extend([v2, Target::aarch64()]);
     }
     for target in targets {

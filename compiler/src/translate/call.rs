@@ -2,7 +2,9 @@
 
 use super::{Translator, region};
 use crate::{
-    isa::{self, Symbol},
+    index::{FuncIndex, ImportIndex, SignatureIndex, TableIndex, TypeIndex},
+    isa,
+    symbol::Symbol,
     vmctx::TablePlace,
 };
 use cranelift_codegen::ir::{
@@ -12,11 +14,11 @@ use cranelift_codegen::ir::{
 use lithify_abi::{descriptor, libcall::Libcall, trap::TrapCode, types::FuncType, vmctx};
 
 impl Translator<'_, '_> {
-    fn signature(&mut self, ty: u32) -> SigRef {
+    fn signature(&mut self, ty: SignatureIndex) -> SigRef {
         let (module, builder) = (self.module, &mut self.builder);
         *self.signatures.entry(ty).or_insert_with(|| {
             let call_conv = builder.func.signature.call_conv;
-            let signature = isa::signature_for(call_conv, &module.types[ty as usize]);
+            let signature = isa::signature_for(call_conv, &module.signatures[ty]);
             builder.import_signature(signature)
         })
     }
@@ -24,9 +26,9 @@ impl Translator<'_, '_> {
     fn function_ref(&mut self, symbol: Symbol, signature: SigRef) -> FuncRef {
         let builder = &mut self.builder;
         *self.functions.entry(symbol).or_insert_with(|| {
-            let name = builder.func.declare_imported_user_function(symbol.external_name());
+            let name = symbol.declare_in(builder.func);
             builder.import_function(ExtFuncData {
-                name: ir::ExternalName::user(name),
+                name,
                 signature,
                 colocated: true,
                 patchable: false,
@@ -34,39 +36,42 @@ impl Translator<'_, '_> {
         })
     }
 
-    pub(super) fn call(&mut self, index: u32) {
-        let ty = self.module.functions[index as usize];
+    pub(super) fn call(&mut self, index: FuncIndex) {
+        let ty = self.module.functions[index];
         let arguments = self.call_arguments(ty);
         self.call_function(index, ty, &arguments);
     }
 
-    fn call_function(&mut self, index: u32, ty: u32, arguments: &[Value]) {
+    fn call_function(&mut self, index: FuncIndex, ty: SignatureIndex, arguments: &[Value]) {
         let signature = self.signature(ty);
-        let heap_call = self.layout.heap.and_then(|heap| heap.call(index));
-        if heap_call.is_none()
+        let allocator_call = self.plan.allocator.and_then(|place| place.call(index));
+        if allocator_call.is_none()
             && let Some(import) = self.inline_exit(index)
         {
             return self.call_host(import, ty, signature, arguments);
         }
-        let symbol = heap_call.map_or(Symbol::Function(index), Symbol::Heap);
+        let symbol = allocator_call.map_or(Symbol::Function(index), Symbol::Allocator);
         let function = self.function_ref(symbol, signature);
         let call = self.builder.ins().call(function, arguments);
         self.push_results(call, ty);
     }
 
-    /// The import behind function `index`, if this call of it does in line what its stub does.
+    /// The import behind a function, if this call of it does in line what its stub does.
     ///
-    /// That saves a jump, and takes registers and code, so it is for loops. On aarch64 a slot
-    /// has no address that Cranelift could name.
-    fn inline_exit(&self, index: u32) -> Option<u32> {
-        if !self.module.is_imported_function(index) || !self.x86_64 || self.loops() == 0 {
-            return None;
-        }
-        self.module.import_position(index)
+    /// That saves a jump, and takes registers and code, so it is for loops. On aarch64
+    /// Cranelift cannot name an entry of the global offset table.
+    fn inline_exit(&self, index: FuncIndex) -> Option<ImportIndex> {
+        self.module.import_of(index).filter(|_| self.x86_64 && self.loops() > 0)
     }
 
-    /// Calls the host function of `import` through its slot, after what its stub does.
-    fn call_host(&mut self, import: u32, ty: u32, signature: SigRef, arguments: &[Value]) {
+    /// Calls the host function of `import` through the global offset table, after what its stub does.
+    fn call_host(
+        &mut self,
+        import: ImportIndex,
+        ty: SignatureIndex,
+        signature: SigRef,
+        arguments: &[Value],
+    ) {
         let flags = self.trusted(region::VMCTX, "vmctx");
         let fp = self.builder.ins().get_frame_pointer(types::I64);
         self.builder.ins().store(flags, fp, self.base, vmctx::EXIT_FP);
@@ -77,16 +82,16 @@ impl Translator<'_, '_> {
         // Where the call puts its return address.
         let exit = self.builder.ins().iadd_imm_s(sp, -8);
         self.builder.ins().store(flags, exit, self.base, vmctx::EXIT_SP);
-        let slot = self.symbol_address(Symbol::Slot(import), 0);
+        let entry = self.symbol_address(Symbol::GotEntry(import), 0);
         let flags = MemFlagsData::trusted().with_readonly();
-        let callee = self.builder.ins().load(types::I64, flags, slot, 0);
+        let callee = self.builder.ins().load(types::I64, flags, entry, 0);
         let call = self.builder.ins().call_indirect(signature, callee, arguments);
         self.push_results(call, ty);
     }
 
     /// Pops the arguments of type `ty` and puts `base` before them.
-    fn call_arguments(&mut self, ty: u32) -> Vec<Value> {
-        let FuncType { params, results } = &self.module.types[ty as usize];
+    fn call_arguments(&mut self, ty: SignatureIndex) -> Vec<Value> {
+        let FuncType { params, results } = &self.module.signatures[ty];
         let count = params.len();
         self.call_operands += (count + results.len()) as u64;
         let at = self.fetch(count);
@@ -96,8 +101,8 @@ impl Translator<'_, '_> {
         arguments
     }
 
-    fn push_results(&mut self, call: Inst, ty: u32) {
-        let results = &self.module.types[ty as usize].results;
+    fn push_results(&mut self, call: Inst, ty: SignatureIndex) {
+        let results = &self.module.signatures[ty].results;
         if results.is_empty() {
             return;
         }
@@ -105,18 +110,18 @@ impl Translator<'_, '_> {
         self.push(first);
         for (i, result) in results.iter().skip(1).enumerate() {
             let flags = self.trusted(region::VMCTX, "vmctx");
-            let offset = self.layout.return_area + (i as u32 * vmctx::VALUE_SLOT) as i32;
+            let offset = self.plan.return_area + (i as u32 * vmctx::VALUE_SLOT) as i32;
             let ty = isa::clif_type(*result);
             let value = self.builder.ins().load(ty, flags, self.base, offset);
             self.push(value);
         }
     }
 
-    pub(super) fn call_indirect(&mut self, type_index: u32, table: u32) {
-        let ty = self.module.type_index[type_index as usize];
+    pub(super) fn call_indirect(&mut self, ty: TypeIndex, table: TableIndex) {
+        let ty = self.module.types[ty];
         let index = self.pop();
         let arguments = self.call_arguments(ty);
-        match &self.layout.tables[table as usize] {
+        match &self.plan.tables[table] {
             TablePlace::ReadOnly(functions) => {
                 if let Some(function) = self.constant_callee(index, ty, functions) {
                     return self.call_function(function, ty, &arguments);
@@ -145,7 +150,12 @@ impl Translator<'_, '_> {
     }
 
     /// The function that a call through a constant index reaches, when its type fits.
-    fn constant_callee(&self, index: Value, ty: u32, functions: &[Option<u32>]) -> Option<u32> {
+    fn constant_callee(
+        &self,
+        index: Value,
+        ty: SignatureIndex,
+        functions: &[Option<FuncIndex>],
+    ) -> Option<FuncIndex> {
         let dfg = &self.builder.func.dfg;
         let inst = dfg.value_def(index).inst()?;
         let ir::InstructionData::UnaryImm { opcode: ir::Opcode::Iconst, imm } = dfg.insts[inst]
@@ -153,7 +163,7 @@ impl Translator<'_, '_> {
             return None;
         };
         let function = (*functions.get(imm.bits() as u32 as usize)?)?;
-        (self.module.functions[function as usize] == ty).then_some(function)
+        (self.module.functions[function] == ty).then_some(function)
     }
 
     /// Traps with `code` unless `index < bound`, both i32. Returns the index as i64, which is 0
@@ -167,9 +177,15 @@ impl Translator<'_, '_> {
     }
 
     /// Calls through a (code offset, type) pair after checking the type.
-    fn call_entry(&mut self, entry: Value, ty: u32, arguments: &[Value], flags: MemFlagsData) {
+    fn call_entry(
+        &mut self,
+        entry: Value,
+        ty: SignatureIndex,
+        arguments: &[Value],
+        flags: MemFlagsData,
+    ) {
         let actual = self.builder.ins().load(types::I32, flags, entry, 4);
-        let fits = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, i64::from(ty));
+        let fits = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, i64::from(ty.as_u32()));
         let mismatch = self.builder.create_block();
         let next = self.builder.create_block();
         self.settle();

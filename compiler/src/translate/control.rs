@@ -1,7 +1,7 @@
 //! Blocks, branches and returns.
 
 use super::{Translator, dispatch::Table, region};
-use crate::{error::CompileError, isa, limits};
+use crate::{error::CompileError, index::TypeIndex, isa, limits};
 use cranelift_codegen::ir::{
     self, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, TrapCode, Value,
 };
@@ -110,8 +110,8 @@ impl Translator<'_, '_> {
                 FuncType::new(&[], &[ty])
             }
             BlockType::FuncType(index) => {
-                let index = self.module.type_index[index as usize];
-                self.module.types[index as usize].clone()
+                let signature = self.module.types[TypeIndex::from_u32(index)];
+                self.module.signatures[signature].clone()
             }
         }
     }
@@ -409,7 +409,7 @@ impl Translator<'_, '_> {
         if let Some((first, rest)) = results.split_first() {
             let flags = self.trusted(region::VMCTX, "vmctx");
             for (i, value) in rest.iter().enumerate() {
-                let offset = self.layout.return_area + (i as u32 * vmctx::VALUE_SLOT) as i32;
+                let offset = self.plan.return_area + (i as u32 * vmctx::VALUE_SLOT) as i32;
                 self.builder.ins().store(flags, *value, self.base, offset);
             }
             self.builder.ins().return_(&[*first]);

@@ -1,16 +1,16 @@
-//! Globals: constants, or slots in the vmctx.
+//! Globals: constants, or places in the vmctx.
 
 use super::{Translator, region};
-use crate::{isa, vmctx::GlobalPlace};
+use crate::{index::GlobalIndex, isa, vmctx::GlobalPlace};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use lithify_abi::types::ValType;
 
 impl Translator<'_, '_> {
-    pub(super) fn global_get(&mut self, index: u32) {
-        let ty = self.module.globals[index as usize].ty;
-        let value = match self.layout.globals[index as usize] {
+    pub(super) fn global_get(&mut self, index: GlobalIndex) {
+        let ty = self.module.globals[index].ty;
+        let value = match self.plan.globals[index] {
             GlobalPlace::Const(bits) => self.constant(ty, bits),
-            GlobalPlace::Slot(offset) => {
+            GlobalPlace::Vmctx(offset) => {
                 let flags = self.global_flags(index);
                 self.builder.ins().load(isa::clif_type(ty), flags, self.base, offset)
             }
@@ -18,20 +18,20 @@ impl Translator<'_, '_> {
         self.push(value);
     }
 
-    pub(super) fn global_set(&mut self, index: u32) {
+    pub(super) fn global_set(&mut self, index: GlobalIndex) {
         let value = self.pop();
-        match self.layout.globals[index as usize] {
-            GlobalPlace::Slot(offset) => {
+        match self.plan.globals[index] {
+            GlobalPlace::Vmctx(offset) => {
                 let flags = self.global_flags(index);
                 self.builder.ins().store(flags, value, self.base, offset);
             }
-            GlobalPlace::Const(_) => unreachable!("a mutable global has a slot"),
+            GlobalPlace::Const(_) => unreachable!("a mutable global lies in the vmctx"),
         }
     }
 
     /// Each global is memory of its own; so many that the region number would overflow share one.
-    fn global_flags(&mut self, index: u32) -> MemFlagsData {
-        self.trusted(region::GLOBAL + index.min(64), "global")
+    fn global_flags(&mut self, index: GlobalIndex) -> MemFlagsData {
+        self.trusted(region::GLOBAL + index.as_u32().min(64), "global")
     }
 
     fn constant(&mut self, ty: ValType, bits: u128) -> Value {

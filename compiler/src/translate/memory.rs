@@ -91,8 +91,8 @@ impl Translator<'_, '_> {
     }
 
     /// Flags of an access that faults when it is out of bounds.
-    pub(super) fn heap_flags(&mut self) -> MemFlagsData {
-        let region = self.region(region::HEAP, "memory");
+    pub(super) fn memory_flags(&mut self) -> MemFlagsData {
+        let region = self.region(region::MEMORY, "memory");
         MemFlagsData::new()
             .with_endianness(cranelift_codegen::ir::Endianness::Little)
             .with_alias_region(Some(region))
@@ -103,7 +103,7 @@ impl Translator<'_, '_> {
     pub(super) fn load_value(&mut self, memarg: MemArg, ty: Type) -> Value {
         let index = self.pop();
         let (address, offset) = self.address(memarg, index, u64::from(ty.bytes()));
-        let flags = self.heap_flags();
+        let flags = self.memory_flags();
         self.builder.ins().load(ty, flags, address, offset)
     }
 
@@ -112,7 +112,7 @@ impl Translator<'_, '_> {
         let index = self.pop();
         let ty = self.builder.func.dfg.value_type(value);
         let (address, offset) = self.address(memarg, index, u64::from(ty.bytes()));
-        let flags = self.heap_flags();
+        let flags = self.memory_flags();
         self.builder.ins().store(flags, value, address, offset);
     }
 

@@ -66,7 +66,7 @@ impl Translator<'_, '_> {
     ) {
         let index = self.pop();
         let (address, offset) = self.address(memarg, index, 8);
-        let flags = self.heap_flags();
+        let flags = self.memory_flags();
         let value = emit(self.builder.ins(), flags, address, offset);
         self.push_vector(value);
     }
