@@ -7,7 +7,7 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use lithify_bench::Workload;
-use lithify_bench::engine::{Check, Clock, Engine, Fresh, KINDS, Kind, Loaded, Start};
+use lithify_bench::engine::{Check, Clock, Engine, Fresh, Host, KINDS, Kind, LoadedModule, Start};
 use lithify_polkadot::{CallContext, Input};
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ fn phases(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder for artifacts");
     let ready: Vec<Ready> = KINDS
         .iter()
-        .filter_map(|kind| match kind.open() {
+        .filter_map(|kind| match kind.open(Host::Polkadot) {
             Ok(engine) => {
                 let prepared = engine.prepare(&workload.wasm).expect("prepare").into_owned();
                 let artifact = folder.path().join(kind.id().to_string());
@@ -94,7 +94,8 @@ fn calls(criterion: &mut Criterion, ready: &[Ready], workload: &Workload) {
                 if kind.start == Start::Compile {
                     continue;
                 }
-                let loaded: Box<dyn Loaded> = engine.load(artifact, Check::Trusted).expect("load");
+                let loaded: Box<dyn LoadedModule> =
+                    engine.load(artifact, Check::Trusted).expect("load");
                 let mut entry = loaded.entry(&call.entry).expect("an entry point");
                 let mut session = workload.state.session();
                 let mut context = CallContext::new();

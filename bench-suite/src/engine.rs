@@ -2,9 +2,9 @@
 //! functions, protocol of a call, clock.
 //!
 //! ```text
-//! module --prepare, compile--> artifact --load--> Loaded --entry--> Entry --call--> output, times
-//!                                                   |
-//!                                                   +--instance--> Instance --call--> values
+//! module --prepare, compile--> artifact --load--> LoadedModule
+//!   LoadedModule --entry--> MeasuredEntry --call--> output, times
+//!   LoadedModule --instance--> AnyInstance --call--> values
 //! ```
 //!
 //! An entry point is measured: one virtual call wraps instantiate, call and drop; the clock is
@@ -16,24 +16,24 @@
 mod aot;
 mod native;
 mod own_memory;
+mod registry;
 #[macro_use]
 mod shapes;
 mod trusted;
 mod wasmi;
 mod wasmtime;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
+use lithify_measure::wall::ns;
 use lithify_polkadot::{CallContext, RuntimeInstance};
 use lithify_runtime::host::HostError;
 use lithify_runtime::{TrapCode, ValType, Value};
-use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use lithify_measure::wall::ns;
 pub use own_memory::{Heap, own_memory};
+pub use registry::{Id, KINDS, Kind, NATIVE, ON_DEMAND, Start};
 
 /// A host function `(i32) -> i32` that does next to nothing, which every engine provides in its
 /// fastest way beside the Polkadot host.
@@ -48,10 +48,10 @@ pub trait Engine {
     fn compile(&self, prepared: &[u8]) -> Result<Vec<u8>>;
 
     /// Makes an artifact ready for calls.
-    fn load(&self, artifact: &Path, check: Check) -> Result<Box<dyn Loaded>>;
+    fn load(&self, artifact: &Path, check: Check) -> Result<Box<dyn LoadedModule>>;
 
-    /// The same from what `prepare` gave, for an engine that does so at every start.
-    fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn Loaded>>;
+    /// Makes what `prepare` gave ready for calls, as an engine without artifacts does at every start.
+    fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn LoadedModule>>;
 }
 
 /// Whether an artifact is checked for damage when it is loaded. An engine that cannot do so
@@ -65,17 +65,17 @@ pub enum Check {
 }
 
 /// A module on an engine.
-pub trait Loaded {
+pub trait LoadedModule {
     /// The entry point `name` of a runtime, looked up once.
-    fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn Entry + 'l>>;
+    fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn MeasuredEntry + 'l>>;
 
     /// A fresh instance of any module.
-    fn instance(&self) -> Result<Box<dyn Instance>, Stopped>;
+    fn instance(&self) -> Result<Box<dyn AnyInstance>, Stopped>;
 }
 
 /// An instance, export by export. References to functions are opaque: only null can be passed,
 /// and what comes out is 0 for null and 1 for any other.
-pub trait Instance {
+pub trait AnyInstance {
     /// Calls the function exported as `name`.
     fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Vec<Value>, Stopped>;
 
@@ -142,7 +142,7 @@ pub type Stub = fn(name: &str, arguments: &[Value], results: &[ValType]) -> Host
 pub type HostResult = Result<Vec<Value>, HostError>;
 
 /// An entry point.
-pub trait Entry {
+pub trait MeasuredEntry {
     /// Makes a fresh instance, calls the entry point with `input` and ends the instance. Host
     /// functions find the externalities of this thread.
     fn call(&mut self, input: &[u8], context: &mut CallContext, clock: Clock) -> Result<Fresh>;
@@ -174,7 +174,7 @@ pub struct Fresh {
     pub drop_ns: u64,
 }
 
-/// The body of [`Entry::call`].
+/// The body of [`MeasuredEntry::call`].
 fn fresh<I: RuntimeInstance>(
     name: &str,
     input: &[u8],
@@ -203,137 +203,5 @@ fn fresh<I: RuntimeInstance>(
         initialize_ns: context.initialize_ns(),
         call_ns: ns(called - made).saturating_sub(context.initialize_ns()),
         drop_ns: ns(dropped - called),
-    })
-}
-
-/// An engine and a setting by name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Id {
-    /// Name of the engine.
-    pub engine: String,
-    /// Name of the setting.
-    pub setting: String,
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{} {}", self.engine, self.setting))
-    }
-}
-
-/// What is known of an engine in a setting before it is opened.
-#[derive(Clone, Copy, Debug)]
-pub struct Kind {
-    /// Name of the engine.
-    pub engine: &'static str,
-    /// Name of the setting.
-    pub setting: &'static str,
-    /// What it is, in half a sentence.
-    pub about: &'static str,
-    /// How it gets to code.
-    pub start: Start,
-    /// In every which round it is measured: dear engines are in fewer.
-    pub every: u32,
-}
-
-/// How an engine gets from a module to code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// It compiles an artifact, once, and loads that at every start.
-    Artifact,
-    /// It compiles at every start. For calls the suite loads an artifact of the same code, since
-    /// a process that compiles is another environment and takes long.
-    Compile,
-    /// It has no artifact and takes the module at every start.
-    Module,
-    /// It is in this program.
-    Native,
-}
-
-/// Every engine and setting, ours first.
-pub const KINDS: &[Kind] = &[
-    Kind {
-        engine: "lithify",
-        setting: "aot",
-        about: "an image, mapped; slots reset by hot set",
-        start: Start::Artifact,
-        every: 1,
-    },
-    Kind {
-        engine: "wasmtime",
-        setting: "jit",
-        about: "as a Substrate node sets it up: pooling, copy-on-write, nothing kept resident",
-        start: Start::Compile,
-        every: 1,
-    },
-    Kind {
-        engine: "wasmtime",
-        setting: "precompiled-64k",
-        about: "an artifact, mapped; one pooled slot, 64 KiB kept resident",
-        start: Start::Artifact,
-        every: 1,
-    },
-    Kind {
-        engine: "wasmtime",
-        setting: "precompiled-2m",
-        about: "the same, 2 MiB kept resident",
-        start: Start::Artifact,
-        every: 1,
-    },
-    Kind {
-        engine: "wasmtime",
-        setting: "precompiled-scan",
-        about: "the same, up to 2 MiB of written pages kept resident (PAGEMAP_SCAN)",
-        start: Start::Artifact,
-        every: 1,
-    },
-    Kind {
-        engine: "wasmi",
-        setting: "interpreter",
-        about: "the module, translated eagerly to its own bytecode",
-        start: Start::Module,
-        every: 4,
-    },
-];
-
-/// The floor, for workloads that have one.
-pub const NATIVE: Kind = Kind {
-    engine: "native",
-    setting: "build",
-    about: "the same source compiled into this program, on the same host functions",
-    start: Start::Native,
-    every: 1,
-};
-
-impl Kind {
-    /// Its name.
-    pub fn id(&self) -> Id {
-        Id { engine: self.engine.into(), setting: self.setting.into() }
-    }
-
-    /// The kind of that name.
-    pub fn of(id: &Id) -> Result<&'static Self> {
-        KINDS
-            .iter()
-            .chain([&NATIVE])
-            .find(|kind| kind.engine == id.engine && kind.setting == id.setting)
-            .ok_or_else(|| anyhow!("there is no engine {id}"))
-    }
-
-    /// Opens the engine with the Polkadot host: an error is why it cannot run here.
-    pub fn open(&self) -> Result<Box<dyn Engine>> {
-        open(self.engine, self.setting, Host::Polkadot)
-    }
-}
-
-/// Opens an engine; an error is why it cannot run here. Beside the settings of [`KINDS`],
-/// wasmtime has `on-demand`, which takes modules of any shape.
-pub fn open(engine: &str, setting: &str, host: Host) -> Result<Box<dyn Engine>> {
-    Ok(match (engine, setting) {
-        ("lithify", "aot") => Box::new(aot::Aot::new(host)?),
-        ("wasmtime", setting) => Box::new(wasmtime::Wasmtime::new(setting, host)?),
-        ("native", "build") => Box::new(native::Native),
-        ("wasmi", "interpreter") => Box::new(wasmi::Wasmi::new(host)?),
-        _ => bail!("there is no engine {engine} {setting}"),
     })
 }

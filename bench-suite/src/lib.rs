@@ -23,7 +23,7 @@ pub mod worker;
 pub mod workload;
 
 pub use manifest::{Calls, Manifest};
-pub use report::{Report, report, table};
+pub use report::{Report, markdown, report, table};
 pub use runner::{Observer, Options, run};
 pub use sample::{Record, Run};
 pub use workload::Workload;

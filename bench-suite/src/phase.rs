@@ -34,6 +34,30 @@ macro_rules! phases {
     };
 }
 
+impl Phase {
+    /// Those of a module as a whole, in the order of a report.
+    pub const MODULE: &'static [Self] = &[
+        Self::Compile,
+        Self::CompileCpu,
+        Self::CompilePeak,
+        Self::Artifact,
+        Self::Load,
+        Self::LoadTrusted,
+    ];
+
+    /// Those of a call, in the order of a report.
+    pub const CALL: &'static [Self] = &[
+        Self::Instantiate,
+        Self::Initialize,
+        Self::Call,
+        Self::Drop,
+        Self::Total,
+        Self::Host,
+        Self::Guest,
+        Self::Cold,
+    ];
+}
+
 phases! {
     /// From the module to an artifact: time on the clock.
     Compile = "compile", Ns;

@@ -4,14 +4,17 @@
 //! The best wasmtime is the best of its settings for each figure by itself, which is more than any
 //! one setting reaches.
 
+mod markdown;
 mod table;
 
+pub use markdown::markdown;
 pub use table::table;
 
-use crate::engine::{Id, KINDS, NATIVE};
+use crate::engine::{Id, Kind};
 use crate::phase::{Phase, Unit};
 use crate::sample::{Absent, Header, Run, Series};
 use crate::stats::{self, QUANTILE, Ratio, Verdict};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Ours.
@@ -21,30 +24,8 @@ const PEER: &str = "wasmtime";
 /// How far the size of an artifact or memory may differ and still be the same.
 const SIZE_FLOOR: f64 = 0.01;
 
-/// Phases of a module, in the order of a report.
-pub const MODULE: &[Phase] = &[
-    Phase::Compile,
-    Phase::CompileCpu,
-    Phase::CompilePeak,
-    Phase::Artifact,
-    Phase::Load,
-    Phase::LoadTrusted,
-];
-
-/// Phases of a call.
-pub const CALL: &[Phase] = &[
-    Phase::Instantiate,
-    Phase::Initialize,
-    Phase::Call,
-    Phase::Drop,
-    Phase::Total,
-    Phase::Host,
-    Phase::Guest,
-    Phase::Cold,
-];
-
 /// A report.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Report {
     /// How it was measured.
     pub header: Option<Header>,
@@ -58,7 +39,7 @@ pub struct Report {
 }
 
 /// What is reported of a workload.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WorkloadReport {
     /// Its name.
     pub name: String,
@@ -71,7 +52,7 @@ pub struct WorkloadReport {
 }
 
 /// Engines against figures.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Section {
     /// The engines, ours first.
     pub rows: Vec<Row>,
@@ -82,9 +63,9 @@ pub struct Section {
 }
 
 /// An engine.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// It.
+    /// Which, in which setting.
     pub engine: Id,
     /// Its figures, in the unit of the phase; absent where it has none.
     pub figures: BTreeMap<Phase, f64>,
@@ -93,7 +74,7 @@ pub struct Row {
 }
 
 /// Ours against a peer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
     /// What is compared.
     pub phase: Phase,
@@ -124,9 +105,9 @@ pub fn report(run: &Run) -> Report {
         WorkloadReport {
             name: name.to_owned(),
             code_hash: code_hash.to_owned(),
-            module: basis(None).section(MODULE),
+            module: basis(None).section(Phase::MODULE),
             calls: (calls.into_iter())
-                .map(|call| (call.to_owned(), basis(Some(call)).section(CALL)))
+                .map(|call| (call.to_owned(), basis(Some(call)).section(Phase::CALL)))
                 .collect(),
         }
     };
@@ -173,8 +154,7 @@ impl Basis {
     }
 
     fn section(&self, phases: &[Phase]) -> Section {
-        let kinds = KINDS.iter().chain([&NATIVE]);
-        let rows: Vec<Row> = kinds.filter_map(|kind| self.row(kind.id(), phases)).collect();
+        let rows: Vec<Row> = Kind::all().filter_map(|kind| self.row(kind.id(), phases)).collect();
         let comparisons = phases.iter().filter_map(|phase| self.compare(&rows, *phase)).collect();
         Section { rows, comparisons, host_calls: self.host_calls }
     }

@@ -207,7 +207,7 @@ impl<'r> Runner<'r> {
         let mut able = vec![kinds.to_vec(); workloads.len()];
         for (workload, side) in order {
             let kind = kinds[side];
-            if !able[workload].iter().any(|able| able.id() == kind.id()) {
+            if !able[workload].contains(&kind) {
                 continue;
             }
             let task = Task::Compile {
@@ -217,7 +217,7 @@ impl<'r> Runner<'r> {
             match self.work(kind, task) {
                 Ok(records) => self.keep(records)?,
                 Err(error) => {
-                    able[workload].retain(|able| able.id() != kind.id());
+                    able[workload].retain(|able| *able != kind);
                     let what = format!("{} on {}", workloads[workload].name, kind.id());
                     self.absent(what, &error)?;
                 }
@@ -295,7 +295,7 @@ impl<'r> Runner<'r> {
     fn measure(&mut self, workloads: &[Workload], rows: &[Row]) -> Result<()> {
         let mut all: Vec<&'static Kind> = Vec::new();
         for kind in rows.iter().flat_map(|row| &row.kinds) {
-            if !all.iter().any(|known| known.id() == kind.id()) {
+            if !all.contains(kind) {
                 all.push(kind);
             }
         }
@@ -304,7 +304,7 @@ impl<'r> Runner<'r> {
         self.total = self.process + order.len() as u32;
         for (row, side) in order {
             let (row, kind) = (&rows[row], all[side]);
-            if !row.kinds.iter().any(|able| able.id() == kind.id()) {
+            if !row.kinds.contains(&kind) {
                 continue;
             }
             let records = self.work(kind, self.call(row, kind))?;

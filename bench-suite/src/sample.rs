@@ -13,6 +13,7 @@
 use crate::machine::Machine;
 use crate::phase::{Phase, Unit};
 use anyhow::{Context, Result};
+use lithify_measure::cpu::Usage;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, Write};
 
@@ -118,18 +119,9 @@ pub struct Ran {
     pub started: u64,
     /// Duration of the work, in ns.
     pub wall_ns: u64,
-    /// CPU time in user mode, in ns.
-    pub user_ns: u64,
-    /// CPU time in the kernel, in ns.
-    pub system_ns: u64,
-    /// Page faults that needed no input.
-    pub minor_faults: u64,
-    /// Page faults that needed input.
-    pub major_faults: u64,
-    /// Times that it waited.
-    pub voluntary_switches: u64,
-    /// Times that it was interrupted.
-    pub involuntary_switches: u64,
+    /// What the work used of the machine.
+    #[serde(flatten)]
+    pub usage: Usage,
 }
 
 /// A line.

@@ -1,18 +1,21 @@
 //! One process, one measurement: reads a job from standard input, writes samples to standard
 //! output, one JSON line each.
 
-use crate::engine::{Check, Clock, Id, Kind, Loaded, Start};
+use crate::engine::{
+    Check, Clock, Engine, Fresh, Host, Id, Kind, LoadedModule, MeasuredEntry, Start,
+};
 use crate::phase::Phase;
 use crate::sample::{Key, Ran, Record, Series, write};
-use crate::workload::{Workload, hex};
+use crate::workload::{Call, Workload, hex};
 use anyhow::{Context, Result, bail};
 use lithify_measure::Bounds;
 use lithify_measure::cpu;
 use lithify_measure::peak::Peak;
 use lithify_measure::wall::{SpanCost, ns, timed};
-use lithify_polkadot::{CallContext, Observe};
+use lithify_polkadot::{CallContext, Observe, Session};
 use serde::{Deserialize, Serialize};
 use sp_crypto_hashing::blake2_256;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -76,7 +79,7 @@ pub fn main() -> Result<()> {
 pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
     let kind = Kind::of(&job.engine)?;
     match &job.task {
-        Task::Open => kind.open().map(drop),
+        Task::Open => kind.open(Host::Polkadot).map(drop),
         Task::Compile { workload, artifact } => {
             let workload = Workload::load(workload)?;
             let mut worker = Worker::new(job, kind, &workload, None);
@@ -100,7 +103,7 @@ struct Worker {
     ran: Ran,
     started: Instant,
     before: cpu::Usage,
-    series: Vec<Series>,
+    samples: BTreeMap<Phase, Vec<u64>>,
 }
 
 impl Worker {
@@ -129,16 +132,17 @@ impl Worker {
             },
             started: Instant::now(),
             before: cpu::usage(),
-            series: Vec::new(),
+            samples: BTreeMap::new(),
         }
     }
 
-    fn add(&mut self, phase: Phase, values: Vec<u64>) {
-        self.series.push(Series { key: Key { phase, ..self.key.clone() }, values });
+    /// Keeps a sample.
+    fn push(&mut self, phase: Phase, value: u64) {
+        self.samples.entry(phase).or_default().push(value);
     }
 
     fn compile(&mut self, workload: &Workload, artifact: &Path) -> Result<()> {
-        let engine = self.kind.open()?;
+        let engine = self.kind.open(Host::Polkadot)?;
         let prepared = engine.prepare(&workload.wasm)?;
         let peak = Peak::start()?;
         let cpu_before = cpu::cpu_ns();
@@ -148,14 +152,14 @@ impl Worker {
                 let (bytes, wall) = timed(|| engine.compile(&prepared));
                 self.compiled(wall, cpu_before, &peak)?;
                 let bytes = bytes?;
-                self.add(Phase::Artifact, vec![bytes.len() as u64]);
+                self.push(Phase::Artifact, bytes.len() as u64);
                 bytes
             }
             Start::Compile => {
                 let (loaded, wall) = timed(|| engine.load_source(&prepared));
                 self.compiled(wall, cpu_before, &peak)?;
                 drop(loaded?);
-                self.add(Phase::Load, vec![ns(wall)]);
+                self.push(Phase::Load, ns(wall));
                 engine.compile(&prepared)?
             }
         };
@@ -164,9 +168,9 @@ impl Worker {
 
     fn compiled(&mut self, wall: Duration, cpu_before: u64, peak: &Peak) -> Result<()> {
         let (cpu, peak) = (cpu::cpu_ns() - cpu_before, peak.bytes()?);
-        self.add(Phase::Compile, vec![ns(wall)]);
-        self.add(Phase::CompileCpu, vec![cpu]);
-        self.add(Phase::CompilePeak, vec![peak]);
+        self.push(Phase::Compile, ns(wall));
+        self.push(Phase::CompileCpu, cpu);
+        self.push(Phase::CompilePeak, peak);
         Ok(())
     }
 
@@ -175,131 +179,149 @@ impl Worker {
         workload: &Workload,
         index: usize,
         artifact: &Path,
-        samples: u32,
+        rounds: u32,
         bounds: &Bounds,
     ) -> Result<()> {
         let call = &workload.calls[index];
         let cost = SpanCost::measure();
-        let mut session = workload.state.session();
+        let session = workload.state.session();
         let mut context = CallContext::new();
         context.initialize_by(workload.initialize.clone());
 
         let start = Instant::now();
-        let engine = self.kind.open()?;
+        let engine = self.kind.open(Host::Polkadot)?;
         let (loaded, first_load) = timed(|| engine.load(artifact, Check::Whole));
-        let loaded: Box<dyn Loaded> = loaded?;
-        let mut entry = loaded.entry(&call.entry)?;
+        let loaded: Box<dyn LoadedModule> = loaded?;
+        let entry = loaded.entry(&call.entry)?;
+        let mut calls = Calls { call, entry, session, context, output: Vec::new() };
         // A call that ends once ends again.
-        let first = bounds.within("the call", || {
-            session.execute(|| entry.call(&call.input, &mut context, Clock::Ends))
-        })??;
+        let first = bounds.within("the call", || calls.make(Observe::Off, Clock::Ends))??;
         let cold = start.elapsed();
-        let output = first.output;
-        if let Some(expected) = call.output {
-            let found = blake2_256(&output);
-            if found != expected {
-                let (found, expected) = (hex(&found), hex(&expected));
-                bail!("the output has the hash {found}, but should have {expected}");
-            }
+        calls.output = first.output;
+        self.ran.state_root = Some(hex(&calls.check(workload)?));
+        self.key.output_hash = Some(blake3::hash(&calls.output).to_hex().to_string());
+        for _ in 0..rounds {
+            self.round(&mut calls, cost)?;
         }
-        context.observe(Observe::Record);
-        session.execute(|| entry.call(&call.input, &mut context, Clock::Ends))?;
-        context.observe(Observe::Off);
-        // Now, since a call that is replayed leaves the state as it is.
-        let root = session.root(workload.state.version());
-        if let Some(expected) = call.state_root
-            && root != expected
-        {
-            let (root, expected) = (hex(&root), hex(&expected));
-            bail!("the state root after {} is {root}, but should be {expected}", call.entry);
-        }
-        self.ran.state_root = Some(hex(&root));
-
-        let mut total = Vec::new();
-        let (mut instantiate, mut calls, mut drops) = (Vec::new(), Vec::new(), Vec::new());
-        let mut initialize = Vec::new();
-        let (mut host, mut guest) = (Vec::new(), Vec::new());
-        for _ in 0..samples {
-            let mut sample = |context: &mut CallContext, clock| -> Result<_> {
-                let fresh = session.execute(|| entry.call(&call.input, context, clock))?;
-                if fresh.output != output {
-                    bail!("{} returned something else when called again", call.entry);
-                }
-                Ok(fresh)
-            };
-            total.push(sample(&mut context, Clock::Ends)?.total_ns);
-            let fresh = sample(&mut context, Clock::Phases)?;
-            instantiate.push(fresh.instantiate_ns);
-            initialize.extend((fresh.initialize_ns > 0).then_some(fresh.initialize_ns));
-            calls.push(fresh.call_ns);
-            drops.push(fresh.drop_ns);
-            context.observe(Observe::Time);
-            sample(&mut context, Clock::Ends)?;
-            let spans = context.host_calls();
-            host.push(cost.without(context.host_ns(), spans));
-            self.ran.host_calls = spans;
-            context.observe(Observe::Replay);
-            guest.push(sample(&mut context, Clock::Ends)?.total_ns);
-            context.observe(Observe::Off);
-        }
-        self.key.output_hash = Some(blake3::hash(&output).to_hex().to_string());
-        self.add(Phase::Total, total);
-        self.add(Phase::Instantiate, instantiate);
-        if !initialize.is_empty() {
-            self.add(Phase::Initialize, initialize);
-        }
-        self.add(Phase::Call, calls);
-        self.add(Phase::Drop, drops);
-        // Host functions of native code cannot be replayed, and it is never loaded.
-        if self.kind.start == Start::Native {
-            return Ok(());
-        }
-        self.add(Phase::Host, host);
-        self.add(Phase::Guest, guest);
-        // Calls of such an engine ran on an artifact that it would not have.
-        if self.kind.start == Start::Compile {
-            return Ok(());
-        }
-        self.add(Phase::Cold, vec![ns(cold)]);
-        drop(entry);
+        drop(calls);
         drop(loaded);
-        self.key.output_hash = None;
-        if index == 0 {
-            self.key.call = None;
-            let load = |check| timed(|| engine.load(artifact, check));
-            let (mut loads, mut trusted) = (vec![ns(first_load)], Vec::new());
-            let begin = Instant::now();
-            while loads.len() < MAX_LOADS && begin.elapsed() < LOAD_BUDGET {
-                let (loaded, wall) = load(Check::Whole);
-                drop(loaded?);
-                loads.push(ns(wall));
-                let (loaded, wall) = load(Check::Trusted);
-                drop(loaded?);
-                trusted.push(ns(wall));
+        // Calls of an engine that compiles at every start ran on an artifact that it would not have,
+        // and native code is never loaded.
+        if matches!(self.kind.start, Start::Artifact | Start::Module) {
+            self.push(Phase::Cold, ns(cold));
+            if index == 0 {
+                self.push(Phase::Load, ns(first_load));
+                self.loads(&*engine, artifact)?;
             }
-            self.add(Phase::Load, loads);
-            self.add(Phase::LoadTrusted, trusted);
+        }
+        Ok(())
+    }
+
+    /// One sample of each phase of a call.
+    fn round(&mut self, calls: &mut Calls<'_>, cost: SpanCost) -> Result<()> {
+        let total = calls.again(Observe::Off, Clock::Ends)?.total_ns;
+        self.push(Phase::Total, total);
+        let fresh = calls.again(Observe::Off, Clock::Phases)?;
+        self.push(Phase::Instantiate, fresh.instantiate_ns);
+        if fresh.initialize_ns > 0 {
+            self.push(Phase::Initialize, fresh.initialize_ns);
+        }
+        self.push(Phase::Call, fresh.call_ns);
+        self.push(Phase::Drop, fresh.drop_ns);
+        // Host functions of native code can be neither timed nor replayed.
+        if self.kind.start != Start::Native {
+            calls.again(Observe::Time, Clock::Ends)?;
+            let spans = calls.context.host_calls();
+            self.push(Phase::Host, cost.without(calls.context.host_ns(), spans));
+            self.ran.host_calls = spans;
+            let guest = calls.again(Observe::Replay, Clock::Ends)?.total_ns;
+            self.push(Phase::Guest, guest);
+        }
+        Ok(())
+    }
+
+    /// More samples of loading, checked and trusted in turn.
+    fn loads(&mut self, engine: &dyn Engine, artifact: &Path) -> Result<()> {
+        let begin = Instant::now();
+        for _ in 1..MAX_LOADS {
+            if begin.elapsed() >= LOAD_BUDGET {
+                break;
+            }
+            for (phase, check) in
+                [(Phase::Load, Check::Whole), (Phase::LoadTrusted, Check::Trusted)]
+            {
+                let (loaded, wall) = timed(|| engine.load(artifact, check));
+                drop(loaded?);
+                self.push(phase, ns(wall));
+            }
         }
         Ok(())
     }
 
     /// Writes everything.
     fn finish(mut self, out: &mut impl Write) -> Result<()> {
-        let after = cpu::usage();
-        let before = self.before;
+        self.ran.usage = cpu::usage() - self.before;
         self.ran.wall_ns = ns(self.started.elapsed());
-        self.ran.user_ns = after.user_ns - before.user_ns;
-        self.ran.system_ns = after.system_ns - before.system_ns;
-        self.ran.minor_faults = after.minor_faults - before.minor_faults;
-        self.ran.major_faults = after.major_faults - before.major_faults;
-        self.ran.voluntary_switches = after.voluntary_switches - before.voluntary_switches;
-        self.ran.involuntary_switches = after.involuntary_switches - before.involuntary_switches;
         write(out, &Record::Ran { ran: self.ran })?;
-        for series in &self.series {
-            for sample in series.samples() {
+        for (phase, values) in self.samples {
+            let mut key = Key { phase, ..self.key.clone() };
+            if Phase::MODULE.contains(&phase) {
+                (key.call, key.output_hash) = (None, None);
+            }
+            for sample in (Series { key, values }).samples() {
                 write(out, &Record::Sample(sample))?;
             }
         }
         Ok(())
+    }
+}
+
+/// A call that is made again and again.
+struct Calls<'w> {
+    call: &'w Call,
+    entry: Box<dyn MeasuredEntry + 'w>,
+    session: Session<'w>,
+    context: CallContext,
+    /// What the first call returned.
+    output: Vec<u8>,
+}
+
+impl Calls<'_> {
+    /// Makes it on a fresh instance.
+    fn make(&mut self, observe: Observe, clock: Clock) -> Result<Fresh> {
+        let Self { call, entry, session, context, .. } = self;
+        context.observe(observe);
+        session.execute(|| entry.call(&call.input, context, clock))
+    }
+
+    /// Makes it again, and expects what the first call returned.
+    fn again(&mut self, observe: Observe, clock: Clock) -> Result<Fresh> {
+        let fresh = self.make(observe, clock)?;
+        if fresh.output != self.output {
+            bail!("{} returned something else when called again", self.call.entry);
+        }
+        Ok(fresh)
+    }
+
+    /// Compares output and state with what something else than an engine says of them, and records
+    /// what host functions do, for replays. Returns the state root.
+    fn check(&mut self, workload: &Workload) -> Result<[u8; 32]> {
+        if let Some(expected) = self.call.output {
+            let found = blake2_256(&self.output);
+            if found != expected {
+                let (found, expected) = (hex(&found), hex(&expected));
+                bail!("the output has the hash {found}, but should have {expected}");
+            }
+        }
+        self.make(Observe::Record, Clock::Ends)?;
+        // Now, since a call that is replayed leaves the state as it is.
+        let root = self.session.root(workload.state.version());
+        if let Some(expected) = self.call.state_root
+            && root != expected
+        {
+            let (root, expected) = (hex(&root), hex(&expected));
+            bail!("the state root after {} is {root}, but should be {expected}", self.call.entry);
+        }
+        Ok(root)
     }
 }

@@ -3,7 +3,7 @@
 //! A workload is stored in one file for the workers, which then need neither JSON nor
 //! decompression before they can start.
 
-use crate::engine::{Clock, Engine, Id, Kind, PROBE};
+use crate::engine::{Clock, Engine, Host, Id, Kind, PROBE};
 use anyhow::{Context, Result, anyhow, bail};
 use lithify_polkadot::state::Pairs;
 use lithify_polkadot::{CallContext, Input, RuntimeInput, State, StateVersion, version};
@@ -210,7 +210,7 @@ struct Stored {
 /// there on every machine and needs no compilation.
 fn state_version(wasm: &[u8], state: &State, initialize: Option<&String>) -> Result<StateVersion> {
     let interpreter = Id { engine: "wasmi".into(), setting: "interpreter".into() };
-    let engine: Box<dyn Engine> = Kind::of(&interpreter)?.open()?;
+    let engine: Box<dyn Engine> = Kind::of(&interpreter)?.open(Host::Polkadot)?;
     let loaded = engine.load_source(&engine.prepare(wasm)?)?;
     let mut entry = loaded.entry("Core_version")?;
     let mut context = CallContext::new();

@@ -3,7 +3,7 @@
 use lithify_bench::phase::Phase;
 use lithify_bench::sample::{Absent, Key, Series};
 use lithify_bench::stats::Verdict;
-use lithify_bench::{Run, report, table};
+use lithify_bench::{Run, markdown, report, table};
 
 /// Samples of a process: warm-up, then `value` and something above it.
 fn series(engine: &str, setting: &str, phase: Phase, process: u32, value: u64) -> Series {
@@ -131,4 +131,19 @@ fn modules_are_side_by_side() {
     assert_eq!(lines[1], ["one", "1.00", "MB", "501", "ns", "801", "ns", "1.00x"]);
     assert_eq!(lines[2], ["two", "3.00", "MB", "1.50", "us", "2.40", "us", "3.00x"]);
     assert!(!table(&report(&canned())).contains("total of"), "one module is beside nothing");
+}
+
+/// What is for a page, and what is for a program, say what the table says.
+#[test]
+fn other_forms_say_the_same() {
+    let report = report(&canned());
+    let text = markdown(&report);
+    let row = text.lines().find(|line| line.starts_with("| lithify aot")).unwrap_or_default();
+    let heading = text.lines().find(|line| line.starts_with("| module")).unwrap_or_default();
+    assert_eq!(row.matches('|').count(), heading.matches('|').count(), "{text}");
+    assert!(text.contains("| ours / best wasmtime |") && text.contains("faster"), "{text}");
+    let json = serde_json::to_value(&report).expect("it is data");
+    let section = &json["workloads"][0]["calls"][0][1];
+    assert_eq!(section["rows"][0]["engine"]["engine"], "lithify", "{json}");
+    assert!(section["comparisons"][0]["ratio"]["low"].is_f64(), "{json}");
 }

@@ -6,12 +6,12 @@ use crate::{
     output::{self, Content, Destination, Plain, Stream},
     source::Source,
 };
-use anyhow::{Context, Result};
-use clap::Args;
+use anyhow::{Context, Result, ensure};
+use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use lithify_bench::{
-    Calls, Manifest, Observer, Record, Workload, report, run, sample, stats::MIN_PROCESSES, table,
-    worker,
+    Calls, Manifest, Observer, Record, Run, Workload, markdown, report, run, sample,
+    stats::MIN_PROCESSES, table, worker,
 };
 use lithify_compiler::{Options, Profile, inspect};
 use lithify_measure::Bounds;
@@ -25,9 +25,9 @@ use std::{
 #[derive(Args)]
 #[command(after_help = "\
 A fresh process is one measurement; their order is random. Artifacts are in a folder that goes with
-the run, below TMPDIR. The table has minima and, as ratio to
-the best wasmtime setting, the difference of the 25 % quantiles over processes with a 95 %
-interval. Quiet machines and many processes give narrow intervals.
+the run, below TMPDIR. The table has the 25 % quantiles over processes and, as ratio to the best
+wasmtime setting, theirs with a 95 % interval. Quiet machines and many processes give narrow
+intervals.
 
 Examples:
   lithify bench
@@ -35,7 +35,9 @@ Examples:
   lithify bench westend.json block.json --processes 100 --samples samples.jsonl
   lithify bench old/runtime.wasm new/runtime.wasm
   lithify bench --json > samples.jsonl
-  lithify bench --report samples.jsonl")]
+  lithify bench --report samples.jsonl
+  lithify bench --report samples.jsonl --format markdown
+  lithify bench --report samples.jsonl --format json")]
 pub struct Bench {
     /// Runtimes in any of their forms, or folders with a workload.toml; by default the bundled
     /// runtime with its block.
@@ -61,11 +63,30 @@ pub struct Bench {
     /// else _start: for modules that are not ready without. No node does so.
     #[arg(long, value_name = "EXPORT", num_args = 0..=1, require_equals = true)]
     initialize: Option<Option<String>>,
-    /// Measure nothing: make the table of samples that were kept.
+    /// How to print the report.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        conflicts_with = "json"
+    )]
+    format: Format,
+    /// Measure nothing: report on samples that were kept.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["runtimes", "samples", "json"])]
     report: Option<PathBuf>,
     #[command(flatten)]
     bounds: BoundOptions,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for a terminal.
+    Text,
+    /// Tables in Markdown.
+    Markdown,
+    /// One object: figures in ns and bytes, ratios with intervals and verdicts.
+    Json,
 }
 
 /// One measurement, for `bench` itself.
@@ -85,8 +106,9 @@ impl Bench {
         if let Some(path) = &self.report {
             let file =
                 File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-            let run = lithify_bench::Run::read(std::io::BufReader::new(file))?;
-            return output::text(&table(&report(&run)));
+            let run = Run::read(std::io::BufReader::new(file))?;
+            ensure!(!run.series.is_empty(), "there are no samples in {}", path.display());
+            return self.print(&run);
         }
         let inputs: Vec<&Path> = self.runtimes.iter().map(PathBuf::as_path).collect();
         let samples = (self.samples.as_deref())
@@ -109,10 +131,16 @@ impl Bench {
         let mut watch = Watch::new(samples, self.json)?;
         let run = run(&workloads, &options, &mut watch)?;
         watch.finish()?;
-        if self.json {
-            return Ok(());
+        if self.json { Ok(()) } else { self.print(&run) }
+    }
+
+    fn print(&self, run: &Run) -> Result<()> {
+        let report = report(run);
+        match self.format {
+            Format::Text => output::text(&table(&report)),
+            Format::Markdown => output::text(&markdown(&report)),
+            Format::Json => output::json(serde_json::to_string(&report)?),
         }
-        output::text(&table(&report(&run)))
     }
 
     /// What is measured. A runtime that does not embed its version is asked for it.

@@ -3,7 +3,9 @@
 use crate::rewrite::{FUEL, FUEL_PER_CALL, MEMORY, bounded, canonical, plain};
 use crate::stray;
 use anyhow::{Context, Result, bail};
-use lithify_bench::engine::{Engine, Host, HostResult, Instance, Loaded, Stopped, open};
+use lithify_bench::engine::{
+    AnyInstance, Engine, Host, HostResult, KINDS, Kind, LoadedModule, ON_DEMAND, Stopped,
+};
 use lithify_runtime::host::HostError;
 use lithify_runtime::{FuncType, TrapCode, ValType, Value};
 use std::{
@@ -93,23 +95,28 @@ struct Exports {
     globals: Vec<String>,
 }
 
+/// The first kind of an engine.
+fn kind(engine: &str) -> &'static Kind {
+    KINDS.iter().find(|kind| kind.engine == engine).expect("an engine of the suite")
+}
+
 impl Engines {
     /// Opens Lithify, wasmtime and wasmi.
     pub fn open() -> Result<Self> {
         let host = Host::Stub(stub);
         Ok(Self {
-            lithify: open("lithify", "aot", host)?,
+            lithify: kind("lithify").open(host)?,
             peers: vec![
                 Peer {
                     name: "wasmtime",
-                    engine: open("wasmtime", "on-demand", host)?,
+                    engine: ON_DEMAND.open(host)?,
                     // It has references only with its garbage collector, which is not built in.
                     features: WasmFeatures::WASM2.difference(WasmFeatures::REFERENCE_TYPES),
                     forms: &[|wasm| Ok(wasm.to_vec())],
                 },
                 Peer {
                     name: "wasmi",
-                    engine: open("wasmi", "interpreter", host)?,
+                    engine: kind("wasmi").open(host)?,
                     features: WasmFeatures::WASM2.difference(WasmFeatures::SIMD),
                     forms: &[canonical, plain],
                 },
@@ -173,7 +180,7 @@ impl Peer {
 
 /// Makes the calls of `outcome` again with deadlines of some microseconds: each ends as it did, or is
 /// stopped, which is the end of what its instance can be asked. How many were stopped.
-fn interrupt(loaded: &dyn Loaded, exports: &Exports, outcome: &Outcome) -> Result<u64> {
+fn interrupt(loaded: &dyn LoadedModule, exports: &Exports, outcome: &Outcome) -> Result<u64> {
     let mut stopped = 0;
     let functions = exports.functions.iter().zip(&outcome.calls);
     for ((name, ty), (_, expected)) in functions.take(MAX_STOPPED) {
@@ -206,7 +213,7 @@ fn interrupt(loaded: &dyn Loaded, exports: &Exports, outcome: &Outcome) -> Resul
 }
 
 /// Runs a module on the engine that loaded it.
-fn run(loaded: &dyn Loaded, exports: &Exports) -> Result<Outcome> {
+fn run(loaded: &dyn LoadedModule, exports: &Exports) -> Result<Outcome> {
     let mut outcome = Outcome { refused: None, calls: vec![], globals: vec![], memory: vec![] };
     let mut instance = match loaded.instance() {
         Ok(instance) => instance,
@@ -235,7 +242,7 @@ fn run(loaded: &dyn Loaded, exports: &Exports) -> Result<Outcome> {
     Ok(outcome)
 }
 
-fn call(instance: &mut dyn Instance, name: &str, ty: &FuncType, round: u64) -> Result<Called> {
+fn call(instance: &mut dyn AnyInstance, name: &str, ty: &FuncType, round: u64) -> Result<Called> {
     match instance.call(name, &arguments(name, ty, round)) {
         Ok(values) => Ok(Ok(values.into_iter().map(Bits::from).collect())),
         Err(Stopped::Trap(code)) => Ok(Err(code)),
@@ -424,7 +431,7 @@ fn difference(ours: &Outcome, theirs: &Outcome) -> String {
 mod tests {
     use super::*;
     use crate::shrink;
-    use lithify_bench::engine::{Check, Entry, Loaded};
+    use lithify_bench::engine::{Check, LoadedModule, MeasuredEntry};
     use std::{borrow::Cow, path::Path};
 
     /// An engine that is wrong about one thing.
@@ -439,30 +446,30 @@ mod tests {
             self.0.compile(prepared)
         }
 
-        fn load(&self, artifact: &Path, check: Check) -> Result<Box<dyn Loaded>> {
+        fn load(&self, artifact: &Path, check: Check) -> Result<Box<dyn LoadedModule>> {
             self.0.load(artifact, check)
         }
 
-        fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn Loaded>> {
+        fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn LoadedModule>> {
             Ok(Box::new(WrongLoaded(self.0.load_source(prepared)?, self.1)))
         }
     }
 
-    struct WrongLoaded(Box<dyn Loaded>, fn(Vec<Value>) -> Vec<Value>);
+    struct WrongLoaded(Box<dyn LoadedModule>, fn(Vec<Value>) -> Vec<Value>);
 
-    impl Loaded for WrongLoaded {
-        fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn Entry + 'l>> {
+    impl LoadedModule for WrongLoaded {
+        fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn MeasuredEntry + 'l>> {
             self.0.entry(name)
         }
 
-        fn instance(&self) -> Result<Box<dyn Instance>, Stopped> {
+        fn instance(&self) -> Result<Box<dyn AnyInstance>, Stopped> {
             Ok(Box::new(WrongInstance(self.0.instance()?, self.1)))
         }
     }
 
-    struct WrongInstance(Box<dyn Instance>, fn(Vec<Value>) -> Vec<Value>);
+    struct WrongInstance(Box<dyn AnyInstance>, fn(Vec<Value>) -> Vec<Value>);
 
-    impl Instance for WrongInstance {
+    impl AnyInstance for WrongInstance {
         fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Vec<Value>, Stopped> {
             Ok((self.1)(self.0.call(name, arguments)?))
         }
@@ -513,7 +520,7 @@ mod tests {
         };
         let plain = engines();
         let lithify =
-            Box::new(Wrong(open("lithify", "aot", Host::Stub(stub)).expect("it runs"), wrong));
+            Box::new(Wrong(kind("lithify").open(Host::Stub(stub)).expect("it runs"), wrong));
         let engines = plain.with(lithify);
         let wasm = wat::parse_str(MODULE).expect("valid");
         let error = engines.compare(&wasm).expect_err("a disagreement");

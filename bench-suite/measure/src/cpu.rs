@@ -1,9 +1,11 @@
 //! What this process used of the machine.
 
+use serde::{Deserialize, Serialize};
 use std::mem::MaybeUninit;
+use std::ops::Sub;
 
-/// What a process used since it started.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a process used between two moments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// CPU time in user mode, in ns.
     pub user_ns: u64,
@@ -17,6 +19,21 @@ pub struct Usage {
     pub voluntary_switches: u64,
     /// Times that it was interrupted.
     pub involuntary_switches: u64,
+}
+
+impl Sub for Usage {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            user_ns: self.user_ns - before.user_ns,
+            system_ns: self.system_ns - before.system_ns,
+            minor_faults: self.minor_faults - before.minor_faults,
+            major_faults: self.major_faults - before.major_faults,
+            voluntary_switches: self.voluntary_switches - before.voluntary_switches,
+            involuntary_switches: self.involuntary_switches - before.involuntary_switches,
+        }
+    }
 }
 
 /// CPU time of all threads of this process, in ns.

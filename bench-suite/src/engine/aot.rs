@@ -2,8 +2,8 @@
 
 use super::trusted;
 use super::{
-    Check, Clock, Engine, Entry, Fresh, Host, Instance, Loaded, Stopped, Stub, fresh,
-    one_table_trap,
+    AnyInstance, Check, Clock, Engine, Fresh, Host, LoadedModule, MeasuredEntry, Stopped, Stub,
+    fresh, one_table_trap,
 };
 use anyhow::{Context, Result, bail, ensure};
 use lithify_compiler::{Options, Profile, Target, compile_image};
@@ -46,7 +46,7 @@ impl Aot {
         })
     }
 
-    fn ready(&self, image: &Image) -> Result<Box<dyn Loaded>> {
+    fn ready(&self, image: &Image) -> Result<Box<dyn LoadedModule>> {
         // As on the other engines, which get the memory under the name that they look for.
         let options = RuntimeOptions { any_memory: true, ..RuntimeOptions::default() };
         Ok(Box::new(Runtime::new(image, &options)?))
@@ -68,7 +68,7 @@ impl Engine for Aot {
         Ok(compile_image(prepared, &options)?)
     }
 
-    fn load(&self, artifact: &Path, check: Check) -> Result<Box<dyn Loaded>> {
+    fn load(&self, artifact: &Path, check: Check) -> Result<Box<dyn LoadedModule>> {
         let trust = match check {
             Check::Whole => Trust::Verify,
             Check::Trusted => Trust::SkipHash,
@@ -80,19 +80,19 @@ impl Engine for Aot {
         self.ready(&Image::open(artifact, &imports, trust)?)
     }
 
-    fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn Loaded>> {
+    fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn LoadedModule>> {
         let image = self.compile(prepared)?;
         let imports = self.imports(&image)?;
         self.ready(&Image::from_bytes(&image, &imports, Trust::SkipHash)?)
     }
 }
 
-impl Loaded for Runtime {
-    fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn Entry + 'l>> {
+impl LoadedModule for Runtime {
+    fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn MeasuredEntry + 'l>> {
         Ok(Box::new(Runtime::entry(self, name)?))
     }
 
-    fn instance(&self) -> Result<Box<dyn Instance>, Stopped> {
+    fn instance(&self) -> Result<Box<dyn AnyInstance>, Stopped> {
         match Pool::new(&self.image(), &InstanceOptions::default())?.instance() {
             Ok(instance) => Ok(Box::new(instance)),
             Err(InstanceError::Trap(trap)) => Err(stopped(&trap)),
@@ -101,7 +101,7 @@ impl Loaded for Runtime {
     }
 }
 
-impl Entry for EntryPoint<'_> {
+impl MeasuredEntry for EntryPoint<'_> {
     fn call(&mut self, input: &[u8], context: &mut CallContext, clock: Clock) -> Result<Fresh> {
         let this = &*self;
         fresh(this.name(), input, context, clock, || Ok(this.instance()?))
@@ -131,7 +131,7 @@ fn stubs(metadata: &Metadata, stub: Stub) -> Imports {
     imports
 }
 
-impl Instance for lithify_runtime::Instance {
+impl AnyInstance for lithify_runtime::Instance {
     fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Vec<Value>, Stopped> {
         call(self, name, arguments, CallOptions::default())
     }

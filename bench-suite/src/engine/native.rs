@@ -1,7 +1,7 @@
 //! The floor: the ledger's source compiled into this very program, on the same host functions
 //! without a guest between. No engine that runs a module can be faster by much.
 
-use super::{Check, Clock, Engine, Entry, Fresh, Instance, Loaded, Stopped};
+use super::{AnyInstance, Check, Clock, Engine, Fresh, LoadedModule, MeasuredEntry, Stopped};
 use crate::transfers;
 use anyhow::{Context, Result, anyhow};
 use lithify_measure::wall::ns;
@@ -22,28 +22,28 @@ impl Engine for Native {
         Ok(Vec::new())
     }
 
-    fn load(&self, _: &Path, _: Check) -> Result<Box<dyn Loaded>> {
+    fn load(&self, _: &Path, _: Check) -> Result<Box<dyn LoadedModule>> {
         Ok(Box::new(Self))
     }
 
-    fn load_source(&self, _: &[u8]) -> Result<Box<dyn Loaded>> {
+    fn load_source(&self, _: &[u8]) -> Result<Box<dyn LoadedModule>> {
         Ok(Box::new(Self))
     }
 }
 
-impl Loaded for Native {
-    fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn Entry + 'l>> {
+impl LoadedModule for Native {
+    fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn MeasuredEntry + 'l>> {
         Ok(Box::new(NativeEntry(name.to_owned())))
     }
 
-    fn instance(&self) -> Result<Box<dyn Instance>, Stopped> {
+    fn instance(&self) -> Result<Box<dyn AnyInstance>, Stopped> {
         Err(anyhow!("native code has no instances").into())
     }
 }
 
 struct NativeEntry(String);
 
-impl Entry for NativeEntry {
+impl MeasuredEntry for NativeEntry {
     fn call(&mut self, input: &[u8], _: &mut CallContext, _: Clock) -> Result<Fresh> {
         let start = Instant::now();
         let output = transfers::call(&self.0, input).with_context(|| self.0.clone())?;

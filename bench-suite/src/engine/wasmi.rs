@@ -5,7 +5,10 @@ mod instance;
 use super::own_memory::{Heap, MEMORY, own_memory};
 use super::shapes::Word;
 use super::trusted;
-use super::{Check, Clock, Engine, Entry, Fresh, Host, Instance, Loaded, PROBE, Stopped, fresh};
+use super::{
+    AnyInstance, Check, Clock, Engine, Fresh, Host, LoadedModule, MeasuredEntry, PROBE, Stopped,
+    fresh,
+};
 use ::wasmi::{
     Caller, ExternType, FuncType, Linker, Memory, Module, Store, TypedFunc, Val, ValType,
 };
@@ -87,11 +90,11 @@ impl Engine for Wasmi {
         Ok(prepared.to_vec())
     }
 
-    fn load(&self, artifact: &Path, _: Check) -> Result<Box<dyn Loaded>> {
+    fn load(&self, artifact: &Path, _: Check) -> Result<Box<dyn LoadedModule>> {
         self.load_source(&std::fs::read(artifact)?)
     }
 
-    fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn Loaded>> {
+    fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn LoadedModule>> {
         let module = Module::new(&self.engine, prepared)?;
         let linker = self.linker_for(&module)?;
         Ok(Box::new(Ready { engine: self.engine.clone(), module, linker }))
@@ -104,12 +107,12 @@ struct Ready {
     linker: Linker<Data>,
 }
 
-impl Loaded for Ready {
-    fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn Entry + 'l>> {
+impl LoadedModule for Ready {
+    fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn MeasuredEntry + 'l>> {
         Ok(Box::new(ReadyEntry { ready: self, name: name.to_owned() }))
     }
 
-    fn instance(&self) -> Result<Box<dyn Instance>, Stopped> {
+    fn instance(&self) -> Result<Box<dyn AnyInstance>, Stopped> {
         instance::instance(self)
     }
 }
@@ -119,7 +122,7 @@ struct ReadyEntry<'r> {
     name: String,
 }
 
-impl Entry for ReadyEntry<'_> {
+impl MeasuredEntry for ReadyEntry<'_> {
     fn call(&mut self, input: &[u8], context: &mut CallContext, clock: Clock) -> Result<Fresh> {
         let ready = self.ready;
         fresh(&self.name, input, context, clock, || {

@@ -6,7 +6,10 @@ mod instance;
 use super::own_memory::{Heap, MEMORY, own_memory};
 use super::shapes::Word;
 use super::trusted;
-use super::{Check, Clock, Engine, Entry, Fresh, Host, Instance, Loaded, PROBE, Stopped, fresh};
+use super::{
+    AnyInstance, Check, Clock, Engine, Fresh, Host, LoadedModule, MeasuredEntry, PROBE, Stopped,
+    fresh,
+};
 use ::wasmtime::{
     Caller, Config, Enabled, Extern, ExternType, FuncType, InstanceAllocationStrategy, InstancePre,
     Linker, Memory, Module, ModuleExport, OptLevel, PoolingAllocationConfig, Store, TypedFunc, Val,
@@ -40,34 +43,44 @@ struct Data {
     memory: Option<Memory>,
 }
 
+/// How wasmtime is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// As `sc-executor-wasmtime` does with its default strategy.
+    Node,
+    /// One pooled slot, of which so many bytes stay resident between instances.
+    Resident(usize),
+    /// One pooled slot, of which written pages stay resident, up to 2 MiB.
+    Scan,
+    /// Without a pool.
+    OnDemand,
+}
+
 impl Wasmtime {
     /// Opens the setting; an error when this machine has not enough address space for it.
-    pub fn new(setting: &str, host: Host) -> Result<Self> {
+    pub fn new(setting: Setting, host: Host) -> Result<Self> {
         let mut pool = PoolingAllocationConfig::new();
         pool.max_memory_size(4 << 30).table_elements(TABLE_ELEMENTS).total_memories(1);
         pool.total_tables(1).total_core_instances(1).table_keep_resident(1 << 20);
         let mut config = Config::new();
         config.cranelift_opt_level(OptLevel::Speed);
         match setting {
-            "jit" => {
-                // `sc-executor-wasmtime` with its default strategy.
+            Setting::Node => {
                 pool.total_memories(32).total_tables(32).total_core_instances(32);
                 pool.max_unused_warm_slots(4).table_keep_resident(0);
                 config.cranelift_opt_level(OptLevel::SpeedAndSize);
             }
-            "precompiled-64k" => _ = pool.linear_memory_keep_resident(64 << 10),
-            "precompiled-2m" => _ = pool.linear_memory_keep_resident(2 << 20),
-            "precompiled-scan" => {
+            Setting::Resident(bytes) => _ = pool.linear_memory_keep_resident(bytes),
+            Setting::Scan => {
                 if !PoolingAllocationConfig::is_pagemap_scan_available() {
                     bail!("this kernel has no PAGEMAP_SCAN (Linux 6.7 and later)");
                 }
                 pool.linear_memory_keep_resident(2 << 20).pagemap_scan(Enabled::Yes);
             }
-            "on-demand" => {}
-            other => bail!("wasmtime has no setting {other}"),
+            Setting::OnDemand => {}
         }
         let strategy = match setting {
-            "on-demand" => InstanceAllocationStrategy::OnDemand,
+            Setting::OnDemand => InstanceAllocationStrategy::OnDemand,
             _ => InstanceAllocationStrategy::Pooling(pool),
         };
         config
@@ -90,7 +103,7 @@ impl Wasmtime {
         Ok(Self { engine, linker, host })
     }
 
-    fn ready(&self, module: Module) -> Result<Box<dyn Loaded>> {
+    fn ready(&self, module: Module) -> Result<Box<dyn LoadedModule>> {
         let pre = match self.linker.instantiate_pre(&module) {
             Ok(pre) => pre,
             // An import that is missing, or that has the less usual of two types.
@@ -146,11 +159,11 @@ impl Engine for Wasmtime {
         self.engine.precompile_module(prepared).map_err(error)
     }
 
-    fn load(&self, artifact: &Path, _: Check) -> Result<Box<dyn Loaded>> {
+    fn load(&self, artifact: &Path, _: Check) -> Result<Box<dyn LoadedModule>> {
         self.ready(trusted::wasmtime_artifact(&self.engine, artifact)?)
     }
 
-    fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn Loaded>> {
+    fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn LoadedModule>> {
         self.ready(Module::new(&self.engine, prepared).map_err(error)?)
     }
 }
@@ -169,13 +182,13 @@ struct Ready {
     spare: Cell<Option<Box<CallContext>>>,
 }
 
-impl Loaded for Ready {
-    fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn Entry + 'l>> {
+impl LoadedModule for Ready {
+    fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn MeasuredEntry + 'l>> {
         let export = self.module.get_export_index(name);
         Ok(Box::new(ReadyEntry { ready: self, export, name: name.to_owned() }))
     }
 
-    fn instance(&self) -> Result<Box<dyn Instance>, Stopped> {
+    fn instance(&self) -> Result<Box<dyn AnyInstance>, Stopped> {
         instance::instance(self)
     }
 }
@@ -187,7 +200,7 @@ struct ReadyEntry<'r> {
     name: String,
 }
 
-impl Entry for ReadyEntry<'_> {
+impl MeasuredEntry for ReadyEntry<'_> {
     fn call(&mut self, input: &[u8], context: &mut CallContext, clock: Clock) -> Result<Fresh> {
         fresh(&self.name, input, context, clock, || self.instantiate())
     }

@@ -1,6 +1,7 @@
 //! A report as text for a terminal.
 
-use super::{CALL, Comparison, MODULE, Report, Row, Section, WorkloadReport};
+use super::{Comparison, Report, Row, Section, WorkloadReport};
+use crate::engine::Kind;
 use crate::phase::{Phase, Unit};
 use crate::stats::{MIN_PROCESSES, Verdict};
 use crate::workload::{HOST_CALLS, HOST_CALLS_PER_CALL};
@@ -29,10 +30,10 @@ fn workload_table(text: &mut String, workload: &WorkloadReport) {
     let hash = workload.code_hash.get(..16).unwrap_or(&workload.code_hash);
     line(text, &format!("{}  code 0x{hash}…", workload.name));
     if !workload.module.rows.is_empty() {
-        section(text, "module", &workload.module, MODULE);
+        section(text, "module", &workload.module, Phase::MODULE);
     }
     for (call, of_call) in &workload.calls {
-        section(text, call, of_call, CALL);
+        section(text, call, of_call, Phase::CALL);
         if workload.name == HOST_CALLS {
             per_host_call(text, of_call);
         }
@@ -62,38 +63,40 @@ fn side_by_side(text: &mut String, workloads: &[WorkloadReport]) {
     }
 }
 
-/// The columns of [`side_by_side`]: a heading and the settings of which the best counts.
-const COLUMNS: [(&str, &[&str]); 5] = [
-    ("lithify", &["aot"]),
-    ("jit", &["jit"]),
-    ("precompiled", &["precompiled-64k", "precompiled-2m", "precompiled-scan"]),
-    ("interpreter", &["interpreter"]),
-    ("native", &["build"]),
-];
-
+/// A table of [`side_by_side`]: a column for each that engines name.
 fn compared(text: &mut String, title: &str, rows: &[(&WorkloadReport, &Section)]) {
-    let figure = |section: &Section, settings: &[&str], phase| {
-        let rows = section.rows.iter().filter(|row| settings.contains(&&*row.engine.setting));
+    let mut columns: Vec<&str> = Kind::all().map(|kind| kind.column).collect();
+    columns.dedup();
+    let figure = |section: &Section, column: &str, phase| {
+        let of_it = |row: &&Row| Kind::of(&row.engine).is_ok_and(|kind| kind.column == column);
+        let rows = section.rows.iter().filter(of_it);
         rows.filter_map(|row| row.figures.get(&phase).copied()).min_by(f64::total_cmp)
     };
-    let ours = |section: &Section| figure(section, COLUMNS[0].1, Phase::Total);
+    let ours = |section: &Section| figure(section, columns[0], Phase::Total);
     let first = rows.iter().find_map(|(_, section)| ours(section));
     line(text, title);
-    let headings = ["artifact"].into_iter().chain(COLUMNS.map(|(heading, _)| heading));
+    let headings = ["artifact"].iter().chain(&columns);
     let headings: String = headings.map(|h| format!("{:>FIGURE$}", format!("{h} "))).collect();
-    line(text, &format!("  {:<ENGINE$}{headings}{:>8}", "module", "lithify"));
+    let of_first = rows.first().map_or("", |(workload, _)| module_of(workload));
+    let against = format!("vs {of_first}");
+    let width = against.len().max(6) + 2;
+    line(text, &format!("  {:<ENGINE$}{headings}{against:>width$}", "module"));
     for (workload, section) in rows {
-        let module = workload.name.split_once(' ').map_or(&*workload.name, |(_, name)| name);
-        let artifact = figure(&workload.module, COLUMNS[0].1, Phase::Artifact);
-        let mut cells = format!("  {module:<ENGINE$}");
-        let totals = COLUMNS.map(|(_, settings)| figure(section, settings, Phase::Total).map(time));
+        let artifact = figure(&workload.module, columns[0], Phase::Artifact);
+        let mut cells = format!("  {:<ENGINE$}", module_of(workload));
+        let totals = columns.iter().map(|column| figure(section, column, Phase::Total).map(time));
         for cell in [artifact.map(bytes)].into_iter().chain(totals) {
             let _ = write!(cells, "{:>FIGURE$}", cell.unwrap_or_default() + " ");
         }
         let ratio = first.zip(ours(section)).map(|(first, ours)| format!("{:.2}x", ours / first));
-        line(text, &format!("{cells}{:>8}", ratio.unwrap_or_default()));
+        line(text, &format!("{cells}{:>width$}", ratio.unwrap_or_default()));
     }
     line(text, "");
+}
+
+/// The name of the module within its workload.
+fn module_of(workload: &WorkloadReport) -> &str {
+    workload.name.split_once(' ').map_or(&*workload.name, |(_, module)| module)
 }
 
 /// Engines and their figures, and under each figure the ratio of ours to the peer's best, which
@@ -134,7 +137,7 @@ fn row(text: &mut String, title: &str, phases: &[Phase], cell: impl Fn(Phase) ->
     line(text, &cells);
 }
 
-fn verdict(comparison: &Comparison) -> &'static str {
+pub(super) fn verdict(comparison: &Comparison) -> &'static str {
     match (comparison.verdict, comparison.phase.unit()) {
         (Verdict::CannotTell, _) => "can't tell",
         (Verdict::Same, _) => "the same",
@@ -195,7 +198,7 @@ fn line(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-fn show(phase: Phase, value: f64) -> String {
+pub(super) fn show(phase: Phase, value: f64) -> String {
     match phase.unit() {
         Unit::Ns => time(value),
         Unit::Bytes => bytes(value),

@@ -1,6 +1,6 @@
 //! Machines that run the ledger, side by side on one chain.
 
-use lithify_bench::engine::{Clock, Engine, KINDS, Loaded};
+use lithify_bench::engine::{Clock, Engine, Host, KINDS, LoadedModule};
 use lithify_ledger::generator;
 use lithify_polkadot::{
     CallContext, Change, State, StateVersion, author::genesis_header, block::Header,
@@ -48,12 +48,12 @@ impl Machine {
     /// A module, on the engine of that name in its first setting.
     pub fn module(path: &Path, engine: &str) -> Self {
         let kind = KINDS.iter().find(|kind| kind.engine == engine).expect("a known engine");
-        let engine: Box<dyn Engine> = kind.open().expect("it runs here");
+        let engine: Box<dyn Engine> = kind.open(Host::Polkadot).expect("it runs here");
         let name = format!("{} on {}", path.display(), kind.id());
         let wasm = std::fs::read(path).unwrap_or_else(|error| panic!("{name}: {error}"));
         let wasm = decompress(&wasm).expect("a module");
         let prepared = engine.prepare(&wasm).unwrap_or_else(|error| panic!("{name}: {error:#}"));
-        let loaded: Box<dyn Loaded> =
+        let loaded: Box<dyn LoadedModule> =
             engine.load_source(&prepared).unwrap_or_else(|error| panic!("{name}: {error:#}"));
         let label = name.clone();
         let call = move |entry: &str, input: &[u8]| {

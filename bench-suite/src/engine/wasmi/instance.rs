@@ -1,7 +1,7 @@
 //! Modules of any kind on wasmi: values, globals and memory by name.
 
 use super::{Data, Failed, Ready};
-use crate::engine::{Instance, Stopped, Stub};
+use crate::engine::{AnyInstance, Stopped, Stub};
 use ::wasmi::errors::{ErrorKind, InstantiationError, MemoryError};
 use ::wasmi::{
     ExternRef, F32, F64, FuncType, ImportType, Linker, Nullable, Store, TrapCode as Code, Val,
@@ -17,7 +17,7 @@ struct Running {
 }
 
 /// A fresh instance.
-pub(super) fn instance(ready: &Ready) -> Result<Box<dyn Instance>, Stopped> {
+pub(super) fn instance(ready: &Ready) -> Result<Box<dyn AnyInstance>, Stopped> {
     let mut store = Store::new(&ready.engine, Data::default());
     match ready.linker.instantiate_and_start(&mut store, &ready.module) {
         Ok(instance) => Ok(Box::new(Running { store, instance })),
@@ -46,7 +46,7 @@ pub(super) fn define(
     Ok(())
 }
 
-impl Instance for Running {
+impl AnyInstance for Running {
     fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Vec<Value>, Stopped> {
         let func = self.instance.get_func(&self.store, name);
         let func = func.with_context(|| format!("no function {name}"))?;

@@ -1,7 +1,7 @@
 //! Modules of any kind on wasmtime: values, globals and memory by name.
 
 use super::{Data, Ready, error};
-use crate::engine::{Instance, Stopped, Stub};
+use crate::engine::{AnyInstance, Stopped, Stub};
 use ::wasmtime::{FuncType, ImportType, Linker, Store, Trap, Val, ValType};
 use anyhow::{Context, Result, bail};
 use lithify_runtime::host::HostError;
@@ -14,7 +14,7 @@ struct Running {
 }
 
 /// A fresh instance.
-pub(super) fn instance(ready: &Ready) -> Result<Box<dyn Instance>, Stopped> {
+pub(super) fn instance(ready: &Ready) -> Result<Box<dyn AnyInstance>, Stopped> {
     let mut store = Store::new(&ready.engine, Data::default());
     match ready.pre.instantiate(&mut store) {
         Ok(instance) => Ok(Box::new(Running { store, instance })),
@@ -44,7 +44,7 @@ pub(super) fn define(
     answer.map(drop).map_err(error)
 }
 
-impl Instance for Running {
+impl AnyInstance for Running {
     fn call(&mut self, name: &str, arguments: &[Value]) -> Result<Vec<Value>, Stopped> {
         let func = self.instance.get_func(&mut self.store, name);
         let func = func.with_context(|| format!("no function {name}"))?;
