@@ -20,6 +20,8 @@ use std::{
 
 /// The least time that a module gets while a failing one is made smaller.
 const MIN_PATIENCE: Duration = Duration::from_secs(2);
+/// How often more than the patience that an input needs is waited, as others may be at work, too.
+const BUSY: u32 = 5;
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -127,10 +129,14 @@ fn attend(
     drop(stdin);
     let lines = lines(&mut child)?;
     let mut number = None;
+    let mut waited = 0;
     loop {
         let finding = |what, quick| Ok(number.map(|number| Finding { number, what, quick }));
         match lines.recv_timeout(job.kind.patience()) {
-            Ok(Line::Start(next)) => number = Some(next),
+            Ok(Line::Start(next)) => {
+                number = Some(next);
+                waited = 0;
+            }
             Ok(Line::Done(done)) => {
                 let _ = events.send(Event::Done(done));
                 if Instant::now() > until {
@@ -142,12 +148,17 @@ fn attend(
                 stop(&mut child);
                 return finding(what, true);
             }
+            // A busy machine gives it little of that time.
+            Err(RecvTimeoutError::Timeout) if waited < BUSY => waited += 1,
             Err(RecvTimeoutError::Timeout) => {
                 stop(&mut child);
                 if number.is_none() {
-                    bail!("it did not begin within {:?}", job.kind.patience());
+                    bail!("it did not begin within {:?}", job.kind.patience() * (BUSY + 1));
                 }
-                return finding(format!("no end after {:?}", job.kind.patience()), false);
+                return finding(
+                    format!("no end after {:?}", job.kind.patience() * (BUSY + 1)),
+                    false,
+                );
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let output = child.wait_with_output()?;

@@ -80,11 +80,11 @@ impl From<Covered> for Done {
 }
 
 impl Kind {
-    /// How long one input may take, and reading the runtimes before the first one, also on a busy
-    /// machine and under an emulator: what takes longer hangs.
+    /// How long one input may take of a processor, and reading the runtimes before the first one,
+    /// under an emulator, too: what takes longer hangs.
     pub fn patience(self) -> Duration {
         match self {
-            Self::Modules => Duration::from_secs(300),
+            Self::Modules => Duration::from_secs(120),
             Self::Parsers => Duration::from_secs(20),
         }
     }
