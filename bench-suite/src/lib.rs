@@ -6,6 +6,25 @@
 //!
 //! `runner` never prints, `report` never measures: a report can be redone from raw samples. A
 //! number counts only where all engines gave the same output and reached the same state.
+//!
+//! A process is a measurement, and this program starts itself for each:
+//!
+//! ```no_run
+//! use lithify_bench::{Options, Workload, report, run, table, worker};
+//! use lithify_polkadot::Input;
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! if std::env::args().nth(1).as_deref() == Some("worker") {
+//!     return worker::main();
+//! }
+//! let input = Input::read(std::fs::read("block.json")?, "block.json")?;
+//! let workload = Workload::new("my chain", input)?;
+//! let options = Options { processes: 60, ..Options::new(&["worker"])? };
+//! let measured = run(&[workload], &options, &mut ())?;
+//! print!("{}", table(&report(&measured)));
+//! # Ok(())
+//! # }
+//! ```
 
 #![warn(clippy::unwrap_used)]
 

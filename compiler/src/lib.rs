@@ -3,6 +3,23 @@
 //! `bytes -> module -> CLIF -> object -> image`: [`compile`] is that list of calls. Each stage
 //! borrows what the earlier one made and never reaches back. The compiler knows no host: what a
 //! module imports is undefined in its output, for a loader or a linker to fill in.
+//!
+//! ```
+//! use lithify_compiler::{CompileError, Options, compile_image};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let wasm = wat::parse_str(
+//!     r#"(module (func (export "twice") (param i32) (result i32)
+//!         (i32.shl (local.get 0) (i32.const 1))))"#,
+//! )?;
+//! let image = compile_image(&wasm, &Options::default())?; // for x86-64-v3, on any machine
+//! assert_eq!(image[..4], *b"\x7fELF");
+//!
+//! let cut_off = compile_image(&wasm[..20], &Options::default());
+//! assert!(matches!(cut_off, Err(CompileError::Invalid { .. })));
+//! # Ok(())
+//! # }
+//! ```
 
 #![warn(clippy::unwrap_used)]
 #![forbid(unsafe_code)]

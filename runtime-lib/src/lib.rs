@@ -2,23 +2,36 @@
 //!
 //! `image -> pool -> entry -> instance -> call`:
 //!
-//! ```no_run
-//! use lithify_runtime::{Image, Imports, InstanceOptions, MemoryPlan, Pool, Trust};
+//! ```
+//! use lithify_compiler::{Options, Target, compile_image};
+//! use lithify_runtime::{Caller, Image, Imports, InstanceOptions, Pool, Trust};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let wasm = wat::parse_str(
+//!     r#"(module
+//!         (import "shop" "price" (func $price (param i32) (result i32)))
+//!         (global $sold (mut i32) (i32.const 0))
+//!         (func (export "sell") (param $pieces i32) (result i32)
+//!             (global.set $sold (i32.add (global.get $sold) (local.get $pieces)))
+//!             (i32.mul (global.get $sold) (call $price (local.get $pieces)))))"#,
+//! )?;
+//! let options = Options { target: Target::host(), ..Options::default() };
+//! let file = compile_image(&wasm, &options)?; // or a file of earlier: `Image::open`
+//!
+//! // Host functions are bound once.
 //! let mut imports = Imports::new();
-//! imports.trap_missing(true);
-//! let image = Image::open("runtime.so".as_ref(), &imports, Trust::Verify)?;
-//! let pool = Pool::new(&image, &InstanceOptions {
-//!     memory: MemoryPlan::Static { extra_pages: 2048 },
-//!     ..InstanceOptions::default()
-//! })?;
-//! let entry = pool.entry("Core_version").ok_or("no Core_version")?;
+//! imports.typed("shop", "price", |_: &mut Caller<'_>, pieces: u32| Ok(10 - pieces));
+//! let image = Image::from_bytes(&file, &imports, Trust::Verify)?;
+//! let pool = Pool::new(&image, &InstanceOptions::default())?;
+//! let entry = pool.entry("sell").ok_or("nothing is sold")?;
 //!
 //! // Each instance is fresh; making one costs less than a microsecond once its slot is warm.
-//! let mut instance = entry.instance()?;
-//! let mut slots = [0, 0];
-//! instance.call(entry.func(), &mut slots, &mut ())?;
+//! for _ in 0..2 {
+//!     let mut instance = entry.instance()?;
+//!     let mut values = [3]; // arguments, then results
+//!     instance.call(entry.func(), &mut values, &mut ())?;
+//!     assert_eq!(values, [3 * (10 - 3)]);
+//! }
 //! # Ok(())
 //! # }
 //! ```

@@ -10,6 +10,36 @@
 //! Neutral to the engine: an engine offers a [`RuntimeInstance`], gives each import the
 //! [`HostFunction`] of its name and type, and passes the [`CallContext`] of the running call
 //! through. Storage goes through the externalities that [`Session::execute`] sets for the thread.
+//! [`native`] is the one for images:
+//!
+//! ```
+//! use lithify_compiler::{Options, Target, compile_image};
+//! use lithify_polkadot::native::{Runtime, RuntimeOptions};
+//! use lithify_polkadot::{BlockRequest, CallContext, Input, build_block};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/../../workloads/solochain/chain-spec.json");
+//! let Input::Runtime(input) = Input::read(std::fs::read(spec)?, "chain-spec.json")? else {
+//!     return Err("an image has no state".into());
+//! };
+//! let options = Options { target: Target::host(), ..Options::default() };
+//! let image = compile_image(input.wasm(), &options)?;
+//! let runtime = Runtime::from_bytes(&image, &RuntimeOptions::default())?;
+//! let version = runtime.version()?;
+//! let mut state = input.state.ok_or("a chain spec has a state")?;
+//! state.set_version(version.state_version());
+//!
+//! let mut context = CallContext::new();
+//! let built = state.session().execute(|| {
+//!     build_block(&state, &version, &BlockRequest::default(), |entry, argument| {
+//!         runtime.call(entry, argument, &mut context)
+//!     })
+//! })?;
+//! let report = runtime.execute_block(&mut state.session(), &mut context, &built.block, None)?;
+//! assert!(report.matches());
+//! # Ok(())
+//! # }
+//! ```
 
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
