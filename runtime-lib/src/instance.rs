@@ -66,14 +66,14 @@ impl Instance {
                 let len = items.len() as u32;
                 libcalls::table_init(slot, segment.table, segment.index, to, 0, len)
                     .map_err(trap)?;
-                slot.drop_elements(segment.index);
+                slot.segments().drop_elements(image, segment.index);
             }
         }
         for segment in &image.records.data {
             if let Some(to) = segment_start(segment.form, segment.value) {
                 libcalls::memory_init(slot, segment.index, to, 0, segment.bytes.len)
                     .map_err(trap)?;
-                slot.drop_data(segment.index);
+                slot.segments().drop_data(image, segment.index);
             }
         }
         let (start, entry) = (image.records.descriptor.start, image.records.descriptor.start_entry);
@@ -92,7 +92,7 @@ impl Instance {
     }
 
     fn stack_top(&self) -> *mut u8 {
-        self.slot.memory().stack().end as *mut u8
+        self.slot.reservation().stack().end as *mut u8
     }
 
     fn image(&self) -> &Arc<Loaded> {
@@ -266,7 +266,7 @@ impl Instance {
 
     /// Size of memory, in bytes.
     pub fn memory_len(&self) -> usize {
-        self.slot.memory_len()
+        self.slot.header().memory_len()
     }
 
     /// How many host pages of memory were written since the slot was made; those that earlier
@@ -288,19 +288,19 @@ impl Instance {
     /// Sets a value that host functions find with [`Caller::host_data`](crate::Caller::host_data)
     /// and native code at `base + vmctx::HOST_DATA`.
     pub fn set_host_data(&mut self, value: u64) {
-        self.slot.set_host_data(value);
+        self.slot.header().set_host_data(value);
     }
 }
 
 impl Guest for Instance {
     fn memory(&mut self) -> &mut [u8] {
         // SAFETY: no call is active, since the slice borrows the instance.
-        unsafe { self.slot.bytes() }
+        unsafe { &mut *self.slot.bytes() }
     }
 
     fn memory_and_heap(&mut self) -> (&mut [u8], Option<&mut Heap>) {
         // SAFETY: as for `memory`; the heap is no part of memory.
-        unsafe { (self.slot.bytes(), self.slot.heap()) }
+        unsafe { (&mut *self.slot.bytes(), self.slot.heap().map(|heap| &mut *heap)) }
     }
 
     fn grow(&mut self, delta: u32) -> Option<u32> {

@@ -5,7 +5,8 @@
 //! plain cell, made before the guest starts.
 
 use crate::image::loaded::Loaded;
-use crate::slot::{Exit, Slot};
+use crate::slot::Slot;
+use crate::slot::header::Exit;
 use crate::sys::arch::{self, Registers, SaveArea};
 use crate::sys::linux::alarm;
 use crate::trap::{Frame, Trap};
@@ -82,7 +83,7 @@ impl Activation {
             slot: ptr::from_ref(slot),
             parent: Cell::new(ptr::null()),
             outer: slot.activation(),
-            outer_exit: slot.exit(),
+            outer_exit: slot.header().exit(),
             deadline: Cell::new(deadline),
             data,
             code: Cell::new(TrapCode::Unreachable),
@@ -135,13 +136,13 @@ impl Activation {
         }
         if self.deadline.get() != alarm::NEVER {
             // From here on the handler looks at the calls around this one.
-            slot.allow_host_calls();
+            slot.header().allow_host_calls(slot.reservation().stack().start);
         }
         if self.outer.is_null() {
             // SAFETY: no call is active on the slot any more.
-            unsafe { slot.memory().close_room() };
+            unsafe { slot.reservation().close_room() };
         } else {
-            slot.set_exit(self.outer_exit);
+            slot.header().set_exit(self.outer_exit);
         }
         match left {
             0 => Ok(()),
@@ -184,7 +185,7 @@ impl Activation {
         self.message.set(message);
         self.frames.len.set(0);
         self.frames.faulted.set(false);
-        let exit = self.slot().exit();
+        let exit = self.slot().header().exit();
         // SAFETY: the stub that made this call has just stored the exit.
         unsafe { self.capture_from_exit(exit) };
     }
@@ -264,7 +265,7 @@ impl Activation {
 
     /// The word at `address` if it is on the guest stack.
     fn stack_word(&self, address: usize) -> Option<usize> {
-        let stack = self.slot().memory().stack();
+        let stack = self.slot().reservation().stack();
         let inside = stack.start <= address && address <= stack.end - size_of::<usize>();
         if !inside || !address.is_multiple_of(size_of::<usize>()) {
             return None;

@@ -76,18 +76,18 @@ fn guest_fault(fault: &Fault) -> Option<usize> {
 /// The trap that a fault is, and whether it is that of a stub, which has no frame.
 fn trap_code(activation: &Activation, fault: &Fault) -> Option<(TrapCode, bool)> {
     let slot = activation.slot();
-    let (image, memory) = (slot.image(), slot.memory());
+    let (image, reservation) = (slot.image(), slot.reservation());
     let code = image.text_offset(fault.registers.pc)?;
     let memory_fault = matches!(fault.signal, Signal::Segv | Signal::Bus);
-    if memory_fault && memory.stack_guard().contains(&fault.address) {
+    if memory_fault && reservation.stack_guard().contains(&fault.address) {
         return Some((TrapCode::StackOverflow, false));
     }
     let (function, sites) = image.function_at(code)?;
     let sites = Sites::new(image.sites(function.sites, sites), function.body);
     let (trap, _) = sites.trap(code - function.code)?;
     let beyond_memory = {
-        let offset = fault.address.wrapping_sub(memory.base() as usize) as u64;
-        slot.memory_len() as u64 <= offset && offset < RESERVATION
+        let offset = fault.address.wrapping_sub(slot.base() as usize) as u64;
+        slot.header().memory_len() as u64 <= offset && offset < RESERVATION
     };
     let expected = match fault.signal {
         Signal::Fpe => matches!(trap, TrapCode::IntegerDivideByZero | TrapCode::IntegerOverflow),
@@ -95,15 +95,15 @@ fn trap_code(activation: &Activation, fault: &Fault) -> Option<(TrapCode, bool)>
         Signal::Segv | Signal::Bus => trap == TrapCode::MemoryOutOfBounds && beyond_memory,
     };
     // A stub that finds no stack for a host call, since none is allowed any more.
-    let late = trap == TrapCode::StackOverflow && slot.host_calls_forbidden();
+    let late = trap == TrapCode::StackOverflow && slot.header().host_calls_forbidden();
     expected.then_some((if late { TrapCode::Deadline } else { trap }, function.index == NONE))
 }
 
 /// Whether the kernel ended a guest's thread since it had no room for a signal on the guest's stack.
 fn lost_signal(activation: &Activation, fault: &Fault) -> Option<(TrapCode, bool)> {
-    let (image, memory) = (activation.slot().image(), activation.slot().memory());
-    image.text_offset(fault.registers.pc)?;
-    let left = fault.registers.sp.wrapping_sub(memory.stack_guard().end);
+    let slot = activation.slot();
+    slot.image().text_offset(fault.registers.pc)?;
+    let left = fault.registers.sp.wrapping_sub(slot.reservation().stack_guard().end);
     let lost = fault.signal == Signal::Segv && left < SIGNAL_FRAME;
     lost.then_some((TrapCode::SignalStack, false))
 }
@@ -115,11 +115,11 @@ fn host_stack(fault: &Fault) -> bool {
         return false;
     }
     let mut all = iter::successors(newest(), |activation| activation.parent());
-    let guard = |activation: &Activation| activation.slot().memory().stack_guard();
+    let guard = |activation: &Activation| activation.slot().reservation().stack_guard();
     let Some(activation) = all.find(|activation| guard(activation).contains(&fault.address)) else {
         return false;
     };
-    if activation.slot().memory().open_room(fault.address) {
+    if activation.slot().reservation().open_room(fault.address) {
         return true;
     }
     signals::complain("lithify: a host function used up its stack, or there is no memory for it\n");
@@ -133,7 +133,7 @@ pub fn interrupt(registers: &Registers) -> Option<usize> {
     let activation = newest().filter(|newest| newest.is_overdue())?;
     let slot = activation.slot();
     if slot.image().text_offset(registers.pc).is_none() {
-        slot.forbid_host_calls();
+        slot.header().forbid_host_calls();
         return None;
     }
     activation.fault(TrapCode::Deadline, registers, false);

@@ -1,6 +1,6 @@
 //! Functions that compiled code calls: growing and bulk operations, and host functions.
 //!
-//! They are called on the guest's stack, and have the host's room (`slot/memory.rs`) where it ends. Each
+//! They are called on the guest's stack, and have the host's room (`slot/reservation.rs`) where it ends. Each
 //! is one of [`bodies`] inside [`edge`]. Their signatures come from the table that the compiler reads.
 
 use super::check_funcs;
@@ -67,18 +67,17 @@ mod bodies {
     }
 
     pub fn lithify_memory_fill(slot: &Slot, to: u32, value: u32, len: u32) -> Result<(), Stop> {
+        let bytes = slot.bytes_for_writing(to, len).ok_or(TrapCode::MemoryOutOfBounds)?;
         // SAFETY: the guest waits, and this is the only slice.
-        let bytes = unsafe { slot.bytes_for_writing(to, len) };
-        bytes.ok_or(TrapCode::MemoryOutOfBounds)?.fill(value as u8);
+        unsafe { &mut *bytes }.fill(value as u8);
         Ok(())
     }
 
     pub fn lithify_memory_copy(slot: &Slot, to: u32, from: u32, len: u32) -> Result<(), Stop> {
         let from = slot.range(from, len).ok_or(TrapCode::MemoryOutOfBounds)?;
-        // SAFETY: the guest waits, and this slice ends before the next one starts.
-        unsafe { slot.bytes_for_writing(to, len) }.ok_or(TrapCode::MemoryOutOfBounds)?;
+        slot.bytes_for_writing(to, len).ok_or(TrapCode::MemoryOutOfBounds)?;
         // SAFETY: the guest waits, and this is the only slice.
-        unsafe { slot.bytes() }.copy_within(from, to as usize);
+        unsafe { &mut *slot.bytes() }.copy_within(from, to as usize);
         Ok(())
     }
 
@@ -93,7 +92,7 @@ mod bodies {
     }
 
     pub fn lithify_data_drop(slot: &Slot, segment: u32) -> Result<(), Stop> {
-        slot.drop_data(segment);
+        slot.segments().drop_data(slot.image(), segment);
         Ok(())
     }
 
@@ -161,7 +160,7 @@ mod bodies {
     }
 
     pub fn lithify_elem_drop(slot: &Slot, segment: u32) -> Result<(), Stop> {
-        slot.drop_elements(segment);
+        slot.segments().drop_elements(slot.image(), segment);
         Ok(())
     }
 
@@ -207,10 +206,11 @@ pub(crate) fn memory_init(
     from: u32,
     len: u32,
 ) -> Result<(), Stop> {
-    let bytes = part(slot.data_segment(segment), from, len).ok_or(TrapCode::MemoryOutOfBounds)?;
+    let bytes = part(slot.segments().data(slot.image(), segment), from, len)
+        .ok_or(TrapCode::MemoryOutOfBounds)?;
+    let target = slot.bytes_for_writing(to, len).ok_or(TrapCode::MemoryOutOfBounds)?;
     // SAFETY: the guest waits, and segments are not in memory.
-    let target = unsafe { slot.bytes_for_writing(to, len) };
-    target.ok_or(TrapCode::MemoryOutOfBounds)?.copy_from_slice(bytes);
+    unsafe { &mut *target }.copy_from_slice(bytes);
     Ok(())
 }
 
@@ -223,7 +223,7 @@ pub(crate) fn table_init(
     from: u32,
     len: u32,
 ) -> Result<(), Stop> {
-    let items = part(slot.element_segment(segment), from, len);
+    let items = part(slot.segments().elements(slot.image(), segment), from, len);
     let items = items.ok_or(TrapCode::TableOutOfBounds)?;
     let table = slot.table(table).ok_or(TrapCode::TableOutOfBounds)?.borrow();
     let target = table.get(to, len).ok_or(TrapCode::TableOutOfBounds)?;

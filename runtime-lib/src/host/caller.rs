@@ -7,7 +7,8 @@ use super::{Guest, HostError};
 use crate::call::activation::{Activation, Data};
 use crate::call::leave;
 use crate::call::{self, CallOptions, Func};
-use crate::slot::{NO_HOST_CALLS, Slot};
+use crate::slot::Slot;
+use crate::slot::header::NO_HOST_CALLS;
 use crate::trap::Trap;
 use lithify_abi::heap::Heap;
 use lithify_abi::trap::TrapCode;
@@ -104,7 +105,7 @@ impl<'a> Caller<'a> {
     /// Memory, and what the embedder passed to this call.
     pub fn memory_and_data(&mut self) -> (&mut [u8], &mut dyn Any) {
         // SAFETY: as for `data` and `memory`; the two have nothing in common.
-        unsafe { (self.slot().bytes(), &mut *self.activation().data().value) }
+        unsafe { (&mut *self.slot().bytes(), &mut *self.activation().data().value) }
     }
 
     /// The guest, and what the embedder passed to this call if it is a `T`.
@@ -157,9 +158,9 @@ impl<'a> Caller<'a> {
     /// When the function belongs to another image or there are too few slots.
     pub fn call(&mut self, func: &Func, slots: &mut [u128]) -> Result<(), Trap> {
         let here = ptr::from_ref(&slots) as usize;
-        let stack = self.slot().memory().stack();
+        let stack = self.slot().reservation().stack();
         // Read once, since a signal may change it at any time.
-        let limit = self.slot().stack_limit();
+        let limit = self.slot().header().stack_limit();
         if here <= limit || here >= stack.end {
             let late = limit == NO_HOST_CALLS;
             return Err(Trap::bare(if late {
@@ -185,7 +186,7 @@ impl<'a> Caller<'a> {
 
     /// The value that was set with [`Instance::set_host_data`](crate::Instance::set_host_data).
     pub fn host_data(&self) -> u64 {
-        self.slot().host_data()
+        self.slot().header().host_data()
     }
 }
 
@@ -197,7 +198,7 @@ impl CallingGuest<'_> {
 
     /// As [`Caller::host_data`].
     pub fn host_data(&self) -> u64 {
-        self.slot.host_data()
+        self.slot.header().host_data()
     }
 }
 
@@ -230,13 +231,13 @@ impl Guest for CallingGuest<'_> {
     #[inline]
     fn memory(&mut self) -> &mut [u8] {
         // SAFETY: the guest waits for this host function, and the slice borrows what leads to it.
-        unsafe { self.slot.bytes() }
+        unsafe { &mut *self.slot.bytes() }
     }
 
     #[inline]
     fn memory_and_heap(&mut self) -> (&mut [u8], Option<&mut Heap>) {
         // SAFETY: as for `memory`; the heap is no part of memory.
-        unsafe { (self.slot.bytes(), self.slot.heap()) }
+        unsafe { (&mut *self.slot.bytes(), self.slot.heap().map(|heap| &mut *heap)) }
     }
 
     fn grow(&mut self, delta: u32) -> Option<u32> {

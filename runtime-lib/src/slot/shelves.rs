@@ -4,7 +4,7 @@
 //! the shelf of its entry point: `Core_version` on a slot that `Metadata_metadata` warmed would
 //! restore hundreds of pages that it never touches.
 
-use super::memory::HOST_ROOM;
+use super::reservation::HOST_ROOM;
 use super::{OwnedSlot, Plan, Slot};
 use crate::image::loaded::Loaded;
 use lithify_abi::vmctx::RESERVATION;

@@ -1,33 +1,14 @@
-//! The bytes of a vmctx: header, globals and records of tables.
+//! The bytes of a fresh vmctx: globals, and where they and all else lie.
 
 use crate::image::loaded::Loaded;
 use lithify_abi::descriptor::FuncRecord;
 use lithify_abi::descriptor::{init, kind};
 use lithify_abi::record::Field;
 use lithify_abi::types::ValType;
-use lithify_abi::vmctx::{HEADER, Header};
 
 /// Where `slot`, an offset from `base`, lies in a vmctx that is `len` bytes long.
 pub fn index(slot: i32, len: usize) -> usize {
     len - slot.unsigned_abs() as usize
-}
-
-/// Writes the header into a vmctx.
-pub fn put_header(header: &Header, vmctx: &mut [u8]) {
-    let start = index(HEADER, vmctx.len());
-    let fields = [
-        header.stack_limit,
-        header.exit_fp,
-        header.exit_sp,
-        header.exit_pc,
-        header.memory_len,
-        header.instance,
-        header.host_data,
-        header.reserved,
-    ];
-    for (place, field) in vmctx[start..].chunks_exact_mut(8).zip(fields) {
-        place.copy_from_slice(&field.to_ne_bytes());
-    }
 }
 
 /// The bits of an initial value; other globals are read from `vmctx`.

@@ -9,9 +9,8 @@ const LEN: usize = 64 * 4096;
 
 fn memory(image: &Arc<MemoryImage>) -> Box<Memory> {
     fault::install().expect("signal handlers");
-    let layout =
-        Layout { memory_len: LEN.next_multiple_of(65536), stack_len: 4096, vmctx_len: 128 };
-    Memory::new(layout, image).expect("memory")
+    let sizes = Sizes { memory_len: LEN.next_multiple_of(65536), stack_len: 4096, vmctx_len: 128 };
+    Memory::new(sizes, image).expect("memory")
 }
 
 fn image() -> Arc<MemoryImage> {
@@ -26,12 +25,12 @@ fn image() -> Arc<MemoryImage> {
 #[allow(clippy::mut_from_ref, reason = "tests hold one such slice at a time")]
 fn bytes(memory: &Memory) -> &mut [u8] {
     // SAFETY: tests hold one such slice at a time.
-    unsafe { slice::from_raw_parts_mut(memory.base(), memory.layout.memory_len) }
+    unsafe { slice::from_raw_parts_mut(memory.base(), memory.len) }
 }
 
 fn reset(memory: &Memory) {
     // SAFETY: no slice is alive.
-    unsafe { memory.reset(memory.layout.memory_len) }.expect("a reset");
+    unsafe { memory.reset(memory.len) }.expect("a reset");
 }
 
 fn hot_pages(memory: &Memory) -> Vec<usize> {
@@ -115,7 +114,7 @@ fn a_range_is_made_writable_at_once() {
     memory.make_writable(3 * page + 5..6 * page + 1).expect("more access");
     assert_eq!(hot_pages(&memory), [3, 4, 5, 6]);
     memory.make_writable(5 * page..usize::MAX).expect("more access");
-    assert_eq!(hot_pages(&memory).len(), memory.layout.memory_len / page - 3);
+    assert_eq!(hot_pages(&memory).len(), memory.len / page - 3);
     memory.make_writable(7..7).expect("nothing to do");
     bytes(&memory).fill(1);
     reset(&memory);
@@ -145,7 +144,7 @@ fn many_threads_write_at_once() {
         std::thread::scope(|scope| {
             // All threads write to all pages, each to its own part of a page.
             let start = memory.base() as usize;
-            let len = memory.layout.memory_len;
+            let len = memory.len;
             for thread in 0..4 {
                 scope.spawn(move || {
                     for address in (start + thread * 64..start + len).step_by(4096) {
@@ -165,9 +164,9 @@ fn many_threads_write_at_once() {
 
 #[test]
 fn scattered_pages_do_not_use_up_the_mappings() {
-    let layout = Layout { memory_len: 64 << 20, stack_len: 4096, vmctx_len: 128 };
-    let memory = Memory::new(layout, &image()).expect("memory");
-    let pages = layout.memory_len / page_size();
+    let sizes = Sizes { memory_len: 64 << 20, stack_len: 4096, vmctx_len: 128 };
+    let memory = Memory::new(sizes, &image()).expect("memory");
+    let pages = sizes.memory_len / page_size();
     let mappings = || std::fs::read_to_string("/proc/self/maps").expect("maps").lines().count();
     let before = mappings();
     for round in 0..3 {
@@ -184,9 +183,9 @@ fn scattered_pages_do_not_use_up_the_mappings() {
 
 #[test]
 fn an_unusual_call_opens_memory_and_teaches_it_anew() {
-    let layout = Layout { memory_len: 8 << 20, stack_len: 4096, vmctx_len: 128 };
+    let sizes = Sizes { memory_len: 8 << 20, stack_len: 4096, vmctx_len: 128 };
     fault::install().expect("signal handlers");
-    let memory = Memory::new(layout, &image()).expect("memory");
+    let memory = Memory::new(sizes, &image()).expect("memory");
     reset(&memory);
     assert!(!is_open(&memory));
     for page in 0..1000 {
