@@ -1,8 +1,8 @@
 //! Turns one function body into CLIF, validating it on the way.
 //!
 //! One operator is read, validated and translated at a time, so nothing unvalidated is ever
-//! translated and the operand types can be taken for granted. The match over operators is here;
-//! the work is in the families below `translate/`.
+//! translated and the operand types can be taken for granted. What is done for each operator is in
+//! `translate/operator.rs`; how, in the families beside it.
 //!
 //! Every guest function takes `base` first, which dominates all its blocks, and then the Wasm
 //! arguments. One result is returned in a register; the others go to the return area in the
@@ -15,12 +15,13 @@ mod global;
 mod home;
 mod memory;
 mod numeric;
+mod operator;
 mod simd;
 mod table;
 
 use crate::{
     error::CompileError,
-    index::{ElementIndex, FuncIndex, GlobalIndex, SignatureIndex, TableIndex, TypeIndex},
+    index::{FuncIndex, SignatureIndex},
     isa::{self, Isas, Way},
     limits,
     module::{Body, Module},
@@ -195,7 +196,11 @@ impl Translator<'_, '_> {
             self.offset = offset;
             validator.op(offset, &operator)?;
             self.builder.set_srcloc(SourceLoc::new(offset as u32));
-            self.operator(&operator)?;
+            if self.reachable {
+                self.operator(operator)?;
+            } else {
+                self.unreachable_operator(&operator);
+            }
             self.settle_deep();
             self.work += 1;
             self.steps += self.steps_of_operator(offset - body.range.start);
@@ -282,96 +287,6 @@ impl Translator<'_, '_> {
             ValType::F64 => self.builder.ins().f64const(0.0),
             ValType::V128 => self.vector_constant([0; 16]),
         }
-    }
-
-    /// The operator match.
-    fn operator(&mut self, operator: &Operator<'_>) -> Result<()> {
-        if !self.reachable {
-            self.unreachable_operator(operator);
-            return Ok(());
-        }
-        match *operator {
-            Operator::Nop => {}
-            Operator::Unreachable => self.unreachable(),
-            Operator::Block { blockty } => self.block(blockty),
-            Operator::Loop { blockty } => self.loop_(blockty),
-            Operator::If { blockty } => self.if_(blockty),
-            Operator::Else => self.else_(),
-            Operator::End => self.end(),
-            Operator::Br { relative_depth } => self.br(relative_depth),
-            Operator::BrIf { relative_depth } => self.br_if(relative_depth),
-            Operator::BrTable { ref targets } => self.br_table(targets)?,
-            Operator::Return => self.return_(),
-
-            Operator::Call { function_index } => self.call(FuncIndex::from_u32(function_index)),
-            Operator::CallIndirect { type_index, table_index } => {
-                let (ty, table) =
-                    (TypeIndex::from_u32(type_index), TableIndex::from_u32(table_index));
-                self.call_indirect(ty, table);
-            }
-
-            Operator::Drop => {
-                self.pop();
-            }
-            Operator::Select | Operator::TypedSelect { .. } => {
-                let [a, b, condition] = self.pop_n();
-                let value = self.builder.ins().select(condition, a, b);
-                self.push(value);
-            }
-
-            Operator::LocalGet { local_index } => {
-                let value = self.get_local(local_index);
-                self.push(value);
-            }
-            Operator::LocalSet { local_index } => {
-                let value = self.pop();
-                self.set_local(local_index, value);
-            }
-            Operator::LocalTee { local_index } => {
-                let value = self.peek();
-                self.set_local(local_index, value);
-            }
-            Operator::GlobalGet { global_index } => {
-                self.global_get(GlobalIndex::from_u32(global_index))
-            }
-            Operator::GlobalSet { global_index } => {
-                self.global_set(GlobalIndex::from_u32(global_index))
-            }
-
-            Operator::TableGet { table } => self.table_get(TableIndex::from_u32(table)),
-            Operator::TableSet { table } => self.table_set(TableIndex::from_u32(table)),
-            Operator::TableSize { table } => self.table_size(TableIndex::from_u32(table)),
-            Operator::TableGrow { table } => self.table_grow(TableIndex::from_u32(table)),
-            Operator::TableFill { table } => self.table_fill(TableIndex::from_u32(table)),
-            Operator::TableCopy { dst_table, src_table } => {
-                self.table_copy(TableIndex::from_u32(dst_table), TableIndex::from_u32(src_table))
-            }
-            Operator::TableInit { elem_index, table } => {
-                self.table_init(ElementIndex::from_u32(elem_index), TableIndex::from_u32(table))
-            }
-            Operator::ElemDrop { elem_index } => self.elem_drop(ElementIndex::from_u32(elem_index)),
-            Operator::RefNull { .. } => {
-                let null = self.builder.ins().iconst(ir::types::I64, 0);
-                self.push(null);
-            }
-            Operator::RefIsNull => {
-                let reference = self.pop();
-                self.is_zero(reference);
-            }
-            Operator::RefFunc { function_index } => {
-                self.ref_func(FuncIndex::from_u32(function_index))
-            }
-
-            _ => {
-                let known = self.memory_operator(operator)
-                    || self.numeric_operator(operator)
-                    || self.simd_operator(operator);
-                if !known {
-                    return Err(self.unsupported(operator));
-                }
-            }
-        }
-        Ok(())
     }
 
     fn unsupported(&self, operator: &Operator<'_>) -> CompileError {

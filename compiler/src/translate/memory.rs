@@ -6,72 +6,16 @@
 //! in the reservation, and what is not the guest's there faults. Larger offsets are checked.
 
 use super::{Translator, region};
-use crate::isa;
+use crate::{index::DataIndex, isa};
 use cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, Type, Value,
     condcodes::IntCC,
-    types::{F32, F64, I8, I16, I32, I64},
+    types::{I32, I64},
 };
 use lithify_abi::{libcall::Libcall, trap::TrapCode, vmctx};
-use wasmparser::{MemArg, Operator};
+use wasmparser::MemArg;
 
 impl Translator<'_, '_> {
-    /// Translates the operators of linear memory; false when it is none of them.
-    pub(super) fn memory_operator(&mut self, operator: &Operator<'_>) -> bool {
-        match *operator {
-            Operator::I32Load { memarg } => self.load(memarg, I32, I32, false),
-            Operator::I64Load { memarg } => self.load(memarg, I64, I64, false),
-            Operator::F32Load { memarg } => self.load(memarg, F32, F32, false),
-            Operator::F64Load { memarg } => self.load(memarg, F64, F64, false),
-            Operator::I32Load8S { memarg } => self.load(memarg, I8, I32, true),
-            Operator::I32Load8U { memarg } => self.load(memarg, I8, I32, false),
-            Operator::I32Load16S { memarg } => self.load(memarg, I16, I32, true),
-            Operator::I32Load16U { memarg } => self.load(memarg, I16, I32, false),
-            Operator::I64Load8S { memarg } => self.load(memarg, I8, I64, true),
-            Operator::I64Load8U { memarg } => self.load(memarg, I8, I64, false),
-            Operator::I64Load16S { memarg } => self.load(memarg, I16, I64, true),
-            Operator::I64Load16U { memarg } => self.load(memarg, I16, I64, false),
-            Operator::I64Load32S { memarg } => self.load(memarg, I32, I64, true),
-            Operator::I64Load32U { memarg } => self.load(memarg, I32, I64, false),
-            Operator::I32Store { memarg } => self.store(memarg, I32),
-            Operator::I64Store { memarg } => self.store(memarg, I64),
-            Operator::F32Store { memarg } => self.store(memarg, F32),
-            Operator::F64Store { memarg } => self.store(memarg, F64),
-            Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => {
-                self.store(memarg, I8);
-            }
-            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => {
-                self.store(memarg, I16);
-            }
-            Operator::I64Store32 { memarg } => self.store(memarg, I32),
-            Operator::MemorySize { .. } => self.memory_size(),
-            Operator::MemoryGrow { .. } => {
-                let delta = self.pop();
-                let previous = self.libcall(Libcall::MemoryGrow, &[delta]);
-                self.push(previous.expect("memory.grow has a result"));
-            }
-            Operator::MemoryFill { .. } => {
-                let arguments = self.pop_n::<3>();
-                self.libcall(Libcall::MemoryFill, &arguments);
-            }
-            Operator::MemoryCopy { .. } => {
-                let arguments = self.pop_n::<3>();
-                self.libcall(Libcall::MemoryCopy, &arguments);
-            }
-            Operator::MemoryInit { data_index, .. } => {
-                let [destination, source, len] = self.pop_n();
-                let segment = self.immediate(data_index);
-                self.libcall(Libcall::MemoryInit, &[segment, destination, source, len]);
-            }
-            Operator::DataDrop { data_index } => {
-                let segment = self.immediate(data_index);
-                self.libcall(Libcall::DataDrop, &[segment]);
-            }
-            _ => return false,
-        }
-        true
-    }
-
     /// The address of an access of `size` bytes at `index`, and the rest of the offset that the
     /// access itself adds.
     pub(super) fn address(&mut self, memarg: MemArg, index: Value, size: u64) -> (Value, i32) {
@@ -116,7 +60,7 @@ impl Translator<'_, '_> {
         self.builder.ins().store(flags, value, address, offset);
     }
 
-    fn load(&mut self, memarg: MemArg, memory: Type, result: Type, signed: bool) {
+    pub(super) fn load(&mut self, memarg: MemArg, memory: Type, result: Type, signed: bool) {
         let value = self.load_value(memarg, memory);
         let value = match (memory == result, signed) {
             (true, _) => value,
@@ -126,18 +70,40 @@ impl Translator<'_, '_> {
         self.push(value);
     }
 
-    fn store(&mut self, memarg: MemArg, memory: Type) {
+    pub(super) fn store(&mut self, memarg: MemArg, memory: Type) {
         let value = self.pop();
         let narrower = self.builder.func.dfg.value_type(value) != memory;
         let value = if narrower { self.builder.ins().ireduce(memory, value) } else { value };
         self.store_value(memarg, value);
     }
 
-    fn memory_size(&mut self) {
+    pub(super) fn memory_size(&mut self) {
         let flags = self.trusted(region::VMCTX, "vmctx");
         let bytes = self.builder.ins().load(I64, flags, self.base, vmctx::MEMORY_LEN);
         let pages = self.builder.ins().ushr_imm_u(bytes, 16);
         let pages = self.builder.ins().ireduce(I32, pages);
         self.push(pages);
+    }
+    pub(super) fn memory_grow(&mut self) {
+        let delta = self.pop();
+        let previous = self.libcall(Libcall::MemoryGrow, &[delta]);
+        self.push(previous.expect("memory.grow has a result"));
+    }
+
+    /// `memory.fill` or `memory.copy`: what they take is what the libcall takes.
+    pub(super) fn bulk_memory(&mut self, libcall: Libcall) {
+        let arguments = self.pop_n::<3>();
+        self.libcall(libcall, &arguments);
+    }
+
+    pub(super) fn memory_init(&mut self, segment: DataIndex) {
+        let [destination, source, len] = self.pop_n();
+        let segment = self.immediate(segment.as_u32());
+        self.libcall(Libcall::MemoryInit, &[segment, destination, source, len]);
+    }
+
+    pub(super) fn data_drop(&mut self, segment: DataIndex) {
+        let segment = self.immediate(segment.as_u32());
+        self.libcall(Libcall::DataDrop, &[segment]);
     }
 }

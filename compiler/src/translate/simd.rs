@@ -13,6 +13,7 @@ mod float;
 mod integer;
 mod lane;
 mod memory;
+mod operator;
 
 use super::Translator;
 use cranelift_codegen::ir::{
@@ -20,43 +21,8 @@ use cranelift_codegen::ir::{
     types::{I8X16, I32},
 };
 use cranelift_frontend::FuncInstBuilder;
-use wasmparser::Operator;
 
 impl Translator<'_, '_> {
-    /// Translates the operators of vectors; false when it is none of them.
-    pub(super) fn simd_operator(&mut self, operator: &Operator<'_>) -> bool {
-        self.vector_bits(operator)
-            || self.vector_memory(operator)
-            || self.vector_lane(operator)
-            || self.vector_integer(operator)
-            || self.vector_float(operator)
-            || self.vector_conversion(operator)
-    }
-
-    /// Constants and the operators that see no lanes.
-    fn vector_bits(&mut self, operator: &Operator<'_>) -> bool {
-        use Operator as Op;
-        match *operator {
-            Op::V128Const { value } => {
-                let value = self.vector_constant(*value.bytes());
-                self.push(value);
-            }
-            Op::V128Not => self.vector_unary(I8X16, |i, v| i.bnot(v)),
-            Op::V128And => self.vector_binary(I8X16, |i, a, b| i.band(a, b)),
-            Op::V128AndNot => self.vector_binary(I8X16, |i, a, b| i.band_not(a, b)),
-            Op::V128Or => self.vector_binary(I8X16, |i, a, b| i.bor(a, b)),
-            Op::V128Xor => self.vector_binary(I8X16, |i, a, b| i.bxor(a, b)),
-            Op::V128Bitselect => {
-                let [a, b, mask] = self.pop_n();
-                let value = self.builder.ins().bitselect(mask, a, b);
-                self.push(value);
-            }
-            Op::V128AnyTrue => self.vector_test(I8X16, |i, v| i.vany_true(v)),
-            _ => return false,
-        }
-        true
-    }
-
     /// An `i8x16` of these bytes.
     pub(super) fn vector_constant(&mut self, bytes: [u8; 16]) -> Value {
         let constant = self.builder.func.dfg.constants.insert(bytes.as_slice().into());
