@@ -9,7 +9,7 @@ pub mod libcalls;
 pub use func::Func;
 
 use crate::image::loaded::Loaded;
-use crate::image::records::MAX_PAGES;
+use crate::image::section::MAX_PAGES;
 use crate::slot::Slot;
 use crate::sys::linux::{alarm, altstack};
 use crate::trap::Trap;

@@ -17,7 +17,7 @@ pub mod load;
 pub mod loaded;
 pub mod memory_image;
 pub mod metadata;
-pub mod records;
+pub mod section;
 
 use lithify_abi::types::FuncType;
 use loaded::Loaded;

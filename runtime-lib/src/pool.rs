@@ -3,7 +3,7 @@
 use crate::call::{CallOptions, Func};
 use crate::image::Image;
 use crate::image::loaded::Loaded;
-use crate::image::records::MAX_PAGES;
+use crate::image::section::MAX_PAGES;
 use crate::instance::{Instance, InstanceError};
 use crate::slot::shelves::Shelves;
 use crate::slot::{Plan, STACK_MAX, STACK_MIN};

@@ -58,7 +58,7 @@ lithify_abi::for_each_libcall!(libcalls);
 /// What the libcalls do.
 mod bodies {
     use super::{Stop, host_call, memory_init, table_init};
-    use crate::image::records::MAX_TABLES;
+    use crate::image::section::MAX_TABLES;
     use crate::slot::Slot;
     use lithify_abi::trap::TrapCode;
 

@@ -6,7 +6,7 @@
 use super::error::{ImageError, UnresolvedImport};
 use super::imports::{Closure, Function, Imports};
 use super::metadata::{ExternType, Limits};
-use super::records::{self, Records};
+use super::section::{self, Records};
 use lithify_abi::descriptor::{Import, kind};
 use lithify_abi::libcall::Libcall;
 use lithify_abi::symbols;
@@ -65,7 +65,7 @@ impl Bindings {
         let mut unresolved = Vec::new();
         let mut types = HashMap::new();
         for import in &records.imports {
-            let name = |span| records::name(metadata, &records.descriptor, span);
+            let name = |span| section::name(metadata, &records.descriptor, span);
             let (module, field) = (name(import.module), name(import.field));
             let resolved = bindings.import(import, module, field, tables, records, imports);
             tables += u32::from(import.kind == kind::TABLE);
@@ -140,7 +140,7 @@ impl Bindings {
     pub fn linked(metadata: &[u8], records: &Records) -> Result<Self, ImageError> {
         let names = |import: &Import| {
             [import.module, import.field]
-                .map(|name| records::name(metadata, &records.descriptor, name))
+                .map(|name| section::name(metadata, &records.descriptor, name))
         };
         let mut unresolved = Vec::new();
         let mut types = HashMap::new();

@@ -5,7 +5,7 @@
 
 use super::elf::Elf;
 use super::error::ImageError;
-use super::records::{self, Malformed, Records};
+use super::section::{self, Malformed, Records};
 use crate::sys::arch;
 use crate::sys::linux::mmap::page_size;
 use lithify_abi::COMPILER;
@@ -121,7 +121,7 @@ pub fn check_descriptor(
     }
     let missing = descriptor.cpu_features & !arch::cpu_features();
     if here.is_some() && missing != 0 {
-        let missing = records::feature_names(missing);
+        let missing = section::feature_names(missing);
         return Err(ImageError::CpuFeatures { missing });
     }
     Ok(())
@@ -129,7 +129,7 @@ pub fn check_descriptor(
 
 /// Checks that the compiler is the one that belongs to this library. Also for linked modules.
 pub fn check_compiler(metadata: &[u8], descriptor: &Descriptor) -> Result<(), ImageError> {
-    let found = String::from_utf8_lossy(records::bytes(metadata, descriptor.compiler));
+    let found = String::from_utf8_lossy(section::bytes(metadata, descriptor.compiler));
     match found == COMPILER {
         true => Ok(()),
         false => Err(ImageError::Compiler { found: found.into_owned() }),

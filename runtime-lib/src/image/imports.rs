@@ -2,7 +2,7 @@
 
 use super::error::UnresolvedImport;
 use super::metadata::{ExternType, Limits};
-use super::records::{MAX_PAGES, MAX_TABLE};
+use super::section::{MAX_PAGES, MAX_TABLE};
 use crate::trap::HostError;
 use lithify_abi::types::{FuncType, ValType};
 use std::collections::HashMap;

@@ -5,7 +5,7 @@ use super::check;
 use super::error::ImageError;
 use super::loaded::Loaded;
 use super::memory_image::MemoryImage;
-use super::records::{self, Records};
+use super::section::{self, Records};
 use crate::sys::arch;
 use lithify_abi::descriptor::{DataSegment, Descriptor, ElementSegment};
 use lithify_abi::record::{Field, decode_all};
@@ -55,8 +55,8 @@ fn metadata_len(root: &Descriptor) -> usize {
 
 /// The same, up to the end of what the records of segments refer to.
 fn metadata_len_with_segments(metadata: &[u8], root: &Descriptor) -> usize {
-    let data = decode_all::<DataSegment>(records::bytes(metadata, root.data));
-    let elements = decode_all::<ElementSegment>(records::bytes(metadata, root.elements));
+    let data = decode_all::<DataSegment>(section::bytes(metadata, root.data));
+    let elements = decode_all::<ElementSegment>(section::bytes(metadata, root.elements));
     let data = data.unwrap_or_default().into_iter().map(|segment| segment.bytes);
     let elements = elements.unwrap_or_default().into_iter().map(|segment| segment.items);
     data.chain(elements)

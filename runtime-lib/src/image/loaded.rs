@@ -2,7 +2,7 @@
 
 use super::bindings::{Bindings, Bound};
 use super::memory_image::MemoryImage;
-use super::records::{self, Records};
+use super::section::{self, Records};
 use crate::sys::linux::mmap::Mapping;
 use lithify_abi::descriptor::{FuncRecord, Function, NONE, Span, init, kind};
 use lithify_abi::record::Field;
@@ -74,7 +74,7 @@ impl Loaded {
 
     /// The function that holds `code`, and the end of its sites.
     pub fn function_at(&self, code: u32) -> Option<(Function, u32)> {
-        records::function_at(self.metadata, &self.records.descriptor, code)
+        section::function_at(self.metadata, &self.records.descriptor, code)
     }
 
     /// Bytes of the site stream.
@@ -85,12 +85,12 @@ impl Loaded {
 
     /// Bytes of the metadata.
     pub fn bytes(&self, span: Span) -> &[u8] {
-        records::bytes(self.metadata, span)
+        section::bytes(self.metadata, span)
     }
 
     /// A name.
     pub fn name(&self, span: Span) -> &str {
-        records::name(self.metadata, &self.records.descriptor, span)
+        section::name(self.metadata, &self.records.descriptor, span)
     }
 
     /// The position among the exports of the function exported as `name`.
@@ -122,7 +122,7 @@ impl Loaded {
         if !offset.is_multiple_of(FuncRecord::SIZE) || offset >= span.len as usize {
             return None;
         }
-        records::record(self.metadata, span, offset / FuncRecord::SIZE)
+        section::record(self.metadata, span, offset / FuncRecord::SIZE)
     }
 
     /// Whether the bits are a reference to a function of this image, or null.

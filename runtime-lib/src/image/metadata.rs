@@ -3,7 +3,7 @@
 
 use super::check::{self, Trust};
 use super::error::ImageError;
-use super::records::{self, Records};
+use super::section::{self, Records};
 use lithify_abi::descriptor::{Function, NONE, Span, kind};
 use lithify_abi::record::Field;
 use lithify_abi::types::{FuncType, ValType};
@@ -161,8 +161,8 @@ impl Metadata {
 
     pub(crate) fn new(metadata: &[u8], records: &Records) -> Self {
         let d = &records.descriptor;
-        let text = |span| String::from_utf8_lossy(records::bytes(metadata, span)).into_owned();
-        let name = |span: Span| records::name(metadata, d, span).to_owned();
+        let text = |span| String::from_utf8_lossy(section::bytes(metadata, span)).into_owned();
+        let name = |span: Span| section::name(metadata, d, span).to_owned();
         let ty = |kind, ty: u32, code| match kind {
             kind::FUNCTION => ExternType::Func(records.types[ty as usize].clone()),
             kind::TABLE => ExternType::Table(Limits::new(ty, code)),
@@ -172,7 +172,7 @@ impl Metadata {
                 mutable: code == 1,
             },
         };
-        let section = |span: Span| (span.len > 0).then(|| records::bytes(metadata, span).to_vec());
+        let section = |span: Span| (span.len > 0).then(|| section::bytes(metadata, span).to_vec());
         let imports = records.imports.iter().map(|import| ImportType {
             module: name(import.module),
             name: name(import.field),
@@ -185,7 +185,7 @@ impl Metadata {
         Self {
             abi_version: d.abi_version,
             machine: check::machine_name(d.machine),
-            cpu_features: records::feature_names(d.cpu_features),
+            cpu_features: section::feature_names(d.cpu_features),
             compiler: text(d.compiler),
             options: text(d.options),
             code_hash: d.code_hash,
@@ -208,13 +208,13 @@ impl Metadata {
 fn functions(metadata: &[u8], records: &Records) -> Vec<FunctionInfo> {
     let span = records.descriptor.functions;
     let count = span.len as usize / Function::SIZE;
-    let at = |index| records::record::<Function>(metadata, span, index);
+    let at = |index| section::record::<Function>(metadata, span, index);
     (0..count)
         .filter_map(|index| Some((at(index)?, at(index + 1)?)))
         .filter(|(function, _)| function.index != NONE)
         .map(|(function, next)| FunctionInfo {
             index: function.index,
-            name: records::name(metadata, &records.descriptor, function.name).to_owned(),
+            name: section::name(metadata, &records.descriptor, function.name).to_owned(),
             code: function.code,
             code_len: next.code - function.code,
             body: function.body,

@@ -10,7 +10,7 @@ use lithify_abi::vmctx::TableRecord;
 use std::cell::Cell;
 use std::io;
 
-use crate::image::records::MAX_TABLE;
+use crate::image::section::MAX_TABLE;
 
 /// A table.
 pub struct Table {
