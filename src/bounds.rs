@@ -104,7 +104,8 @@ pub fn size(text: &str) -> Result<u64, String> {
     )
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A span of time.
+pub fn duration(text: &str) -> Result<Duration, String> {
     const UNITS: &[(&str, u64)] = &[
         ("", 1_000),
         ("ms", 1),

@@ -45,6 +45,11 @@ impl CodeOptions {
         self.target.is_some()
     }
 
+    /// Whether machine or CPU were chosen.
+    pub fn shapes(&self) -> bool {
+        self.target.is_some() || self.cpu.is_some()
+    }
+
     /// The machine to compile for.
     pub fn target(&self, default: Target) -> Result<Target> {
         let target = self.target.unwrap_or(default);

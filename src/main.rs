@@ -16,6 +16,7 @@ mod watch;
 use clap::Parser;
 use commands::Command;
 use lithify_measure::Allocator;
+use output::Plain;
 use std::process::ExitCode;
 
 /// Tells `bounds.rs` when memory is refused.
@@ -51,7 +52,18 @@ struct Cli {
 
 fn main() -> ExitCode {
     panics::say_what_they_are();
-    let Cli { command, quiet } = Cli::parse();
+    let Cli { command, quiet } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are asked for, and have colours.
+        Err(asked) if !asked.use_stderr() => asked.exit(),
+        Err(wrong) => {
+            // It repeats arguments, which may be anything: the same, said of what can be read.
+            let plain = std::env::args_os().map(|a| Plain(&a.to_string_lossy()).to_string());
+            let wrong = Cli::try_parse_from(plain).err().unwrap_or(wrong);
+            output::usage(&wrong.render().to_string());
+            return ExitCode::from(status::USAGE);
+        }
+    };
     if quiet {
         output::be_quiet();
     }

@@ -9,6 +9,7 @@ mod destination;
 pub use destination::{Content, Destination, Stream};
 pub use lithify_runtime::abi::plain::Plain;
 
+use crate::status::Refused;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lithify_measure::figure;
@@ -122,11 +123,17 @@ pub fn error(error: &anyhow::Error) {
     let _ = writeln!(std::io::stderr(), "error: {}", causes.join(": "));
 }
 
+/// Says on standard error what is wrong with the arguments, in the parser's lines.
+pub fn usage(lines: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", plain_lines(lines.trim_end()));
+}
+
 /// Whether an error may have lines of its own, and shows the text of strangers as plain in them.
 fn is_list(cause: &(dyn Error + 'static)) -> bool {
     cause.is::<Trap>()
         || cause.is::<ImageError>()
         || cause.is::<RuntimeError>()
+        || cause.is::<Refused>()
         || cause.is::<CallError<Trap>>()
 }
 

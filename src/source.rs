@@ -102,3 +102,8 @@ pub fn ask_for_version(path: &Path) -> String {
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::from("0x"), |text, byte| text + &format!("{byte:02x}"))
 }
+
+/// What `sha256sum` says of a file with these bytes.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&sp_crypto_hashing::sha2_256(bytes))[2..].to_owned()
+}

@@ -18,7 +18,7 @@ use std::error::Error;
 /// Something went wrong.
 const FAILED: u8 = 1;
 /// The command line asks for what there is not.
-const USAGE: u8 = 2;
+pub const USAGE: u8 = 2;
 /// What `timeout(1)` ends with when it stopped a command.
 const LATE: u8 = 124;
 /// A process that aborted has this one, and a guest that traps is to its host what such a process is.
@@ -73,3 +73,13 @@ pub struct Usage(pub String);
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct No(pub String);
+
+/// A runtime that is refused, and the option that gets past it.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}{}{way_out}", if matches!(error, RuntimeError::Image(_)) { "\n" } else { "; " })]
+pub struct Refused {
+    /// Why.
+    pub error: RuntimeError,
+    /// In half a sentence.
+    pub way_out: &'static str,
+}

@@ -13,6 +13,7 @@ use std::{
 /// Watches one compilation.
 pub struct Watch {
     bar: ProgressBar,
+    started: Instant,
     cpu_ns: u64,
     phases: Mutex<Vec<Running>>,
 }
@@ -53,7 +54,7 @@ impl Watch {
     /// Starts watching the compilation of a module with `bytes` of code.
     pub fn start(bytes: usize) -> Self {
         let bar = output::bar(bytes as u64, "{msg:>8} [{bar:40}] {bytes}/{total_bytes} {eta}");
-        Self { bar, cpu_ns: cpu::cpu_ns(), phases: Mutex::new(Vec::new()) }
+        Self { bar, started: Instant::now(), cpu_ns: cpu::cpu_ns(), phases: Mutex::new(Vec::new()) }
     }
 
     /// Ends the bar and adds up.
@@ -63,7 +64,7 @@ impl Watch {
         let end = Instant::now();
         let running = self.phases.into_inner().expect("nobody panicked with the lock");
         let first = running.first();
-        let total = first.map_or(Duration::ZERO, |first| end - first.started);
+        let total = end - self.started;
         let base = first.and_then(|first| Some(first.peak.as_ref()?.before()));
         let phases: Vec<PhaseSpent> = (running.iter().enumerate())
             .map(|(i, this)| {

@@ -18,6 +18,7 @@ const LONG: &[(&str, &str)] = &[
     ("lithify bench westend.json block.json", "ten minutes"),
     ("lithify bench westend.json block.json --processes 100 --samples samples.jsonl", "longer"),
     ("lithify bench old/runtime.wasm new/runtime.wasm", "ten minutes"),
+    ("lithify bench westend.json --engines lithify,jit", "minutes"),
     ("lithify bench --json > samples.jsonl", "ten minutes; made in small for --report"),
     ("lithify compare old.wasm new.wasm", "a minute; tests/compare.rs makes a short one"),
     ("lithify compare old.wasm new.wasm --state block.json", "a minute"),

@@ -354,3 +354,31 @@ fn a_killed_writer_leaves_old_or_new() {
     assert!(left.len() <= 2 && left.iter().all(|name| name.starts_with(".lithify-")), "{left:?}");
     println!("{old} of 200 writers were killed before they were done, {} files left", left.len());
 }
+
+/// A result that is there already is left alone, a name may be the hash of the code, and one file is
+/// not the result of two inputs, whatever leads to it.
+#[test]
+fn several_inputs_have_a_file_each() {
+    let folder = folder("several");
+    let compile = ["compile", "in.wasm", "--by-hash", "-o", "images/"];
+    let first = lithify(&folder, &compile);
+    done(&first);
+    let made = names(&folder.join("images"));
+    assert!(made.len() == 1 && made[0].starts_with("0x") && made[0].ends_with(".so"), "{made:?}");
+    let file = || fs::metadata(folder.join("images").join(&made[0])).unwrap().ino();
+    let before = file();
+    let again = lithify(&folder, &compile);
+    done(&again);
+    let unchanged = |output: &Output| String::from_utf8_lossy(&output.stdout).contains("unchanged");
+    assert!(!unchanged(&first) && unchanged(&again) && file() == before);
+
+    fs::copy(folder.join("in.wasm"), folder.join("other.wasm")).unwrap();
+    let both = ["compile", "in.wasm", "other.wasm", "-o", "images/"];
+    let twice = lithify(&folder, &[&both[..], &["--by-hash"]].concat());
+    failed(&twice, 2, &["two inputs would be"]);
+    symlink(folder.join("one.so"), folder.join("images/in.so")).unwrap();
+    symlink("../one.so", folder.join("images/other.so")).unwrap();
+    failed(&lithify(&folder, &both), 2, &["two inputs would be images/other.so"]);
+    assert!(!folder.join("one.so").exists());
+    failed(&lithify(&folder, &["compile", "in.wasm", "--by-hash", "-o", "x.so"]), 2, &["x.so/ is"]);
+}

@@ -82,6 +82,9 @@ fn text_of_strangers_is_only_text() {
         &["run", image, "none"],
         &["run", image, "name"],
         &["run", &module, "\u{1b}[31m\nred"],
+        &["run", &module, "go", "--\u{1b}[31m\nred", "x"],
+        &["\u{1b}[31m\nred"],
+        &["run", &module, "go", "--log=\u{1b}[31m\nred"],
         &["run", &import, "go"],
         &["run", &import, "go", "--accept", "general"],
         &["inspect", &module, "--functions"],
@@ -289,7 +292,7 @@ fn quiet_is_quiet() {
     let (stdout, stderr) = said(&lithify(&["compile", &trap, "-q", "-o", out]));
     assert_eq!((stdout.as_str(), stderr.as_str()), ("", ""));
     let (stdout, _) = said(&lithify(&["-q", "compile", &trap, "--json", "-o", out]));
-    assert!(stdout.starts_with("{\"output\""), "{stdout}");
+    assert!(stdout.starts_with("{\"input\""), "{stdout}");
     let (_, stderr) = said(&lithify(&["run", out, "go", "-q"]));
     assert!(stderr.starts_with("error: "), "{stderr}");
 }

@@ -42,7 +42,7 @@ pub mod worker;
 pub mod workload;
 
 pub use manifest::{Calls, Manifest};
-pub use report::{Report, markdown, report, table};
+pub use report::{Report, csv, markdown, report, table};
 pub use runner::{Observer, Options, run};
 pub use sample::{Record, Run};
 pub use workload::Workload;

@@ -4,9 +4,11 @@
 //! The best wasmtime is the best of its settings for each figure by itself, which is more than any
 //! one setting reaches.
 
+mod csv;
 mod markdown;
 mod table;
 
+pub use csv::csv;
 pub use markdown::markdown;
 pub use table::table;
 

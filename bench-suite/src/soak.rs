@@ -35,6 +35,13 @@ pub struct Options {
     pub threads: u32,
 }
 
+impl Options {
+    /// The least rounds that are enough for so many threads: a trap in each part on each of them.
+    pub fn least_rounds(self) -> u64 {
+        TRAP_EVERY * u64::from(PARTS) * u64::from(self.threads)
+    }
+}
+
 /// One part of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Part {
@@ -65,13 +72,8 @@ pub fn soak(
     mut done: impl FnMut(&Part),
 ) -> Result<Vec<Part>> {
     ensure!(options.threads > 0, "there must be a thread");
+    ensure!(options.rounds >= options.least_rounds(), "too few rounds");
     let per_thread = options.rounds / u64::from(PARTS) / u64::from(options.threads);
-    ensure!(
-        per_thread >= TRAP_EVERY,
-        "{} rounds are too few for {} threads in {PARTS} parts",
-        options.rounds,
-        options.threads
-    );
     let expected = version(runtime, state)?;
     (0..PARTS)
         .map(|_| {

@@ -5,13 +5,17 @@ use crate::{
     bounds::BoundOptions,
     output::{self, Content, Destination, Plain, Stream},
     source::Source,
+    status::Usage,
 };
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use lithify_bench::{
-    Calls, Manifest, Observer, Record, Run, Workload, markdown, report, run, sample,
-    stats::MIN_PROCESSES, table, worker,
+    Calls, Manifest, Observer, Record, Run, Workload, csv,
+    engine::{Id, KINDS, Kind},
+    markdown, report, run, sample,
+    stats::MIN_PROCESSES,
+    table, worker,
 };
 use lithify_compiler::{Options, Profile, inspect};
 use lithify_measure::Bounds;
@@ -34,6 +38,7 @@ Examples:
   lithify bench workloads/ledger
   lithify bench westend.json block.json --processes 100 --samples samples.jsonl
   lithify bench old/runtime.wasm new/runtime.wasm
+  lithify bench westend.json --engines lithify,jit
   lithify bench --json > samples.jsonl
   lithify bench --report samples.jsonl
   lithify bench --report samples.jsonl --format markdown
@@ -52,6 +57,10 @@ pub struct Bench {
     /// Seed of the order and of the resampling; by default another one each time.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Measure these engines only, by name or setting: lithify, wasmtime, jit, wasmi …; ratios need
+    /// lithify and one of wasmtime.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    engines: Vec<String>,
     /// Keep the raw samples in this file, one JSON object a line. Until the run is over, and when it
     /// is interrupted, its name has .partial behind it.
     #[arg(long, value_name = "FILE")]
@@ -85,6 +94,8 @@ enum Format {
     Text,
     /// Tables in Markdown.
     Markdown,
+    /// A line for each figure, as a spreadsheet reads it: ns or bytes.
+    Csv,
     /// One object: figures in ns and bytes, ratios with intervals and verdicts.
     Json,
 }
@@ -126,6 +137,7 @@ impl Bench {
             ));
         }
         options.compiles = self.compiles;
+        options.engines = self.engines()?;
         options.bounds = self.bounds.bounds();
         options.seed = self.seed.unwrap_or(options.seed);
         let mut watch = Watch::new(samples, self.json)?;
@@ -139,8 +151,24 @@ impl Bench {
         match self.format {
             Format::Text => output::text(&table(&report)),
             Format::Markdown => output::text(&markdown(&report)),
+            Format::Csv => output::text(csv(&report).trim_end()),
             Format::Json => output::json(serde_json::to_string(&report)?),
         }
+    }
+
+    /// The engines that were asked for, all by default.
+    fn engines(&self) -> Result<Vec<Id>> {
+        let is = |kind: &Kind, name: &str| kind.engine == name || kind.setting == name;
+        if let Some(unknown) =
+            self.engines.iter().find(|name| !KINDS.iter().any(|kind| is(kind, name)))
+        {
+            let known = Kind::names();
+            bail!(Usage(format!("--engines: there is no {unknown:?}; there are {known}")));
+        }
+        let asked = |kind: &&Kind| {
+            self.engines.is_empty() || self.engines.iter().any(|name| is(kind, name))
+        };
+        Ok(KINDS.iter().filter(asked).map(Kind::id).collect())
     }
 
     /// What is measured. A runtime that does not embed its version is asked for it.

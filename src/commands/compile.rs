@@ -10,9 +10,12 @@ use crate::{
 };
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
-use lithify_compiler::{Dump, Emit, Machine, Options, Symbols, Target, dump, header};
+use lithify_compiler::{CompileError, Dump, Emit, Machine, Options, Symbols, Target, dump, header};
 use lithify_polkadot::RuntimeInput;
-use lithify_runtime::abi::cpu::{X86_64_V2, X86_64_V3};
+use lithify_runtime::abi::{
+    cpu::{X86_64_V2, X86_64_V3},
+    symbols::is_prefix,
+};
 use serde_json::json;
 use std::{
     fs,
@@ -24,9 +27,10 @@ use std::{
 /// Compiles runtimes ahead of time.
 #[derive(Args)]
 #[command(after_help = "\
-Without -o, clif and asm go to standard output; all else is in the current folder, named after the input: runtime.so of runtime.wasm
-for x86-64-v3, runtime.aarch64.so or runtime.x86-64-v2.so for another target. A file is replaced as
-a whole or not at all, and keeps its mode; a device or a pipe is written to.
+Without -o, clif and asm go to standard output; all else is in the current folder, named after the
+input: runtime.so of runtime.wasm for x86-64-v3, runtime.aarch64.so or runtime.x86-64-v2.so for
+another target. A file is replaced as a whole or not at all, and keeps its mode; one that has these
+bytes already is left as it is, unchanged; a device or a pipe is written to.
 
 An object has one symbol that others see, lithify_module. What the module imports is undefined in
 it as lithify_import_MODULE__NAME, and the program that it is linked into defines it; the header
@@ -35,6 +39,7 @@ says how. No name that the module chose binds anything else.
 Examples:
   lithify compile westend.json -o westend.so
   lithify compile westend.json people.json -o images/
+  lithify compile westend.json --by-hash -o images/
   lithify compile runtime.wasm --target aarch64 --emit obj -o runtime.o
   lithify compile runtime.wasm --emit header -o runtime.h
   lithify compile runtime.wasm --emit asm --function Core_version
@@ -53,6 +58,9 @@ pub struct Compile {
     /// With clif or asm: only this function, by export, name or index.
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
+    /// Call results by the hash of the code, as a node looks it up: 0x….so.
+    #[arg(long)]
+    by_hash: bool,
     /// With obj or header: give this exported function a global symbol, lithify_export_NAME, too.
     #[arg(long = "export", value_name = "NAME")]
     exports: Vec<String>,
@@ -93,25 +101,33 @@ impl Compile {
         if self.function.is_some() && !is_asm {
             bail!(Usage("--function goes with --emit clif or --emit asm".into()));
         }
+        let symbols = self.symbols()?;
         let target = self.code.target(Target::default())?;
+        let mut jobs: Vec<Job<'_>> = (self.inputs.iter())
+            .map(|input| Ok(Job { input, runtime: self.by_hash.then(|| read(input)).transpose()? }))
+            .collect::<Result<_>>()?;
         let names: Vec<PathBuf> =
-            self.inputs.iter().map(|input| self.name(input, target)).collect::<Result<_>>()?;
-        for (index, name) in names.iter().enumerate() {
-            let twice = name != Path::new("-") && names[..index].contains(name);
-            let shown = name.display();
-            ensure!(!twice, Usage(format!("two inputs would be {shown}; compile them one by one")));
-        }
+            jobs.iter().map(|job| self.name(job, target)).collect::<Result<_>>()?;
         let is_text = is_asm || self.emit == What::Header;
         let content = if is_text { Content::Text } else { Content::Binary };
         let inputs: Vec<&Path> = self.inputs.iter().map(PathBuf::as_path).collect();
         let places: Vec<Destination> = (names.iter())
             .map(|name| Destination::open(name, content, &inputs))
             .collect::<Result<_>>()?;
-        inputs.iter().zip(&places).try_for_each(|(input, place)| self.one(input, place))
+        for (index, place) in places.iter().enumerate() {
+            let twice = places[..index].iter().any(|other| other.is_the_file_of(place));
+            let shown = place.name().display();
+            ensure!(!twice, Usage(format!("two inputs would be {shown}; compile them one by one")));
+        }
+        for (job, place) in jobs.iter_mut().zip(&places) {
+            let (name, runtime) = job.runtime.take().map_or_else(|| read(job.input), Ok)?;
+            self.one(&name, &runtime, place, symbols.clone())?;
+        }
+        Ok(())
     }
 
-    /// What the result of `input` is called.
-    fn name(&self, input: &Path, target: Target) -> Result<PathBuf> {
+    /// What the result of a job is called.
+    fn name(&self, job: &Job<'_>, target: Target) -> Result<PathBuf> {
         let folder = match &self.output {
             None if matches!(self.emit, What::Clif | What::Asm) => return Ok("-".into()),
             None => Path::new(""),
@@ -121,10 +137,11 @@ impl Compile {
                 folder
             }
             Some(folder) if folder.is_dir() => folder,
-            Some(file) if self.inputs.len() == 1 => return Ok(file.clone()),
+            Some(file) if self.inputs.len() == 1 && !self.by_hash => return Ok(file.clone()),
             Some(file) => {
+                let what = if self.by_hash { "names by hash" } else { "several inputs" };
                 let file = file.display();
-                bail!(Usage(format!("several inputs go to a folder; {file} is none, {file}/ is")))
+                bail!(Usage(format!("{what} go to a folder; {file} is none, {file}/ is")))
             }
         };
         let extension = match self.emit {
@@ -134,33 +151,77 @@ impl Compile {
             What::Clif => "clif",
             What::Asm => "asm",
         };
-        let Some(stem) = input.file_stem().filter(|_| input != Path::new("-")) else {
-            bail!(Usage("where to? give -o FILE".into()))
+        let stem = match &job.runtime {
+            Some((_, runtime)) => source::hex(&runtime.code_hash),
+            None => {
+                let stem = job.input.file_stem().filter(|_| job.input != Path::new("-"));
+                let stem = stem.ok_or_else(|| Usage("where to? give -o FILE".into()))?;
+                stem.to_string_lossy().into_owned()
+            }
         };
-        let stem = stem.to_string_lossy();
         Ok(folder.join(format!("{stem}{}.{extension}", suffix(target))))
     }
 
-    fn one(&self, input: &Path, place: &Destination) -> Result<()> {
-        let (name, runtime) = Source::read(input)?.runtime()?;
-        let mut options = self.code.options(&runtime, Target::default())?;
-        options.symbols = self.symbols()?;
-        let emit = match self.emit {
-            What::Image => Emit::Image,
-            What::Obj => Emit::Object,
-            What::Header => return self.header(place, &name, &runtime, &options),
-            What::Clif => return self.text(place, &runtime, &options, Dump::Clif),
-            What::Asm => return self.text(place, &runtime, &options, Dump::Asm),
-        };
+    fn one(
+        &self,
+        name: &str,
+        runtime: &RuntimeInput,
+        place: &Destination,
+        symbols: Symbols,
+    ) -> Result<()> {
+        let options = Options { symbols, ..self.code.options(runtime, Target::default())? };
         let watch = Watch::start(runtime.wasm().len());
-        let bytes = self.bounds.compile(&name, runtime.wasm(), emit, &options, &watch);
+        let made = self.make(name, runtime, &options, &watch);
         let spent = watch.finish();
-        let bytes = bytes.map_err(|error| self.code.advise(error))?;
-        let version = runtime.version.as_ref();
-        place.write(&bytes)?;
-        if place.is_stdout() {
-            return Ok(());
+        let bytes = made.map_err(|error| self.code.advise(error))?;
+        let changed = !place.holds(&bytes);
+        if changed {
+            place.write(&bytes)?;
         }
+        // Standard output has the result, and nothing else.
+        if !place.is_stdout() {
+            self.report(name, runtime, place, &Made { options, bytes, changed, spent: &spent })?;
+        }
+        if self.time && !self.json {
+            print_time(&spent);
+        }
+        Ok(())
+    }
+
+    /// What was asked for.
+    fn make(
+        &self,
+        name: &str,
+        runtime: &RuntimeInput,
+        options: &Options,
+        watch: &Watch,
+    ) -> Result<Vec<u8>> {
+        let wasm = runtime.wasm();
+        let compile = |emit| self.bounds.compile(name, wasm, emit, options, watch);
+        let dump = |what| dump(wasm, options, what, self.function.as_deref());
+        let within = |text: &dyn Fn() -> Result<String, CompileError>| -> Result<Vec<u8>> {
+            let text = self.bounds.bounds().within("compiling", text)?;
+            Ok(text.with_context(|| name.to_owned())?.into_bytes())
+        };
+        match self.emit {
+            What::Image => compile(Emit::Image),
+            What::Obj => compile(Emit::Object),
+            What::Header => within(&|| header(wasm, options)),
+            What::Clif => within(&|| dump(Dump::Clif)),
+            What::Asm => within(&|| dump(Dump::Asm)),
+        }
+    }
+
+    /// Says what became of an input.
+    fn report(
+        &self,
+        name: &str,
+        runtime: &RuntimeInput,
+        place: &Destination,
+        made: &Made<'_>,
+    ) -> Result<()> {
+        let Made { options, bytes, changed, spent } = made;
+        let version = runtime.version.as_ref();
         if self.json {
             let phases: Vec<_> = (spent.phases.iter())
                 .map(|phase| {
@@ -172,14 +233,17 @@ impl Compile {
                 })
                 .collect();
             return output::json(json!({
+                "input": name,
                 "output": place.name(),
+                "changed": changed,
                 "form": runtime.form.to_string(),
                 "code_hash": source::hex(&runtime.code_hash),
                 "spec_name": version.map(|v| v.spec_name.to_string()),
                 "spec_version": version.map(|v| v.spec_version),
                 "target": options.target.triple(),
                 "wasm_bytes": runtime.wasm().len(),
-                "output_bytes": bytes.len(),
+                "bytes": bytes.len(),
+                "sha256": source::sha256(bytes),
                 "phases": phases,
                 "total_ns": spent.total.as_nanos() as u64,
                 "cpu_ns": spent.cpu.as_nanos() as u64,
@@ -187,12 +251,13 @@ impl Compile {
             }));
         }
         output::line(format_args!(
-            "{}: {} of Wasm -> {} for {} in {:.2} s",
+            "{}: {} of Wasm -> {} for {} in {:.2} s{}",
             place.name().display(),
             output::size(runtime.wasm().len()),
             output::size(bytes.len()),
             options.target.triple(),
             spent.total.as_secs_f64(),
+            if *changed { "" } else { ", unchanged" },
         ))?;
         output::line(format_args!(
             "  {} from {name} ({}, code {})",
@@ -200,12 +265,11 @@ impl Compile {
             runtime.form,
             source::hex(&runtime.code_hash),
         ))?;
-        if emit == Emit::Image && !self.code.names_target() && !is_for_this_machine(options.target)
+        if self.emit == What::Image
+            && !self.code.names_target()
+            && !is_for_this_machine(options.target)
         {
             output::note("it does not run on this machine; `--target native` makes one that does");
-        }
-        if self.time {
-            print_time(&spent);
         }
         Ok(())
     }
@@ -216,33 +280,30 @@ impl Compile {
         if chosen && !matches!(self.emit, What::Obj | What::Header) {
             bail!(Usage("--export and --symbol-prefix go with --emit obj or --emit header".into()));
         }
-        let Symbols { prefix, .. } = Symbols::default();
-        let prefix = self.symbol_prefix.clone().unwrap_or(prefix);
+        let prefix = self.symbol_prefix.clone().unwrap_or_else(|| Symbols::default().prefix);
+        let word = "is no identifier of C";
+        ensure!(is_prefix(&prefix), Usage(format!("--symbol-prefix {prefix}: it {word}")));
         Ok(Symbols { prefix, exports: self.exports.clone() })
     }
+}
 
-    fn header(
-        &self,
-        place: &Destination,
-        name: &str,
-        runtime: &RuntimeInput,
-        options: &Options,
-    ) -> Result<()> {
-        let text = self.bounds.bounds().within("compiling", || header(runtime.wasm(), options))?;
-        place.write(text.with_context(|| name.to_owned())?.as_bytes())
-    }
+/// An input, read where its name does not tell what the result is called.
+struct Job<'i> {
+    input: &'i Path,
+    runtime: Option<(String, RuntimeInput)>,
+}
 
-    fn text(
-        &self,
-        place: &Destination,
-        runtime: &RuntimeInput,
-        options: &Options,
-        what: Dump,
-    ) -> Result<()> {
-        let dump = || dump(runtime.wasm(), options, what, self.function.as_deref());
-        let text = self.bounds.bounds().within("compiling", dump)?;
-        place.write(text.map_err(|error| self.code.advise(error.into()))?.as_bytes())
-    }
+/// What became of an input.
+struct Made<'s> {
+    options: Options,
+    bytes: Vec<u8>,
+    /// Whether the file has other contents than before.
+    changed: bool,
+    spent: &'s Spent,
+}
+
+fn read(input: &Path) -> Result<(String, RuntimeInput)> {
+    Source::read(input)?.runtime()
 }
 
 /// Tells the images of one module for several targets apart; nothing for the default one.

@@ -11,11 +11,11 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use clap::Args;
-use lithify_compiler::{ModuleInfo, Options, Profile, Survey, inspect, survey};
+use lithify_compiler::{ModuleInfo, Options, Profile, Survey, Target, inspect, survey};
 use lithify_polkadot::{Input, RuntimeInput, RuntimeVersion, version};
 use lithify_runtime::{Metadata, Trust};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::{cmp::Reverse, path::PathBuf};
 
 /// Says what a module or an image is: version, hash, tools, memory, features, imports, exports.
 #[derive(Args)]
@@ -26,12 +26,16 @@ embeds it, in the custom section runtime_version; else the runtime has to be ask
 
 Examples:
   lithify inspect westend.json
+  lithify inspect westend.json --short
   lithify inspect westend.json --state-root
   lithify inspect westend.so --functions
   lithify inspect runtime.wasm --json")]
 pub struct Inspect {
     /// An image, or a runtime in any of its forms; `-` is standard input.
     input: PathBuf,
+    /// Leave out lists, such as imports and exports, and say how many they have.
+    #[arg(short, long, conflicts_with = "json")]
+    short: bool,
     /// List the functions with their sizes.
     #[arg(long)]
     functions: bool,
@@ -52,13 +56,10 @@ impl Inspect {
             Input::Runtime(runtime) => self.module(&name, runtime)?,
         };
         if self.json {
-            return output::json(Value::Object(facts.0));
+            return output::json(facts.object());
         }
         output::line(name)?;
-        for (key, value) in &facts.0 {
-            print(key, value)?;
-        }
-        Ok(())
+        facts.0.iter().try_for_each(|fact| fact.print(self.short))
     }
 
     fn module(&self, name: &str, runtime: &RuntimeInput) -> Result<Facts> {
@@ -73,8 +74,9 @@ impl Inspect {
             if self.state_root {
                 // Its encoding depends on the version.
                 let root = runtime.version.as_ref().map(|_| source::hex(&state.root()));
-                let unknown = || "unknown: it depends on the version of the runtime".into();
-                facts.add("state_root", json!(root.unwrap_or_else(unknown)));
+                let unknown = "unknown: it depends on the version of the runtime";
+                let words = root.clone().unwrap_or_else(|| unknown.into());
+                facts.say("state_root", json!(root), words);
             }
         }
         if let Some(block) = &runtime.block {
@@ -92,7 +94,11 @@ impl Inspect {
             Err(error) => facts.add("not_compiled", json!(error.to_string())),
         }
         if self.functions {
-            facts.add("functions_by_size", json!(functions_of_wasm(runtime.wasm())?));
+            let mut functions = lithify_compiler::functions(runtime.wasm())?;
+            functions.sort_by_key(|f| (Reverse(f.body_bytes), f.index));
+            let rows =
+                functions.iter().map(|f| (f.index, &*f.name, "body_bytes", f.body_bytes as u64));
+            facts.functions(rows);
         }
         Ok(facts)
     }
@@ -103,7 +109,7 @@ impl Inspect {
             Some(version) => facts.version(version),
             None => {
                 let how = source::ask_for_version(&self.input);
-                facts.add("version", json!(format!("not embedded; {how}")));
+                facts.say("version", Value::Null, format!("not embedded; {how}"));
             }
         }
     }
@@ -116,11 +122,14 @@ impl Inspect {
         facts.add("form", json!("image"));
         match version::from_sections(sections.0, sections.1) {
             Ok(version) => self.version(&mut facts, version.as_ref()),
-            Err(error) => facts.add("version", json!(format!("unknown: {error}"))),
+            Err(error) => facts.say("version", Value::Null, format!("unknown: {error}")),
         }
         facts.add("code_hash", json!(source::hex(&metadata.code_hash)));
-        facts.add("image_bytes", json!(bytes.len()));
-        facts.add("machine", json!(metadata.machine));
+        facts.add("bytes", json!(bytes.len()));
+        facts.add("sha256", json!(source::sha256(bytes)));
+        let target: Option<Target> = metadata.machine.parse().ok();
+        let machine = || metadata.machine.clone();
+        facts.add("target", json!(target.map_or_else(machine, |target| target.triple().into())));
         facts.add("cpu_features", json!(metadata.cpu_features));
         facts.add("abi_version", json!(metadata.abi_version));
         facts.add("compiler", json!(metadata.compiler));
@@ -131,33 +140,76 @@ impl Inspect {
             facts.memory(memory.min, memory.max, memory.imported);
         }
         facts.add("functions", json!(metadata.functions.len()));
-        let line = |module: &str, name: &str, ty: &dyn std::fmt::Display| {
-            json!(format!("{module}{name}: {ty}"))
-        };
-        let imports = metadata.imports.iter();
-        let imports = imports.map(|i| line(&format!("{}.", i.module), &i.name, &i.ty));
-        facts.add("imports", imports.collect());
-        facts.add("exports", metadata.exports.iter().map(|e| line("", &e.name, &e.ty)).collect());
+        facts.imports(metadata.imports.iter().map(|i| (&*i.module, &*i.name, i.ty.to_string())));
+        facts.exports(metadata.exports.iter().map(|e| (&*e.name, e.ty.to_string())));
         if self.functions {
             let mut functions = metadata.functions;
-            functions.sort_by_key(|f| (std::cmp::Reverse(f.code_len), f.index));
-            let rows = functions.iter().map(|f| {
-                let name = if f.name.is_empty() { "-" } else { &f.name };
-                json!(format!("{:>8} B  {:>6}  {name}", f.code_len, f.index))
-            });
-            facts.add("functions_by_size", rows.collect());
+            functions.sort_by_key(|f| (Reverse(f.code_len), f.index));
+            let rows =
+                functions.iter().map(|f| (f.index, &*f.name, "code_bytes", f.code_len.into()));
+            facts.functions(rows);
         }
         Ok(facts)
     }
 }
 
-/// Facts in the order in which they are shown.
+/// What is known of the thing, in the order in which it is shown.
 #[derive(Default)]
-struct Facts(serde_json::Map<String, Value>);
+struct Facts(Vec<Fact>);
+
+/// One fact: data for a program, words for a person.
+struct Fact {
+    key: &'static str,
+    data: Value,
+    words: Words,
+}
+
+enum Words {
+    /// The words after the key.
+    Line(String),
+    /// A line for each item.
+    List(Vec<String>),
+}
+
+impl Fact {
+    fn print(&self, short: bool) -> Result<()> {
+        let key = self.key.replace('_', " ");
+        match &self.words {
+            Words::Line(words) => output::line(format_args!("  {key}: {words}")),
+            Words::List(lines) if lines.is_empty() => output::line(format_args!("  {key}: none")),
+            Words::List(lines) => {
+                output::line(format_args!("  {key}: {}", lines.len()))?;
+                let lines = lines.iter().filter(|_| !short);
+                lines.into_iter().try_for_each(|line| output::line(format_args!("    {line}")))
+            }
+        }
+    }
+}
 
 impl Facts {
-    fn add(&mut self, key: &str, value: Value) {
-        self.0.insert(key.into(), value);
+    /// A fact whose words are its data.
+    fn add(&mut self, key: &'static str, data: Value) {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let words = match &data {
+            Value::Array(items) if items.is_empty() => "none".into(),
+            Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
+            Value::Null => "none".into(),
+            value => text(value),
+        };
+        self.say(key, data, words);
+    }
+
+    fn say(&mut self, key: &'static str, data: Value, words: String) {
+        self.0.push(Fact { key, data, words: Words::Line(words) });
+    }
+
+    fn list(&mut self, key: &'static str, items: impl Iterator<Item = (Value, String)>) {
+        let (data, lines) = items.unzip();
+        self.0.push(Fact { key, data: Value::Array(data), words: Words::List(lines) });
+    }
+
+    fn object(self) -> Value {
+        Value::Object(self.0.into_iter().map(|fact| (fact.key.into(), fact.data)).collect())
     }
 
     fn version(&mut self, version: &RuntimeVersion) {
@@ -170,30 +222,47 @@ impl Facts {
     /// What the module shows of itself, also one that the compiler refuses.
     fn survey(&mut self, survey: &Survey) {
         let layout = &survey.layout;
-        self.add("made_by", json!(toolchain::made_by(survey)));
+        let tools = toolchain::made_by(survey).into_iter();
+        self.list("made_by", tools.map(|tool| (json!(tool), tool)));
         if let Some(collector) = toolchain::collector(survey) {
             self.add("collector", json!(collector));
         }
-        let from = |start: u32, end: u32| format!("{start:#x}..{end:#x}");
-        let unknown = |why: &str| format!("unknown: {why}");
-        self.add("stack", json!(stack(survey)));
-        let data = layout.data.as_ref().map(|data| match layout.data_end {
-            Some(end) if end > data.end => {
-                format!("{}, zeros up to {end:#x}", from(data.start, data.end))
-            }
-            _ => from(data.start, data.end),
+        self.say("stack", stack_data(survey), stack(survey));
+        let data = layout.data.as_ref();
+        let zeros = layout.data_end.filter(|end| data.is_some_and(|data| *end > data.end));
+        let words = data.map(|data| {
+            let zeros = zeros.map_or_else(String::new, |end| format!(", zeros up to {end:#x}"));
+            format!("{:#x}..{:#x}{zeros}", data.start, data.end)
         });
-        self.add("data", json!(data.unwrap_or_else(|| unknown("no active data segment"))));
-        let heap = layout.heap_base.map(|base| format!("from {base:#x}, where __heap_base is"));
-        self.add("heap", json!(heap.unwrap_or_else(|| unknown("no export __heap_base"))));
-        let feature = |(name, first): (&&str, &lithify_compiler::FeatureUse)| {
-            let place = first.function.map_or_else(String::new, |index| {
-                let name = survey.names.get(&index).map_or("without a name", String::as_str);
-                format!(" in function {index}, {name},")
-            });
-            json!(format!("{name}: {} times, first{place} at {:#x}", first.count, first.offset))
-        };
-        self.add("features_beyond_mvp", survey.features.iter().map(feature).collect());
+        self.say(
+            "data",
+            json!(data.map(|d| json!({"start": d.start, "end": d.end, "zeros_end": zeros}))),
+            words.unwrap_or_else(|| "unknown: no active data segment".into()),
+        );
+        let words = layout.heap_base.map(|base| format!("from {base:#x}, where __heap_base is"));
+        self.say(
+            "heap",
+            json!(layout.heap_base.map(|base| json!({"start": base}))),
+            words.unwrap_or_else(|| "unknown: no export __heap_base".into()),
+        );
+        self.list(
+            "features_beyond_mvp",
+            survey.features.iter().map(|(feature, first)| {
+                let name = |index| survey.names.get(&index).map(String::as_str);
+                let place = first.function.map_or_else(String::new, |index| {
+                    format!(" in function {index}, {},", name(index).unwrap_or("without a name"))
+                });
+                let (count, offset) = (first.count, first.offset);
+                let data = json!({
+                    "name": feature,
+                    "count": count,
+                    "function": first.function,
+                    "function_name": first.function.and_then(name),
+                    "offset": offset,
+                });
+                (data, format!("{feature}: {count} times, first{place} at {offset:#x}"))
+            }),
+        );
     }
 
     fn memory(&mut self, min: u32, max: Option<u32>, imported: bool) {
@@ -215,11 +284,32 @@ impl Facts {
         self.add("table_elements", json!(info.tables.1));
         self.add("globals", json!(info.globals));
         self.add("start_function", json!(info.start));
-        let imports = info.imports.iter();
-        let imports = imports.map(|i| json!(format!("{}.{}: {}", i.module, i.name, i.ty)));
-        self.add("imports", imports.collect());
-        let exports = info.exports.iter().map(|e| json!(format!("{}: {}", e.name, e.ty)));
-        self.add("exports", exports.collect());
+        self.imports(info.imports.iter().map(|i| (&*i.module, &*i.name, i.ty.to_string())));
+        self.exports(info.exports.iter().map(|e| (&*e.name, e.ty.to_string())));
+    }
+
+    fn imports<'i>(&mut self, imports: impl Iterator<Item = (&'i str, &'i str, String)>) {
+        let item = |(module, name, ty): (&str, &str, String)| {
+            (json!({"module": module, "name": name, "type": ty}), format!("{module}.{name}: {ty}"))
+        };
+        self.list("imports", imports.map(item));
+    }
+
+    fn exports<'e>(&mut self, exports: impl Iterator<Item = (&'e str, String)>) {
+        let item = |(name, ty): (&str, String)| {
+            (json!({"name": name, "type": ty}), format!("{name}: {ty}"))
+        };
+        self.list("exports", exports.map(item));
+    }
+
+    /// Functions, each with its index, name and size.
+    fn functions<'f>(&mut self, rows: impl Iterator<Item = (u32, &'f str, &'static str, u64)>) {
+        let item = |(index, name, what, bytes): (u32, &str, &str, u64)| {
+            let shown = if name.is_empty() { "-" } else { name };
+            let data = json!({"index": index, "name": name, what: bytes});
+            (data, format!("{bytes:>8} B  {index:>6}  {shown}"))
+        };
+        self.list("functions_by_size", rows.map(item));
     }
 }
 
@@ -229,10 +319,8 @@ fn stack(survey: &Survey) -> String {
     let Some((global, top)) = layout.stack_pointer else {
         return "unknown: no mutable global of type i32 with a constant value".into();
     };
-    let which = match layout.stack_pointer_is_named {
-        true => format!("global {global}, __stack_pointer"),
-        false => format!("global {global}, by its place"),
-    };
+    let by = if layout.stack_pointer_is_named { "__stack_pointer" } else { "by its place" };
+    let which = format!("global {global}, {by}");
     if top == 0 {
         return format!("unknown: {which}, is set at run time");
     }
@@ -252,34 +340,18 @@ fn stack(survey: &Survey) -> String {
     format!("{:#x}..{:#x}, {place}; {way} ({which})", stack.start, stack.end)
 }
 
-/// The functions of a module by the size of their bodies.
-fn functions_of_wasm(wasm: &[u8]) -> Result<Vec<String>> {
-    let mut functions = lithify_compiler::functions(wasm)?;
-    functions.sort_by_key(|f| (std::cmp::Reverse(f.body_bytes), f.index));
-    let row = |f: &lithify_compiler::FunctionBody| {
-        format!("{:>8} B  {:>6}  {}", f.body_bytes, f.index, f.name)
-    };
-    Ok(functions.iter().map(row).collect())
-}
-
-/// One fact as text: a list gets a line for each item.
-fn print(key: &str, value: &Value) -> Result<()> {
-    let key = key.replace('_', " ");
-    match value {
-        Value::Array(items) if items.is_empty() => output::line(format_args!("  {key}: none")),
-        Value::Array(items) if items.iter().any(|i| i.to_string().len() > 16) => {
-            output::line(format_args!("  {key}: {}", items.len()))?;
-            items.iter().try_for_each(|item| output::line(format_args!("    {}", text(item))))
-        }
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(text).collect();
-            output::line(format_args!("  {key}: {}", items.join(" ")))
-        }
-        Value::Null => output::line(format_args!("  {key}: none")),
-        value => output::line(format_args!("  {key}: {}", text(value))),
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// The same facts as data; null where there is no stack pointer.
+fn stack_data(survey: &Survey) -> Value {
+    let layout = &survey.layout;
+    let Some((global, top)) = layout.stack_pointer else { return Value::Null };
+    let stack = layout.stack().filter(|_| top != 0);
+    json!({
+        "global": global,
+        "is_named": layout.stack_pointer_is_named,
+        "start": stack.as_ref().map(|stack| stack.start),
+        "end": stack.as_ref().map(|stack| stack.end),
+        "is_below_data": layout.is_stack_first(),
+        "functions_lowering": layout.moves.0,
+        "functions_raising": layout.moves.1,
+    })
 }

@@ -49,12 +49,49 @@ impl Manual {
 fn pages() -> Result<Vec<(String, Vec<u8>)>> {
     let mut all = Cli::command().disable_help_subcommand(true);
     all.build();
-    let page = |command: &Command, name: String| -> Result<(String, Vec<u8>)> {
-        let mut page = Vec::new();
-        Man::new(command.clone()).title(name.clone()).render(&mut page)?;
-        Ok((name, page))
-    };
     let shown = all.get_subcommands().filter(|command| !command.is_hide_set());
     let shown = shown.map(|command| page(command, format!("lithify-{}", command.get_name())));
     std::iter::once(page(&all, "lithify".into())).chain(shown).collect()
+}
+
+/// The page of one command, its sections named and ordered as man-pages(7) has them.
+fn page(command: &Command, name: String) -> Result<(String, Vec<u8>)> {
+    let man = Man::new(command.clone()).title(name.clone()).manual("Lithify");
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        page.extend_from_slice(b".SH COMMANDS\n");
+        for shown in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+            let about = shown.get_about().map(ToString::to_string).unwrap_or_default();
+            let name = roff(&format!("{name}-{}(1)", shown.get_name()));
+            page.extend_from_slice(format!(".TP\n{name}\n{}\n", roff(&about)).as_bytes());
+        }
+    }
+    let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    for paragraph in after.split("\n\n") {
+        let (heading, text) = match paragraph.split_once(':') {
+            Some((heading @ "Exit status", text)) => (heading, format!("Exit status:{text}")),
+            Some((heading @ "Examples", text)) => (heading, text.trim_matches('\n').to_owned()),
+            _ => ("Notes", paragraph.to_owned()),
+        };
+        let heading = format!(".SH {}\n", heading.to_uppercase());
+        // Paragraphs of one section follow one another.
+        if !page.windows(heading.len()).any(|part| part == heading.as_bytes()) {
+            page.extend_from_slice(heading.as_bytes());
+        }
+        page.extend_from_slice(format!(".nf\n{}\n.fi\n.PP\n", roff(&text)).as_bytes());
+    }
+    Ok((name, page))
+}
+
+/// Text that is none of roff's commands.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let line =
+        |line: &str| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.into() };
+    text.lines().map(line).collect::<Vec<String>>().join("\n")
 }

@@ -7,10 +7,10 @@ use crate::{
     code_options::CodeOptions,
     output::{self, Content, Destination, Plain},
     source::{self, Source},
-    status::Usage,
+    status::{Refused, Usage},
     watch::Watch,
 };
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use lithify_compiler::{Emit, ExternInfo, inspect};
 use lithify_polkadot::{
@@ -43,6 +43,7 @@ Examples:
   lithify run block.json
   lithify run block.json --signature-threads 1
   lithify run block.json --profile
+  lithify run block.json --profile --json
   lithify run workloads/ledger/tinygo/custom-2.wasm --state block.json --profile")]
 pub struct Run {
     /// An image, or a runtime in any of its forms, which is compiled first; `-` is standard input.
@@ -80,8 +81,8 @@ pub struct Run {
     /// heap, pages, collections. The call is made several times.
     #[arg(long)]
     profile: bool,
-    /// Print the profile as one JSON object.
-    #[arg(long, requires = "profile")]
+    /// Print one JSON object, of the output or of the profile; the same as --output json.
+    #[arg(long, conflicts_with = "output")]
     json: bool,
     /// Threads that check a block's signatures while the guest goes on, which takes them for right
     /// until then; if one is not, the block is executed again without them.
@@ -122,7 +123,7 @@ impl Run {
     pub fn execute(self) -> Result<()> {
         crate::logger::start(self.log);
         let argument = self.argument()?;
-        let content = if self.output == Form::Raw { Content::Binary } else { Content::Text };
+        let content = if self.form() == Form::Raw { Content::Binary } else { Content::Text };
         let stdout = Destination::open("-".as_ref(), content, &[])?;
         let source = Source::read(&self.input)?;
         let (state, block) = match &source.input {
@@ -199,7 +200,14 @@ impl Run {
     ) -> Result<()> {
         let profile = CallProfile::measure(runtime, session, context, entry, input)
             .map_err(|error| self.refused(error))?;
-        if self.json { profile.json() } else { profile.table() }
+        match self.form() {
+            Form::Json => profile.json(),
+            Form::Hex | Form::Raw => profile.table(),
+        }
+    }
+
+    fn form(&self) -> Form {
+        if self.json { Form::Json } else { self.output }
     }
 
     fn argument(&self) -> Result<Vec<u8>> {
@@ -233,7 +241,11 @@ impl Run {
             ..Default::default()
         };
         let image = match source.input {
-            Input::Image(bytes) => bytes,
+            Input::Image(bytes) => {
+                let word = "is compiled already: --target and --cpu change nothing of it";
+                ensure!(!self.code.shapes(), Usage(format!("{} {word}", source.name)));
+                bytes
+            }
             Input::Runtime(runtime) => {
                 let code = self.code.options(&runtime, source::host_target())?;
                 // What is not there is better missed before the work than after it; but imports
@@ -284,7 +296,7 @@ impl Run {
             }
             _ => return error.into(),
         };
-        anyhow!("{error}; {way_out}")
+        Refused { error, way_out }.into()
     }
 
     fn block(
@@ -302,7 +314,7 @@ impl Run {
         let (number, extrinsics) = (block.header.number, block.extrinsics.len());
         let (expected, computed) =
             (source::hex(&report.expected_root), source::hex(&report.computed_root));
-        if self.output == Form::Json {
+        if self.form() == Form::Json {
             output::json(json!({
                 "block": number,
                 "extrinsics": extrinsics,
@@ -323,7 +335,7 @@ impl Run {
     }
 
     fn print(&self, stdout: &Destination, entry: &str, bytes: &[u8]) -> Result<()> {
-        match self.output {
+        match self.form() {
             Form::Hex => output::line(source::hex(bytes)),
             Form::Raw => stdout.write(bytes),
             Form::Json => {

@@ -1,7 +1,7 @@
 //! `lithify soak`: many calls in one process, and what grows.
 
-use crate::{bounds::BoundOptions, output, source};
-use anyhow::{Result, bail};
+use crate::{bounds::BoundOptions, output, source, status::Usage};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 use lithify_bench::soak::{self, Options, PARTS, Part};
 use lithify_compiler::Emit;
@@ -40,6 +40,11 @@ pub struct Soak {
 impl Soak {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
+        let size = Options { rounds: self.rounds, threads: self.threads };
+        let least = size.least_rounds();
+        let few =
+            format!("--rounds {}: {} threads need {least} or more", self.rounds, self.threads);
+        ensure!(self.rounds >= least, Usage(few));
         let source = match &self.runtime {
             Some(path) => source::Source::read(path)?,
             None => source::Source::bundled()?,
@@ -56,7 +61,6 @@ impl Soak {
         };
         let state = state.unwrap_or_else(State::empty);
         let bar = output::bar(PARTS.into(), "[{bar:40}] {pos}/{len} parts {eta}");
-        let size = Options { rounds: self.rounds, threads: self.threads };
         let parts = soak::soak(&runtime, &state, size, |_| bar.inc(1))?;
         bar.finish_and_clear();
         for part in &parts {

@@ -7,11 +7,12 @@ use crate::{
     source::{self, Source},
     status::No,
 };
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use lithify_compiler::{Emit, Options, Profile, Target};
 use lithify_polkadot::Input;
 use lithify_runtime::{Metadata, Trust, abi::cpu::CpuFeature};
+use serde_json::json;
 use std::path::PathBuf;
 
 /// Recompiles a runtime with the options of an image, and compares them byte by byte.
@@ -22,6 +23,7 @@ told (or wrong usage).
 
 Examples:
   lithify verify westend.so westend.json
+  lithify verify westend.so westend.json --json
   lithify verify westend.so westend.json --max-memory 1GiB")]
 pub struct Verify {
     /// The image.
@@ -30,6 +32,9 @@ pub struct Verify {
     runtime: PathBuf,
     #[command(flatten)]
     bounds: BoundOptions,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Verify {
@@ -40,24 +45,41 @@ impl Verify {
         let (runtime_name, runtime) = Source::read(&self.runtime)?.runtime()?;
         let metadata = Metadata::parse(&image, Trust::Verify).with_context(|| name.clone())?;
         let (said, is) = (source::hex(&metadata.code_hash), source::hex(&runtime.code_hash));
-        let other = || No(format!("{name} was made of code {said}, {runtime_name} has code {is}"));
-        ensure!(said == is, other());
-        let options = options(&metadata)?;
-        let made =
-            self.bounds.compile(&runtime_name, runtime.wasm(), Emit::Image, &options, &())?;
-        if made == image {
-            return output::line(format_args!(
-                "{name} is what {} makes of {runtime_name} (code {is})",
-                metadata.compiler
-            ));
+        let differs = if said == is {
+            let options = options(&metadata)?;
+            let made =
+                self.bounds.compile(&runtime_name, runtime.wasm(), Emit::Image, &options, &())?;
+            let same = || made.iter().zip(&image).take_while(|(a, b)| a == b).count();
+            (made != image).then(same)
+        } else {
+            None
+        };
+        let verified = said == is && differs.is_none();
+        if self.json {
+            output::json(json!({
+                "image": name,
+                "runtime": runtime_name,
+                "verified": verified,
+                "image_code_hash": said,
+                "code_hash": is,
+                "differs_from_byte": differs,
+                "compiler": metadata.compiler,
+            }))?;
         }
-        let at = made.iter().zip(&image).position(|(a, b)| a != b);
-        let at = at.unwrap_or(made.len().min(image.len()));
-        bail!(No(format!(
-            "{name} is not what this compiler makes of {runtime_name}: they differ from byte \
-             {at:#x} on; the image names {}",
-            metadata.compiler
-        )))
+        let compiler = &metadata.compiler;
+        match differs {
+            _ if said != is => {
+                bail!(No(format!("{name} was made of code {said}, {runtime_name} has code {is}")))
+            }
+            Some(at) => bail!(No(format!(
+                "{name} is not what this compiler makes of {runtime_name}: they differ from byte \
+                 {at:#x} on; the image names {compiler}"
+            ))),
+            None if self.json => Ok(()),
+            None => output::line(format_args!(
+                "{name} is what {compiler} makes of {runtime_name} (code {is})"
+            )),
+        }
     }
 }
 

@@ -1,17 +1,18 @@
 //! `lithify wast`: runs scripts of the WebAssembly specification through the real path: compile
 //! to an image, load, call. `lithify-spec` does the work.
 
-use crate::{output, source};
+use crate::{bounds, output, source};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use lithify_compiler::{CompileError, Options, Profile, compile_image};
+use lithify_measure::Bounds;
 use lithify_spec::Refusal;
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 /// Runs scripts of the WebAssembly specification and counts assertions.
 #[derive(Args)]
 #[command(after_help = "\
-Exit status: 0 when no assertion failed.
+Exit status: 0 no assertion failed, 1 one did, or a script took longer than --timeout.
 
 Examples:
   lithify wast spec.wast
@@ -20,6 +21,9 @@ pub struct WastCommand {
     /// Scripts in the `.wast` format.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// The longest that a script may take: seconds, or with ms, s, m or min, h.
+    #[arg(long, value_name = "DURATION", value_parser = bounds::duration)]
+    timeout: Option<Duration>,
 }
 
 impl WastCommand {
@@ -40,14 +44,16 @@ impl WastCommand {
         for path in &self.files {
             let name = path.display();
             let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-            let tally =
-                lithify_spec::run(&text, &mut compile).with_context(|| format!("{name}"))?;
+            let bounds = Bounds { memory: None, time: self.timeout };
+            let tally = bounds.within("the script", || lithify_spec::run(&text, &mut compile))?;
+            let tally = tally.with_context(|| format!("{name}"))?;
             output::text(&format!("{name}: {tally}"))?;
             failed += tally.failed.len();
         }
-        if failed > 0 {
-            bail!("{failed} assertions failed");
+        match failed {
+            0 => Ok(()),
+            1 => bail!("one assertion failed"),
+            _ => bail!("{failed} assertions failed"),
         }
-        Ok(())
     }
 }

@@ -89,6 +89,27 @@ impl Destination {
         matches!(self.place, Place::Stdout)
     }
 
+    /// Whether both are one regular file, by whatever names and links.
+    pub fn is_the_file_of(&self, other: &Self) -> bool {
+        match (&self.place, &other.place) {
+            (Place::File { path, .. }, Place::File { path: other, .. }) => {
+                let folders = [path, other].map(|path| fs::canonicalize(folder(path)).ok());
+                path.file_name() == other.file_name() && folders[0] == folders[1]
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it is a regular file that has these bytes already.
+    pub fn holds(&self, bytes: &[u8]) -> bool {
+        match &self.place {
+            Place::File { path, old: Some(old) } if old.len() == bytes.len() as u64 => {
+                fs::read(path).is_ok_and(|old| old == bytes)
+            }
+            _ => false,
+        }
+    }
+
     /// The name that was given.
     pub fn name(&self) -> &Path {
         &self.name

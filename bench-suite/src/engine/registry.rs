@@ -152,6 +152,11 @@ impl Kind {
         KINDS.iter().chain([&NATIVE])
     }
 
+    /// The names of those that are measured, for a message.
+    pub fn names() -> String {
+        KINDS.iter().map(|kind| kind.id().to_string()).collect::<Vec<_>>().join(", ")
+    }
+
     /// Its name.
     pub fn id(&self) -> Id {
         Id { engine: self.engine.into(), setting: self.setting.into() }
@@ -165,7 +170,7 @@ impl Kind {
     pub fn of(id: &Id) -> Result<&'static Self> {
         Self::all()
             .find(|kind| kind.engine == id.engine && kind.setting == id.setting)
-            .ok_or_else(|| anyhow!("there is no engine {id}"))
+            .ok_or_else(|| anyhow!("there is no engine {id}; there are {}", Self::names()))
     }
 
     /// Opens the engine.

@@ -1,0 +1,2 @@
+lithify bench --report empty
+# 1

@@ -1,0 +1,2 @@
+lithify bench --engines v8
+# 2

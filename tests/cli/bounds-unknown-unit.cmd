@@ -1,0 +1,2 @@
+lithify compile trap.wasm --max-memory 4X
+# 2

@@ -1,0 +1,2 @@
+lithify build-block --state trap.wasm -o block.json
+# 1

@@ -1,0 +1,2 @@
+lithify check missing.wasm --json
+# 1

@@ -1,0 +1,2 @@
+lithify compare trap.wasm trap.wasm --engine v8
+# 2

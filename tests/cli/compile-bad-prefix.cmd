@@ -1,0 +1,2 @@
+lithify compile trap.wasm --emit obj --symbol-prefix 9
+# 2

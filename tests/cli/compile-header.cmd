@@ -1,0 +1,2 @@
+lithify compile trap.wasm --emit header --export go -o -
+# 0

@@ -1,0 +1,2 @@
+lithify compile trap.wasm --emit asm --function none
+# 1

@@ -1,0 +1,2 @@
+lithify compile trap.wasm -o trap.wasm
+# 2

@@ -1,0 +1,2 @@
+lithify compile trap.wasm simd.wasm -o one.so
+# 2

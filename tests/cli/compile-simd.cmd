@@ -1,0 +1,2 @@
+lithify compile simd.wasm
+# 1

@@ -1,0 +1,2 @@
+lithify compile -
+# 2

@@ -1,0 +1,2 @@
+lithify compile trap.wasm -o no/such/x.so
+# 1

@@ -1,0 +1,2 @@
+lithify compile trap.wasm --target mips
+# 2

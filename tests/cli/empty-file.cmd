@@ -1,0 +1,2 @@
+lithify compile empty -o x.so
+# 1

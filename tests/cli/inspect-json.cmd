@@ -1,0 +1,2 @@
+lithify inspect missing.wasm --functions --json
+# 0

@@ -1,0 +1,2 @@
+lithify inspect trap.wasm --short
+# 0

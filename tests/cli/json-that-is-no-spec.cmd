@@ -1,0 +1,2 @@
+lithify inspect nothing.json
+# 1

@@ -1,0 +1,2 @@
+lithify complie
+# 2

@@ -1,0 +1,2 @@
+lithify compile no-such-file.wasm
+# 1

@@ -1,0 +1,2 @@
+lithify run trap.wasm Core_version --json
+# 0

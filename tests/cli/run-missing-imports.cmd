@@ -1,0 +1,2 @@
+lithify run missing.wasm go
+# 1

@@ -1,0 +1,2 @@
+lithify run trap.wasm core_version
+# 1

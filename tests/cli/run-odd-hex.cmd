@@ -1,0 +1,2 @@
+lithify run trap.wasm go --input 0x123
+# 2

@@ -1,0 +1,2 @@
+lithify run trap.wasm add
+# 1

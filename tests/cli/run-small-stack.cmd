@@ -1,0 +1,2 @@
+lithify run trap.wasm go --stack-size 1K
+# 2

@@ -1,0 +1,2 @@
+lithify run trap.wasm Core_version --input 0x0102
+# 0

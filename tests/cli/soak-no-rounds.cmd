@@ -1,0 +1,2 @@
+lithify soak --rounds 0
+# 2

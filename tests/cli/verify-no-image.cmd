@@ -1,0 +1,2 @@
+lithify verify trap.wasm trap.wasm
+# 2

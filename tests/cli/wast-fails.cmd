@@ -1,0 +1,2 @@
+lithify wast wrong.wast
+# 1
