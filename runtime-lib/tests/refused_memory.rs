@@ -4,6 +4,8 @@
 
 mod support;
 
+#[cfg(target_arch = "x86_64")]
+use lithify_runtime::Imports;
 use lithify_runtime::{Instance, TrapCode};
 use std::fmt::Write as _;
 
@@ -97,4 +99,64 @@ fn all_tables_together_have_a_largest_size() {
     assert!(grown(&mut instance, 1, 7_000_000), "16 million");
     assert!(!grown(&mut instance, 2, 1_000_000));
     assert!(grown(&mut instance, 2, 1000));
+}
+
+/// Runs `work` with no more memory than there is now.
+#[cfg(target_arch = "x86_64")]
+fn without_more_memory<R>(work: impl FnOnce() -> R) -> R {
+    let set = |limit: &libc::rlimit| {
+        // SAFETY: the limit is read.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_DATA, limit) }, 0);
+    };
+    let mut old = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `old` is ours to write.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_DATA, &raw mut old) }, 0);
+    // 0 would be no limit (for valgrind, as the kernel says).
+    set(&libc::rlimit { rlim_cur: 4096, ..old });
+    let result = work();
+    set(&old);
+    result
+}
+
+#[cfg(target_arch = "x86_64")]
+fn write_when_refused() {
+    let pool = support::pool(
+        "(module (memory 64) (func (export \"write\") (param i32) (result i32)
+            (i32.store (local.get 0) (i32.const 7))
+            (i32.load (local.get 0))))",
+        &Imports::new(),
+    );
+    let entry = pool.entry("write").expect("an export");
+    let write = |address: u32| {
+        let mut instance = entry.instance().expect("an instance");
+        let mut values = [u128::from(address)];
+        let done = instance.call(entry.func(), &mut values, &mut ());
+        done.map(|()| values[0] as u32).map_err(|trap| trap.code)
+    };
+    // The first call learns which pages are written; later ones get no others for nothing.
+    assert_eq!([write(0), write(0)], [Ok(7), Ok(7)]);
+    for address in [1 << 20, 2 << 20, 0] {
+        let mut instance = entry.instance().expect("an instance");
+        let mut values = [u128::from(address as u32)];
+        let done = without_more_memory(|| instance.call(entry.func(), &mut values, &mut ()));
+        let known = address == 0;
+        let expected = if known { Ok(()) } else { Err(TrapCode::MemoryRefused) };
+        assert_eq!(done.map_err(|trap| trap.code), expected, "{address:#x}");
+        drop(instance);
+        // Fresh memory, that of this call, too.
+        assert_eq!([write(0), write(1 << 20), write(0)], [Ok(7), Ok(7), Ok(7)]);
+    }
+}
+
+/// The emulator ignores limits that its guest sets.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_first_write_that_the_system_refuses_is_a_trap() {
+    let name = "a_first_write_that_the_system_refuses_is_a_trap";
+    if std::env::var_os(CASE).is_some() {
+        return write_when_refused();
+    }
+    let output = support::limited(name, 8 << 20).env(CASE, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{said}", output.status);
 }

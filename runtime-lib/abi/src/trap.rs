@@ -60,6 +60,8 @@ trap_codes! {
     /// A signal came while the guest had used up its stack, and its handler, which somebody else
     /// installed without `SA_ONSTACK`, had no room there. The signal is lost.
     SignalStack = 13, "a signal found no room on the guest's stack";
+    /// The system refused a page of the guest's own memory when it was written for the first time.
+    MemoryRefused = 14, "the system has no memory left for a page that is written";
 }
 
 impl fmt::Display for TrapCode {

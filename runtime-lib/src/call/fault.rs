@@ -32,12 +32,17 @@ pub fn install() -> io::Result<()> {
 }
 
 fn answer(fault: &Fault) -> Answer {
-    if first_write(fault) {
+    let write = first_write(fault);
+    if write == Write::First {
         return Answer::Again;
     }
-    match guest_fault(fault) {
+    match guest_fault(fault, write) {
         Some(host_sp) => Answer::Leave(host_sp),
         None if host_stack(fault) => Answer::Again,
+        None if write == Write::Refused => {
+            signals::complain("lithify: no memory for a page that a host function writes\n");
+            Answer::Pass
+        }
         None => Answer::Pass,
     }
 }
@@ -48,33 +53,44 @@ fn newest<'a>() -> Option<&'a Activation> {
     unsafe { activation::current().as_ref() }
 }
 
+/// What a fault is to the memory of some slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Write {
+    /// The first write to a page, which is writable now.
+    First,
+    /// The same, but the kernel has no memory for it.
+    Refused,
+    /// None that the page's protection forbade.
+    None,
+}
+
 /// Makes a page writable that is written for the first time.
-fn first_write(fault: &Fault) -> bool {
+fn first_write(fault: &Fault) -> Write {
     // A jump into memory faults for another reason, at the program counter itself.
     if fault.cause != Cause::Access || fault.address == fault.registers.pc {
-        return false;
+        return Write::None;
     }
     // SAFETY: the code that faulted may use that address, so it keeps the memory alive.
-    match unsafe { registry::find(fault.address) } {
-        // When the kernel refuses, the write is a fault as any other.
-        Some(memory) => memory.first_write(fault.address).unwrap_or(false),
-        None => false,
+    match unsafe { registry::find(fault.address) }.map(|memory| memory.first_write(fault.address)) {
+        Some(Ok(true)) => Write::First,
+        Some(Err(_)) => Write::Refused,
+        Some(Ok(false)) | None => Write::None,
     }
 }
 
 /// Turns a fault of guest code into a trap; returns where to go.
-fn guest_fault(fault: &Fault) -> Option<usize> {
+fn guest_fault(fault: &Fault, write: Write) -> Option<usize> {
     let activation = newest()?;
     let (code, in_stub) = match fault.cause {
         Cause::Kernel => lost_signal(activation, fault)?,
-        _ => trap_code(activation, fault)?,
+        _ => trap_code(activation, fault, write)?,
     };
     activation.fault(code, &fault.registers, in_stub);
     Some(activation.host_sp())
 }
 
 /// The trap that a fault is, and whether it is that of a stub, which has no frame.
-fn trap_code(activation: &Activation, fault: &Fault) -> Option<(TrapCode, bool)> {
+fn trap_code(activation: &Activation, fault: &Fault, write: Write) -> Option<(TrapCode, bool)> {
     let slot = activation.slot();
     let (image, reservation) = (slot.image(), slot.reservation());
     let code = image.text_offset(fault.registers.pc)?;
@@ -83,6 +99,9 @@ fn trap_code(activation: &Activation, fault: &Fault) -> Option<(TrapCode, bool)>
         return Some((TrapCode::StackOverflow, false));
     }
     let (function, sites) = image.function_at(code)?;
+    if write == Write::Refused {
+        return Some((TrapCode::MemoryRefused, function.index == NONE));
+    }
     let sites = Sites::new(image.sites(function.sites, sites), function.body);
     let (trap, _) = sites.trap(code - function.code)?;
     let beyond_memory = {

@@ -50,6 +50,8 @@ pub struct Memory {
     image: Arc<MemoryImage>,
     hot: HotSet,
     open: AtomicBool,
+    /// Whether the kernel refused to make pages writable.
+    refused: AtomicBool,
     /// First writes since memory was closed.
     faults: AtomicU32,
     resets: Cell<u32>,
@@ -72,6 +74,7 @@ impl Memory {
             hot: HotSet::new(len / page, MAX_HOT / page)?,
             image: Arc::clone(image),
             open: AtomicBool::new(true),
+            refused: AtomicBool::new(false),
             faults: AtomicU32::new(0),
             resets: Cell::new(0),
         };
@@ -129,7 +132,8 @@ impl Memory {
     }
 
     /// Handles a write to `address` that the page's protection forbids. `Ok(false)` when the
-    /// address is not one of memory's initial pages. Safe to call in a signal handler.
+    /// address is not one of memory's initial pages; after an error the memory cannot be
+    /// [reset](Self::reset) any more. Safe to call in a signal handler.
     pub fn first_write(&self, address: usize) -> io::Result<bool> {
         let offset = address.wrapping_sub(self.base() as usize);
         if offset >= self.len {
@@ -161,7 +165,10 @@ impl Memory {
     fn open_all(&self) -> io::Result<()> {
         self.open.store(true, Ordering::Release);
         // SAFETY: more access to our own pages; references keep what they expect.
-        unsafe { self.reservation.protect(0..self.len, Protection::ReadWrite) }
+        let done = unsafe { self.reservation.protect(0..self.len, Protection::ReadWrite) };
+        // Hot pages may be read-only now.
+        self.refused.fetch_or(done.is_err(), Ordering::Relaxed);
+        done
     }
 
     /// Makes the bytes of `range`, offsets in memory, writable without a fault for each page.
@@ -214,6 +221,9 @@ impl Memory {
     ///
     /// No reference into memory exists and nobody uses it.
     pub unsafe fn reset(&self, len: usize) -> io::Result<()> {
+        if self.refused.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         // SAFETY: the caller vouches for all of it.
         unsafe {
             self.reservation.forget(self.len..len)?;
