@@ -14,7 +14,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 
 /// The modules in which a guest's records are made: those of `ext_logging_log`, `ext_misc_print` and
 /// of what a WASI module writes.
-const GUEST: [&str; 2] = ["sp_io", "lithify_polkadot::wasi"];
+const GUEST: [&str; 2] = ["sp_io", "lithify_polkadot::functions::wasi"];
 
 struct Stderr;
 

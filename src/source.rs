@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use lithify_compiler::{Options, Target};
-use lithify_polkadot::{Input, RuntimeInput, RuntimeVersion};
+use lithify_polkadot::{Hex, Input, RuntimeInput, RuntimeVersion};
 use std::{io::Read, path::Path};
 
 #[cfg(feature = "bench")]
@@ -100,7 +100,7 @@ pub fn ask_for_version(path: &Path) -> String {
 
 /// `0x` and the hex digits of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::from("0x"), |text, byte| text + &format!("{byte:02x}"))
+    Hex(bytes).to_string()
 }
 
 /// What `sha256sum` says of a file with these bytes.

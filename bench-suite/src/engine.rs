@@ -200,8 +200,8 @@ fn fresh<I: RuntimeInstance>(
         output: output.map_err(|error| anyhow!("{error}"))?,
         total_ns: ns(dropped - start),
         instantiate_ns: ns(made - start),
-        initialize_ns: context.initialize_ns(),
-        call_ns: ns(called - made).saturating_sub(context.initialize_ns()),
+        initialize_ns: context.instruments().initialize_ns(),
+        call_ns: ns(called - made).saturating_sub(context.instruments().initialize_ns()),
         drop_ns: ns(dropped - called),
     })
 }

@@ -231,8 +231,8 @@ impl Worker {
         // Host functions of native code can be neither timed nor replayed.
         if self.kind.start != Start::Native {
             calls.again(Observe::Time, Clock::Ends)?;
-            let spans = calls.context.host_calls();
-            self.push(Phase::Host, cost.without(calls.context.host_ns(), spans));
+            let spans = calls.context.instruments().host_calls();
+            self.push(Phase::Host, cost.without(calls.context.instruments().host_ns(), spans));
             self.ran.host_calls = spans;
             let guest = calls.again(Observe::Replay, Clock::Ends)?.total_ns;
             self.push(Phase::Guest, guest);

@@ -6,24 +6,26 @@
 //! ```
 //!
 //! Any executor will do: it is a closure that calls an entry point. All calls share one overlay,
-//! so the closure runs inside one [`Session::execute`](super::Session::execute). Nothing depends
+//! so the closure runs inside one [`Session::execute`](crate::Session::execute). Nothing depends
 //! on the clock or on chance: the same state and request give the same block.
 //!
 //! A parachain's block sees a relay chain that is made up (`relay.rs`).
 //!
 //! Left out: the seal, which needs the author's key and which no runtime sees.
 
+mod relay;
+
 use std::collections::BTreeMap;
 
 use parity_scale_codec::{Decode, Encode};
-use sp_crypto_hashing::{blake2_64, blake2_256, twox_128};
+use sp_crypto_hashing::{blake2_64, blake2_256};
 use sp_runtime::DispatchError;
 use sp_runtime::transaction_validity::TransactionValidityError;
 use sp_version::RuntimeVersion;
 
-use super::block::{Block, Header, is_length_prefixed};
-use super::relay::{self, PARACHAIN_SYSTEM, PARACHAIN_SYSTEM_1};
-use super::state::State;
+use crate::chain::block::{Block, Header, is_length_prefixed};
+use crate::chain::state::{State, storage_key};
+use relay::{PARACHAIN_SYSTEM, PARACHAIN_SYSTEM_1};
 
 /// Name of a kind of inherent data.
 pub type InherentId = [u8; 8];
@@ -345,7 +347,7 @@ where
 }
 
 /// The digest item by which BABE's first authority claims a slot without a proof.
-pub(super) fn babe_slot(slot: u64) -> Vec<u8> {
+pub(crate) fn babe_slot(slot: u64) -> Vec<u8> {
     (PRE_RUNTIME, *b"BABE", (SECONDARY_PLAIN, 0u32, slot).encode()).encode()
 }
 
@@ -354,11 +356,6 @@ fn stored_u64(state: &State, pallet: &str, item: &str) -> u64 {
     let mut bytes = state.storage(&storage_key(pallet, item)).unwrap_or_default();
     bytes.resize(8, 0);
     u64::from_le_bytes(bytes.try_into().expect("8 bytes"))
-}
-
-/// The key under which FRAME stores a pallet's item, or with which the keys of its map begin.
-pub(super) fn storage_key(pallet: &str, item: &str) -> Vec<u8> {
-    [twox_128(pallet.as_bytes()), twox_128(item.as_bytes())].concat()
 }
 
 fn name(id: &InherentId) -> String {

@@ -16,7 +16,8 @@
 use std::fmt::{Debug, Display};
 use std::time::Instant;
 
-use super::context::CallContext;
+use crate::context::CallContext;
+use crate::pointer_size::PointerSize;
 use lithify_abi::WASM_PAGE;
 use lithify_abi::plain::Plain;
 use lithify_runtime::host::{self, Guest, HostError};
@@ -135,7 +136,7 @@ pub enum CallError<T: Debug + Display> {
 }
 
 /// Calls the entry point `name` with `input`. The instance must be fresh; host functions that
-/// touch storage need [`Session::execute`](super::Session::execute) around this.
+/// touch storage need [`Session::execute`](crate::Session::execute) around this.
 pub fn call<I: RuntimeInstance>(
     instance: &mut I,
     context: &mut CallContext,
@@ -160,12 +161,12 @@ pub fn call<I: RuntimeInstance>(
     let output = instance
         .enter(entry, address, input.len() as u32, context)
         .map_err(|trap| CallError::Trap { trap, panic: context.take_panic_message() })?;
-    let (address, len_bytes) = (output as u32, (output >> 32) as u32);
+    let place = PointerSize::from_bits(output);
+    let (address, len_bytes) = (place.address(), place.len());
     let memory = instance.memory();
-    let output = memory
-        .get(address as usize..)
-        .and_then(|bytes| bytes.get(..len_bytes as usize))
-        .ok_or(CallError::Output { address, len_bytes, memory_bytes: memory.len() })?;
+    let output = place.of(memory);
+    let memory_bytes = memory.len();
+    let output = output.ok_or(CallError::Output { address, len_bytes, memory_bytes })?;
     // Whoever asked for it decodes or prints it.
     if len_bytes >= LARGE_OUTPUT && host::room(4 * u64::from(len_bytes)).is_err() {
         return Err(CallError::NoMemory { len_bytes });
@@ -198,7 +199,7 @@ fn initialize<I: RuntimeInstance>(
         Some(name) => CallError::NoInitializer { name },
         None => CallError::NoHeapBase,
     })?;
-    context.set_initialize_ns(start.elapsed().as_nanos() as u64);
+    context.instruments_mut().initialized(start.elapsed().as_nanos() as u64);
     done.map_err(|trap| CallError::Trap { trap, panic: context.take_panic_message() })
 }
 

@@ -3,24 +3,23 @@
 //!
 //! The hash is that of the code as stored, compressed or not: chains identify code by it.
 
+pub mod block_file;
+mod json;
+
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::chain::block::{Block, Header, is_length_prefixed};
+use crate::chain::code::{BLOB_MARKER, POLKAVM_MAGIC, WASM_MAGIC, begin, first};
+pub use crate::chain::code::{CodeError, decompress};
+use crate::chain::state::State;
+use crate::chain::version::{self, RuntimeVersion, VersionError};
+use crate::hex::parse_hex;
+use json::{Document, Genesis, Plain, RawBlock, Tries};
 use sp_core::storage::StateVersion;
 use sp_core::storage::well_known_keys::CODE;
 use sp_core::{Blake2Hasher, Hasher};
-use sp_maybe_compressed_blob::CODE_BLOB_BOMB_LIMIT;
 
-use super::block::{Block, Header, is_length_prefixed};
-use super::json::{self, Document, Genesis, Plain, RawBlock, Tries};
-use super::state::State;
-use super::version::{self, RuntimeVersion, VersionError};
-
-/// The first seven bytes of all compressed blobs; the eighth says of what.
-const BLOB_MARKER: &[u8] = &[0x52, 0xbc, 0x53, 0x76, 0x46, 0xdb, 0x8e];
-const ZSTD_CODE: u8 = 0x05;
-const WASM_MAGIC: &[u8] = b"\0asm";
-const POLKAVM_MAGIC: &[u8] = b"PVM\0";
 const ELF_MAGIC: &[u8] = b"\x7fELF";
 
 /// How a chain spec becomes raw.
@@ -152,27 +151,6 @@ pub enum InputError {
     },
 }
 
-/// Why bytes are not the code of a runtime that we run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CodeError {
-    /// Code for the other virtual machine.
-    #[error("PolkaVM code; only WebAssembly runtimes are supported")]
-    PolkaVm,
-    /// A component or a text.
-    #[error("not a WebAssembly module of version 1: it begins with {}", begin(.0))]
-    NotWasm(Vec<u8>),
-    /// A blob marker that is reserved for something else.
-    #[error("a compressed blob of kind {0:#04x}, which holds no runtime code (that is 0x05)")]
-    Marker(u8),
-    /// Compressed data that is cut off or damaged.
-    #[error("the compressed code is cut off or damaged")]
-    Damaged,
-    /// More than any chain accepts.
-    #[error("the code decompresses to more than {} MiB", CODE_BLOB_BOMB_LIMIT >> 20)]
-    Bomb,
-}
-
 impl Input {
     /// Recognises `bytes`. `name` is for messages, usually the file's.
     pub fn read(bytes: Vec<u8>, name: &str) -> Result<Self, InputError> {
@@ -234,33 +212,11 @@ impl RuntimeInput {
     }
 }
 
-/// The module in code as it is stored, with the bomb limit enforced while it decompresses.
-pub fn decompress(code: &[u8]) -> Result<Cow<'_, [u8]>, CodeError> {
-    use sp_maybe_compressed_blob::{Error, decompress};
-
-    if let Some([kind, ..]) = code.strip_prefix(BLOB_MARKER)
-        && *kind != ZSTD_CODE
-    {
-        return Err(CodeError::Marker(*kind));
-    }
-    let wasm = decompress(code, CODE_BLOB_BOMB_LIMIT).map_err(|error| match error {
-        Error::PossibleBomb => CodeError::Bomb,
-        Error::Invalid => CodeError::Damaged,
-    })?;
-    if wasm.starts_with(POLKAVM_MAGIC) {
-        return Err(CodeError::PolkaVm);
-    }
-    match wasm.strip_prefix(WASM_MAGIC) {
-        Some([1, 0, 0, 0, ..]) => Ok(wasm),
-        _ => Err(CodeError::NotWasm(first(&wasm))),
-    }
-}
-
 fn from_hex(text: &[u8], name: &str) -> Result<RuntimeInput, InputError> {
     let content = |message| content(name, message);
     let text =
         str::from_utf8(text).map_err(|_| content("hex text with other characters".into()))?;
-    let code = json::parse_hex(text).map_err(|why| content(format!("the text {why}")))?;
+    let code = parse_hex(text).map_err(|why| content(format!("the text {why}")))?;
     RuntimeInput::new(Form::Hex, code, name, "")
 }
 
@@ -339,15 +295,4 @@ fn content(name: &str, message: String) -> InputError {
 
 fn unknown(name: &str, bytes: &[u8]) -> InputError {
     InputError::Unknown { name: name.to_owned(), head: first(bytes) }
-}
-
-fn first(bytes: &[u8]) -> Vec<u8> {
-    bytes[..bytes.len().min(8)].to_vec()
-}
-
-fn begin(bytes: &[u8]) -> String {
-    match bytes.is_empty() {
-        true => "nothing: it is empty".into(),
-        false => bytes.iter().map(|byte| format!("{byte:02x} ")).collect::<String>() + "(hex)",
-    }
 }

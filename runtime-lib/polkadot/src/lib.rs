@@ -7,6 +7,10 @@
 //!                                          `-- the guest calls --> HostFunction::call
 //! ```
 //!
+//! [`State`]s, blocks and versions are in `chain/`, what a running call has in `context/`, what a guest may
+//! import in `functions/`. Files import what comes before them in hex, pointer_size, context, functions,
+//! call, chain, input, author, signatures, native.
+//!
 //! Neutral to the engine: an engine offers a [`RuntimeInstance`], gives each import the
 //! [`HostFunction`] of its name and type, and passes the [`CallContext`] of the running call
 //! through. Storage goes through the externalities that [`Session::execute`] sets for the thread.
@@ -44,37 +48,30 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::unwrap_used)]
 
-mod appetite;
 pub mod author;
-pub mod block;
-pub mod block_file;
 pub mod call;
-pub mod context;
+mod chain;
+mod context;
 pub mod functions;
-mod heap;
+mod hex;
 pub mod input;
-mod json;
 pub mod native;
-pub mod profile;
-mod relay;
-mod room;
-mod shims;
+mod pointer_size;
 pub mod signatures;
-pub mod state;
-mod trace;
-pub mod version;
-pub mod wasi;
 
 pub use author::{BlockRequest, BuildError, BuiltBlock, build_block};
-pub use block::{Block, BlockReport, execute_block};
-pub use block_file::block_file;
 pub use call::{CallError, RuntimeInstance, call};
-pub use context::{CallContext, Observe};
+pub use chain::block::{Block, BlockReport, execute_block};
+pub use chain::state::{Change, Session, State, VersionHook};
+pub use chain::version::RuntimeVersion;
+pub use chain::{block, state, version};
+pub use context::instruments::{Instruments, Observe};
+pub use context::profile::Profile;
+pub use context::{CallContext, profile};
 pub use functions::{HostFunction, ImportError, functions, resolve};
+pub use hex::{Hex, parse_hex};
+pub use input::block_file::block_file;
 pub use input::{Form, Input, InputError, RuntimeInput};
-pub use json::parse_hex;
-pub use profile::Profile;
+pub use pointer_size::PointerSize;
 pub use signatures::SignatureThreads;
 pub use sp_core::storage::StateVersion;
-pub use state::{Change, Session, State, VersionHook};
-pub use version::RuntimeVersion;

@@ -4,12 +4,13 @@
 //! A call then takes a fresh instance from its shelf, runs by the protocol of `call.rs`, and puts
 //! the instance back.
 
-use super::{
-    Block, BlockReport, CallContext, CallError, RuntimeInstance, RuntimeVersion, Session,
-    SignatureThreads, State, call,
-    call::{REACTOR_HEAP_PAGES, reactor_guest_pages},
-    functions, version,
-};
+use crate::call::{CallError, REACTOR_HEAP_PAGES, RuntimeInstance, call, reactor_guest_pages};
+use crate::chain::block::{Block, BlockReport};
+use crate::chain::state::{Session, State};
+use crate::chain::version::{self, RuntimeVersion};
+use crate::context::CallContext;
+use crate::functions::functions;
+use crate::signatures::SignatureThreads;
 use lithify_abi::heap::{FREE, Heap, MALLOC};
 use lithify_runtime::host::{CallingGuest, HostError, Numbered};
 use lithify_runtime::{
@@ -156,7 +157,7 @@ impl Runtime {
     }
 
     /// Calls entry point `name` with `input` on a fresh instance. Host functions that touch
-    /// storage need [`Session::execute`](super::Session::execute) around this. For many calls,
+    /// storage need [`Session::execute`](crate::Session::execute) around this. For many calls,
     /// [`entry`](Self::entry) saves the look-up.
     pub fn call(
         &self,
@@ -167,7 +168,7 @@ impl Runtime {
         self.entry(name)?.call(input, context)
     }
 
-    /// Executes a block on the state of its parent, as [`execute_block`](super::execute_block) does
+    /// Executes a block on the state of its parent, as [`execute_block`](crate::execute_block) does
     /// on any engine; with `signatures` those of the block are checked on other threads meanwhile.
     ///
     /// # Errors

@@ -56,7 +56,8 @@ fn chain_specs_answer_version_and_metadata() {
         });
         let opaque = Vec::<u8>::decode(&mut &metadata[..]).expect(file);
         assert_eq!(&opaque[..4], b"meta", "{file}");
-        assert!(context.host_calls() > 0 && context.host_ns() > 0);
+        let instruments = context.instruments();
+        assert!(instruments.host_calls() > 0 && instruments.host_ns() > 0);
         // Core_version and Metadata_metadata write nothing.
         assert_eq!(session.changes(), []);
         assert_eq!(session.root(state.version()), state.root());

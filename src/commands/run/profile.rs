@@ -54,8 +54,8 @@ impl CallProfile {
         // Times are those of a call that is not the first of the process.
         context.observe(Observe::Profile);
         session.execute(|| point.call(input, &mut context))?;
-        let host = context.profile().clone();
-        let mut initialize_ns = context.initialize_ns();
+        let host = context.instruments().profile().clone();
+        let mut initialize_ns = context.instruments().initialize_ns();
         context.observe(Observe::Record);
         session.execute(|| point.call(input, &mut context))?;
         let mut timed = |observe| -> Result<u64, RuntimeError> {
@@ -64,7 +64,7 @@ impl CallProfile {
                 let start = Instant::now();
                 point.call(input, &mut context).map(|_| start.elapsed().as_nanos() as u64)
             });
-            initialize_ns = initialize_ns.min(context.initialize_ns());
+            initialize_ns = initialize_ns.min(context.instruments().initialize_ns());
             ns
         };
         let (mut total_ns, mut guest_ns) = (u64::MAX, u64::MAX);

@@ -18,14 +18,14 @@ use sp_core::storage::StateVersion;
 use sp_crypto_hashing::twox_64;
 use sp_state_machine::{InMemoryBackend, prove_read};
 
-use super::author::{InherentId, babe_slot, storage_key};
-use super::block::{Header, SEAL};
-use super::state::State;
+use super::{InherentId, babe_slot};
+use crate::chain::block::{Header, SEAL};
+use crate::chain::state::{State, storage_key};
 
 /// Of parachains: what their relay chain says.
-pub(super) const PARACHAIN_SYSTEM: InherentId = *b"sysi1337";
+pub(crate) const PARACHAIN_SYSTEM: InherentId = *b"sysi1337";
 /// The same with the relay blocks that follow, of runtimes since 2025.
-pub(super) const PARACHAIN_SYSTEM_1: InherentId = *b"sysi1338";
+pub(crate) const PARACHAIN_SYSTEM_1: InherentId = *b"sysi1338";
 /// Time between relay blocks, in ms.
 const RELAY_SLOT: u64 = 6000;
 /// The identifier of a parachain that stores none.
@@ -54,7 +54,7 @@ const SIGNATURE: [u8; 64] = {
 ///
 /// It is a `ParachainInherentData`: validation data, proof of the relay chain's state, messages
 /// from above, messages from the side; in the second form also the relay blocks, and no collator.
-pub(super) fn inherents(
+pub(crate) fn inherents(
     state: &State,
     parent: &Header,
     timestamp: u64,

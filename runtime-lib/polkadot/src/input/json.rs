@@ -10,35 +10,36 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::state::Pairs;
+use crate::chain::state::Pairs;
+use crate::hex::parse_hex;
 use genesis::Children;
-pub(super) use genesis::{Genesis, Plain};
+pub(crate) use genesis::{Genesis, Plain};
 
 /// What the file has; nothing is known of its meaning yet.
 #[derive(Default)]
-pub(super) struct Document {
-    pub(super) genesis: Option<Genesis>,
-    pub(super) block: Option<RawBlock>,
-    pub(super) parent: Option<Tries>,
+pub(crate) struct Document {
+    pub(crate) genesis: Option<Genesis>,
+    pub(crate) block: Option<RawBlock>,
+    pub(crate) parent: Option<Tries>,
 }
 
 /// A main trie and its default child tries, by name without prefix.
 #[derive(Default)]
-pub(super) struct Tries {
+pub(crate) struct Tries {
     /// Key path of the main trie.
-    pub(super) path: String,
-    pub(super) top: Pairs,
-    pub(super) children: BTreeMap<Vec<u8>, Pairs>,
+    pub(crate) path: String,
+    pub(crate) top: Pairs,
+    pub(crate) children: BTreeMap<Vec<u8>, Pairs>,
 }
 
 /// `block` of a block file.
 #[derive(Default)]
-pub(super) struct RawBlock {
-    pub(super) header: Vec<u8>,
-    pub(super) body: Vec<Vec<u8>>,
+pub(crate) struct RawBlock {
+    pub(crate) header: Vec<u8>,
+    pub(crate) body: Vec<Vec<u8>>,
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Document, serde_json::Error> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Document, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let document = Object::<Document>::at("").deserialize(&mut json)?;
     json.end()?;
@@ -321,27 +322,4 @@ fn expecting(f: &mut fmt::Formatter<'_>, what: &str, path: &str) -> fmt::Result 
 /// A key may be as long as the file.
 fn shorten(key: &str) -> &str {
     key.get(..80).unwrap_or(key)
-}
-
-/// Decodes `0x`, then an even number of hex digits. The error completes "the text ...".
-pub fn parse_hex(text: &str) -> Result<Vec<u8>, String> {
-    let digits = text.strip_prefix("0x").ok_or("does not begin with 0x")?;
-    parse_digits(digits, 2)
-}
-
-/// The same of the digits alone, which begin at position `start` of the text.
-fn parse_digits(digits: &str, start: usize) -> Result<Vec<u8>, String> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let (pairs, odd) = digits.as_bytes().as_chunks::<2>();
-    let pair = |[high, low]: &[u8; 2]| Some(digit(*high)? << 4 | digit(*low)?);
-    match (pairs.iter().map(pair).collect(), odd) {
-        (Some(bytes), []) => Ok(bytes),
-        (Some(_), [last]) if digit(*last).is_some() => {
-            Err("has an odd number of hex digits".into())
-        }
-        _ => {
-            let at = digits.bytes().position(|byte| digit(byte).is_none()).unwrap_or_default();
-            Err(format!("has no hex digit at position {}", at + start))
-        }
-    }
 }

@@ -14,8 +14,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use sp_core::storage::well_known_keys::DEFAULT_CHILD_STORAGE_KEY_PREFIX;
 
-use super::super::state::Pairs;
-use super::{HexValue, Map, MapValue, Members, Object, Tries, expecting, parse_digits};
+use super::{HexValue, Map, MapValue, Members, Object, Tries, expecting};
+use crate::chain::state::Pairs;
+use crate::hex::parse_digits;
 
 /// `genesis` of a chain spec.
 #[derive(Default)]
@@ -156,7 +157,7 @@ impl<'de> Visitor<'de> for Raw<'_> {
 }
 
 /// Child tries by the full keys of their roots, as they were until spring 2020.
-pub(super) struct Children<'p>(pub(super) &'p str);
+pub(crate) struct Children<'p>(pub(crate) &'p str);
 
 impl<'de> DeserializeSeed<'de> for Children<'_> {
     type Value = BTreeMap<Vec<u8>, Pairs>;

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// What all host functions of one call did, one after the other.
 #[derive(Default)]
-pub(super) struct Trace {
+pub(crate) struct Trace {
     steps: Vec<Step>,
     bytes: Vec<u8>,
     next: usize,
@@ -19,7 +19,7 @@ pub(super) struct Trace {
 
 /// Something that a host function does to the guest.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Effect<'a> {
+pub(crate) enum Effect<'a> {
     /// It writes these bytes at this address.
     Write(u32, &'a [u8]),
     /// It takes so many bytes from the heap.
@@ -38,17 +38,17 @@ enum Step {
 
 impl Trace {
     /// Forgets everything.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
     /// Starts again with the first host function.
-    pub(super) fn rewind(&mut self) {
+    pub(crate) fn rewind(&mut self) {
         self.next = 0;
     }
 
     /// Notes an effect of the host function that is running.
-    pub(super) fn note(&mut self, effect: Effect<'_>) {
+    pub(crate) fn note(&mut self, effect: Effect<'_>) {
         self.steps.push(match effect {
             Effect::Allocate(size) => Step::Allocate(size),
             Effect::Free(address) => Step::Free(address),
@@ -61,13 +61,13 @@ impl Trace {
     }
 
     /// Notes that the host function that is running returns.
-    pub(super) fn end(&mut self, result: u64) {
+    pub(crate) fn end(&mut self, result: u64) {
         self.steps.push(Step::Return(result));
     }
 
     /// Does what the next host function did.
     #[inline]
-    pub(super) fn replay<G: Guest + ?Sized>(
+    pub(crate) fn replay<G: Guest + ?Sized>(
         &mut self,
         guest: &mut G,
         heap: &mut HostHeap,

@@ -9,16 +9,13 @@
 use lithify_abi::types::{FuncType, ValType};
 use sp_wasm_interface::{FunctionContext, Pointer};
 
-use super::functions::{Bridge, HostFunction};
+use super::host_function::{Bridge, HostFunction};
+use crate::pointer_size::PointerSize;
 use lithify_runtime::host::HostError;
 
 /// The module that the functions are imported from.
 pub const MODULE: &str = "wasi_snapshot_preview1";
 
-/// Where the clock begins: 1 January 2025, in ns since 1970.
-const BEGIN: u64 = 1_735_689_600_000_000_000;
-/// By how much each reading moves it, in ns, so that nobody waits for ever.
-const TICK: u64 = 1000;
 /// No more subscriptions are looked at, and no more pieces of a text.
 const MAX_ITEMS: u64 = 1024;
 /// No more bytes are written at a time: the guest is told, and writes the rest after that.
@@ -28,35 +25,11 @@ const SUCCESS: u64 = 0;
 const BAD_FILE: u64 = 8;
 const INVALID: u64 = 28;
 
-/// What a call has seen of time and chance.
-#[derive(Clone, Debug, Default)]
-pub(super) struct System {
-    passed_ns: u64,
-    /// Random words so far.
-    words: u64,
-}
-
-impl System {
-    fn now(&mut self) -> u64 {
-        self.passed_ns = self.passed_ns.saturating_add(TICK);
-        BEGIN.saturating_add(self.passed_ns)
-    }
-
-    /// SplitMix64.
-    fn random(&mut self) -> u64 {
-        self.words += 1;
-        let mut z = self.words.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}
-
 type Result = std::result::Result<u64, HostError>;
 type Body = fn(&mut Bridge<'_>, &[u64]) -> Result;
 
 /// The functions of this file.
-pub(super) fn functions() -> Vec<HostFunction> {
+pub(crate) fn functions() -> Vec<HostFunction> {
     use ValType::{I32, I64};
     let functions: [(&'static str, &[ValType], Body); 13] = [
         ("sched_yield", &[], |_, _| Ok(SUCCESS)),
@@ -73,10 +46,12 @@ pub(super) fn functions() -> Vec<HostFunction> {
         ("fd_prestat_dir_name", &[I32, I32, I32], |_, _| Ok(BAD_FILE)),
         ("poll_oneoff", &[I32, I32, I32, I32], poll_oneoff),
     ];
-    let exit = HostFunction::wasi("proc_exit", FuncType::new(&[I32], &[]), |_, args| {
+    let exit = HostFunction::own_in(MODULE, "proc_exit", FuncType::new(&[I32], &[]), |_, args| {
         Err(HostError(format!("the guest ended itself with exit code {}", args[0] as u32)))
     });
-    let wasi = |(name, params, body)| HostFunction::wasi(name, FuncType::new(params, &[I32]), body);
+    let wasi = |(name, params, body)| {
+        HostFunction::own_in(MODULE, name, FuncType::new(params, &[I32]), body)
+    };
     functions.into_iter().map(wasi).chain([exit]).collect()
 }
 
@@ -115,7 +90,7 @@ fn fd_write(bridge: &mut Bridge<'_>, args: &[u64]) -> Result {
     let mut text = Vec::new();
     for index in 0..args[2] {
         let [address, len] = words(bridge, args[1] + 8 * index)?;
-        let piece = bridge.slice(u64::from(len) << 32 | u64::from(address))?;
+        let piece = bridge.slice(PointerSize::new(address, len).bits())?;
         text.extend_from_slice(&piece[..piece.len().min(MAX_TEXT - text.len())]);
     }
     let written = text.len() as u32;
@@ -157,11 +132,10 @@ fn poll_oneoff(bridge: &mut Bridge<'_>, args: &[u64]) -> Result {
         let flags = u16::from_le_bytes([subscription[40], subscription[41]]);
         if kind[0] == CLOCK {
             let system = bridge.context.system();
-            let until = match flags & ABSOLUTE {
-                0 => system.passed_ns.saturating_add(timeout),
-                _ => timeout.saturating_sub(BEGIN),
-            };
-            system.passed_ns = system.passed_ns.max(until);
+            match flags & ABSOLUTE {
+                0 => system.wait(timeout),
+                _ => system.wait_until(timeout),
+            }
         }
         let mut event = [0; 32];
         event[..8].copy_from_slice(&subscription[..8]);

@@ -5,7 +5,9 @@
 
 use lithify_abi::types::{FuncType, ValType};
 
-use super::functions::{Bridge, HostFunction};
+use super::host_function::{Bridge, HostFunction};
+use super::of_sp_io;
+use crate::pointer_size::PointerSize;
 use lithify_runtime::host::HostError;
 
 const CHILD_PREFIX: &[u8] = b":child_storage:default:";
@@ -23,7 +25,7 @@ macro_rules! ty {
 }
 
 /// The functions of this file, to be merged over those of `sp-io`.
-pub(super) fn functions() -> Vec<HostFunction> {
+pub(crate) fn functions() -> Vec<HostFunction> {
     let own = HostFunction::own;
     vec![
         own("ext_allocator_malloc_version_1", ty!(I32 -> I32), malloc),
@@ -129,7 +131,7 @@ fn child_next_key(bridge: &mut Bridge<'_>, args: &[u64]) -> Result {
 
 fn child_root(bridge: &mut Bridge<'_>, args: &[u64]) -> Result {
     let name = child_name(bridge, args[0])?;
-    bridge.forward("ext_default_child_storage_root_version_1", &[name])
+    forward(bridge, "ext_default_child_storage_root_version_1", &[name])
 }
 
 /// `args` are the full key, the definition (the unique id of the child, which no host ever used
@@ -144,15 +146,21 @@ fn child(bridge: &mut Bridge<'_>, present: &str, args: &[u64]) -> Result {
     let mut forwarded = [name, 0, 0, 0];
     let rest = &args[3..];
     forwarded[1..=rest.len()].copy_from_slice(rest);
-    bridge.forward(present, &forwarded[..=rest.len()])
+    forward(bridge, present, &forwarded[..=rest.len()])
 }
 
-/// The fat pointer to what follows the prefix in the key at `fat`.
+/// Calls the function of `sp-io` with that name.
+fn forward(bridge: &mut Bridge<'_>, name: &str, args: &[u64]) -> Result {
+    let found = of_sp_io::functions().iter().find(|function| function.name() == name);
+    found.expect("shims forward to functions that sp-io has").run(bridge, args)
+}
+
+/// Where what follows the prefix lies, in the key at `fat`.
 fn child_name(bridge: &mut Bridge<'_>, fat: u64) -> Result {
     if !bridge.slice(fat)?.starts_with(CHILD_PREFIX) {
         return Err(HostError("not the key of a default child storage".into()));
     }
-    let prefix = CHILD_PREFIX.len() as u64;
-    let address = (fat as u32).wrapping_add(prefix as u32);
-    Ok((((fat >> 32) - prefix) << 32) | u64::from(address))
+    let (place, prefix) = (PointerSize::from_bits(fat), CHILD_PREFIX.len() as u32);
+    // As many bytes as the prefix has are in memory, so there is no overflow.
+    Ok(PointerSize::new(place.address().wrapping_add(prefix), place.len() - prefix).bits())
 }

@@ -16,7 +16,7 @@ const MAX_END: u64 = (1 << 32) - 16;
 
 /// The heap of one call.
 #[derive(Default)]
-pub(super) struct HostHeap {
+pub(crate) struct HostHeap {
     place: Place,
     own: Heap,
     /// Where its part of memory ends; without one it may grow memory and take all of it.
@@ -72,7 +72,7 @@ impl fmt::Display for Failure {
 impl HostHeap {
     /// Starts an empty heap at `heap_base` of a fresh guest. With `shared`, compiled code does
     /// what it can by itself.
-    pub(super) fn start<G: Guest + ?Sized>(&mut self, guest: &mut G, heap_base: u32, shared: bool) {
+    pub(crate) fn start<G: Guest + ?Sized>(&mut self, guest: &mut G, heap_base: u32, shared: bool) {
         self.limit = None;
         let (memory, record) = guest.memory_and_heap();
         let heap = Heap {
@@ -88,7 +88,7 @@ impl HostHeap {
     }
 
     /// Lets the heap that was started end at `limit`, in a memory that is larger.
-    pub(super) fn confine<G: Guest + ?Sized>(&mut self, guest: &mut G, limit: u32) {
+    pub(crate) fn confine<G: Guest + ?Sized>(&mut self, guest: &mut G, limit: u32) {
         self.limit = Some(limit);
         if let Ok((heap, memory)) = self.parts(guest) {
             heap.end = end(memory);
@@ -98,7 +98,7 @@ impl HostHeap {
     /// Takes a block of at least `size` bytes; its address.
     // Out of line, a replayed block takes 3 % longer.
     #[inline(always)]
-    pub(super) fn allocate<G: Guest + ?Sized>(
+    pub(crate) fn allocate<G: Guest + ?Sized>(
         &mut self,
         guest: &mut G,
         size: u32,
@@ -132,7 +132,7 @@ impl HostHeap {
 
     /// Takes the block at `address` back.
     #[inline]
-    pub(super) fn free<G: Guest + ?Sized>(
+    pub(crate) fn free<G: Guest + ?Sized>(
         &mut self,
         guest: &mut G,
         address: u32,
@@ -142,7 +142,7 @@ impl HostHeap {
     }
 
     /// Bytes in use, headers included, where the state is the host's own.
-    pub(super) fn in_use(&self) -> u32 {
+    pub(crate) fn in_use(&self) -> u32 {
         self.own.allocated
     }
 
@@ -293,5 +293,4 @@ fn grow<G: Guest + ?Sized>(guest: &mut G, needed: u64) -> Option<()> {
 }
 
 #[cfg(test)]
-#[path = "heap_tests.rs"]
 mod tests;

@@ -2,14 +2,14 @@
 
 use parity_scale_codec::{Compact, Decode, Encode, Input as _};
 
-use super::call::{CallError, RuntimeInstance, call};
-use super::context::CallContext;
 use super::state::Session;
+use crate::call::{CallError, RuntimeInstance, call};
+use crate::context::CallContext;
 use sp_core::storage::StateVersion;
 use sp_core::{Blake2Hasher, Hasher};
 
 /// The digest item that a block's author signs it with.
-pub(super) const SEAL: u8 = 5;
+pub(crate) const SEAL: u8 = 5;
 
 /// The header of a block with BLAKE2b-256 hashes, as all Polkadot chains have it.
 #[derive(Clone, Debug, PartialEq, Eq)]

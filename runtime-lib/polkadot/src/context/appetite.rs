@@ -33,7 +33,7 @@ const MAX_KEY: usize = 32 << 10;
 
 /// What a host function does with what it is given, beside reading it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Needs {
+pub(crate) struct Needs {
     /// It keeps it until the call ends.
     keeps: bool,
     /// In a trie of its own.
@@ -59,7 +59,7 @@ enum Items {
 
 impl Needs {
     /// By the name of the function.
-    pub(super) fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let any = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
         let child = any(&["_child_"]);
         let writes = any(&["storage_set_", "storage_append_"]) && !any(&["_local_"]);
@@ -82,7 +82,7 @@ impl Needs {
 
 /// What a call has made the host take so far, at most.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Appetite {
+pub(crate) struct Appetite {
     /// Bytes that stay until the call ends.
     kept: u64,
     /// Storage transactions that are open.
@@ -97,7 +97,7 @@ pub(super) struct Appetite {
 
 impl Appetite {
     /// A host function is called.
-    pub(super) fn enter(&mut self, needs: Needs) -> Result<(), HostError> {
+    pub(crate) fn enter(&mut self, needs: Needs) -> Result<(), HostError> {
         self.reads = 0;
         if needs.closes {
             self.transactions = self.transactions.saturating_sub(1);
@@ -117,7 +117,7 @@ impl Appetite {
     }
 
     /// It is about to copy `bytes`.
-    pub(super) fn read(&mut self, needs: Needs, bytes: &[u8]) -> Result<(), HostError> {
+    pub(crate) fn read(&mut self, needs: Needs, bytes: &[u8]) -> Result<(), HostError> {
         if needs.seed {
             at_most(bytes, MAX_SEED, "a seed")?;
         }

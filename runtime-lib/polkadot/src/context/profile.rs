@@ -1,6 +1,6 @@
 //! What one call asked of the host: each host function by calls, bytes and time, and the heap.
 //!
-//! Filled while [`Observe::Profile`](super::Observe::Profile) is on. Compiled code leaves every
+//! Filled while [`Observe::Profile`](crate::Observe::Profile) is on. Compiled code leaves every
 //! request to the heap to the host then, so nothing is missed; the call takes longer for it.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ pub struct Profile {
     /// The heap.
     pub heap: HeapProfile,
     /// Bytes that the running host function took from the guest and gave to it.
-    pub(super) running: (u64, u64),
+    pub(crate) running: (u64, u64),
 }
 
 /// A host function.
@@ -46,7 +46,7 @@ pub struct HeapProfile {
 }
 
 impl Profile {
-    pub(super) fn called(&mut self, name: &'static str, ns: u64) {
+    pub(crate) fn called(&mut self, name: &'static str, ns: u64) {
         let (bytes_in, bytes_out) = std::mem::take(&mut self.running);
         let function = self.functions.entry(name).or_default();
         function.calls += 1;
@@ -55,14 +55,14 @@ impl Profile {
         function.ns += ns;
     }
 
-    pub(super) fn allocated(&mut self, size: u32, in_use: u32) {
+    pub(crate) fn allocated(&mut self, size: u32, in_use: u32) {
         self.heap.allocations += 1;
         self.heap.requested_bytes += u64::from(size);
         self.heap.live_bytes = in_use.into();
         self.heap.peak_bytes = self.heap.peak_bytes.max(self.heap.live_bytes);
     }
 
-    pub(super) fn freed(&mut self, in_use: u32) {
+    pub(crate) fn freed(&mut self, in_use: u32) {
         self.heap.frees += 1;
         self.heap.live_bytes = in_use.into();
     }

@@ -18,13 +18,14 @@ use sp_core::storage::well_known_keys::{CODE, DEFAULT_CHILD_STORAGE_KEY_PREFIX, 
 use sp_core::storage::{ChildInfo, StateVersion, Storage};
 use sp_core::traits::{ReadRuntimeVersion, ReadRuntimeVersionExt};
 use sp_core::{Blake2Hasher, H256};
+use sp_crypto_hashing::twox_128;
 use sp_externalities::{Extensions, Externalities, set_and_run_with_externalities};
 use sp_keystore::KeystoreExt;
 use sp_keystore::testing::MemoryKeystore;
 use sp_state_machine::backend::Backend;
 use sp_state_machine::{Ext, InMemoryBackend, IterArgs, OverlayedChanges, StorageChanges};
 
-use super::input;
+use super::code;
 use super::room::{longest_path, with_room};
 use super::version;
 
@@ -37,6 +38,11 @@ const IN_MEMORY: &str = "the main trie is in memory and complete";
 /// Each block that is applied adds its own paths to the estimate of the longest; beyond so many nodes
 /// it is counted anew.
 const RECOUNT: usize = 1024;
+
+/// The key under which FRAME stores a pallet's item, or with which the keys of its map begin.
+pub(crate) fn storage_key(pallet: &str, item: &str) -> Vec<u8> {
+    [twox_128(pallet.as_bytes()), twox_128(item.as_bytes())].concat()
+}
 
 /// Main trie and child tries of a chain at one block.
 pub struct State {
@@ -353,7 +359,7 @@ impl ReadRuntimeVersion for VersionReader {
     ) -> Result<Vec<u8>, String> {
         use parity_scale_codec::Encode;
 
-        let wasm = input::decompress(code).map_err(|error| error.to_string())?;
+        let wasm = code::decompress(code).map_err(|error| error.to_string())?;
         if let Some(version) = version::embedded(&wasm).map_err(|error| error.to_string())? {
             return Ok(version.encode());
         }

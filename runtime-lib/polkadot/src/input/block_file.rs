@@ -3,8 +3,9 @@
 
 use std::fmt::Write;
 
-use super::block::Block;
-use super::state::{Pairs, State};
+use crate::chain::block::Block;
+use crate::chain::state::{Pairs, State};
+use crate::hex::Hex;
 
 /// The text of a block file: `block` and the `state` that it is executed on.
 pub fn block_file(block: &Block, state: &State) -> String {
@@ -56,9 +57,5 @@ fn list<I: IntoIterator>(
 }
 
 fn hex(text: &mut String, bytes: &[u8]) {
-    text.push_str("\"0x");
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.push('"');
+    let _ = write!(text, "\"{}\"", Hex(bytes));
 }
