@@ -85,12 +85,12 @@ pub fn text(lines: &str) -> Result<()> {
 pub fn json(value: impl fmt::Display) -> Result<()> {
     let mut line = String::new();
     for c in value.to_string().chars() {
-        match is_plain(c) {
-            true => line.push(c),
-            false => c
-                .encode_utf16(&mut [0; 2])
+        if is_plain(c) {
+            line.push(c);
+        } else {
+            c.encode_utf16(&mut [0; 2])
                 .iter()
-                .try_for_each(|unit| write!(line, "\\u{unit:04x}"))?,
+                .try_for_each(|unit| write!(line, "\\u{unit:04x}"))?;
         }
     }
     line.push('\n');
@@ -115,9 +115,12 @@ pub fn report(words: impl Words) {
 /// something in, such as frames and imports.
 pub fn error(error: &anyhow::Error) {
     let causes: Vec<String> = (error.chain())
-        .map(|cause| match is_list(cause) {
-            true => plain_lines(&cause.to_string()),
-            false => Plain(&cause.to_string()).to_string(),
+        .map(|cause| {
+            if is_list(cause) {
+                plain_lines(&cause.to_string())
+            } else {
+                Plain(&cause.to_string()).to_string()
+            }
         })
         .collect();
     let _ = writeln!(std::io::stderr(), "error: {}", causes.join(": "));

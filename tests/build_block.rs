@@ -1,9 +1,14 @@
 //! Blocks that are made: the same as native code made, executable, and refused for a reason.
 
+mod support;
+
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+};
+use support::{
+    outcome::{lithify, succeeds},
+    scratch,
 };
 
 const SPEC: &str = "workloads/solochain/chain-spec.json";
@@ -13,29 +18,16 @@ const NUMBER: &str = "0x26aa394eea5630e07c48ae0c9558cef702a5c1b19ab7a04f536c519a
 /// The time of the block in [`BLOCK`].
 const TIME: &str = "1750000002000";
 
-fn lithify(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lithify")).args(args).output().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 #[track_caller]
 fn fails(args: &[&str], parts: &[&str]) {
-    let path = place("refused.json");
+    let path = scratch("refused.json");
     let output = lithify(&[&["build-block", "-o", path.to_str().unwrap()], args].concat());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && !said.contains("thread '"), "{args:?}: {said}");
+    let said = output.stderr;
+    assert!(output.status != 0 && !said.contains("thread '"), "{args:?}: {said}");
     for part in parts {
         assert!(said.contains(part), "{args:?}: no {part:?} in {said}");
     }
     assert!(!path.exists(), "{args:?}: a block was written");
-}
-
-fn place(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
 /// Header and extrinsics of a block file.
@@ -51,11 +43,11 @@ fn block(path: &Path) -> (String, Vec<String>) {
 #[test]
 fn the_same_extrinsics_give_the_block_of_the_native_runtime() {
     let (header, extrinsics) = block(Path::new(BLOCK));
-    let path = place("again.json");
+    let path = scratch("again.json");
     let path = path.to_str().unwrap();
     let mut args = vec!["build-block", "--state", SPEC, "--timestamp", TIME, "-o", path];
     args.extend(extrinsics[1..].iter().flat_map(|text| ["--extrinsic", text]));
-    let said = stdout(&lithify(&args));
+    let said = succeeds(&args, &[]).stdout;
     assert!(
         said.starts_with("block 1: 1 inherents, 24 extrinsics, state root 0x0ca390ef"),
         "{said}"
@@ -66,15 +58,15 @@ fn the_same_extrinsics_give_the_block_of_the_native_runtime() {
         "{said}"
     );
     assert_eq!(block(Path::new(path)), (header, extrinsics.clone()));
-    let said = stdout(&lithify(&["run", path]));
+    let said = succeeds(&["run", path], &[]).stdout;
     assert!(said.contains("25 extrinsics executed"), "{said}");
 
     args.push("--json");
-    let again: serde_json::Value = serde_json::from_str(&stdout(&lithify(&args))).unwrap();
+    let again: serde_json::Value = serde_json::from_str(&succeeds(&args, &[]).stdout).unwrap();
     assert_eq!(again["failed"].as_array().unwrap().len(), 6);
     // On the state of the block file the parent is that of its block.
     args[2] = BLOCK;
-    let other: serde_json::Value = serde_json::from_str(&stdout(&lithify(&args))).unwrap();
+    let other: serde_json::Value = serde_json::from_str(&succeeds(&args, &[]).stdout).unwrap();
     assert_eq!(other["hash"], again["hash"]);
 }
 
@@ -107,11 +99,11 @@ fn what_cannot_be_in_a_block_is_refused_by_its_reason() {
 fn blocks_of_transfers() {
     const GENESIS: &str = "workloads/ledger/genesis.json";
     let manifest = fs::read_to_string("workloads/ledger/workload.toml").unwrap();
-    let path = place("transfers.json");
+    let path = scratch("transfers.json");
     let path = path.to_str().unwrap();
     let root = |more: &[&str]| {
         let args = ["build-block", "--state", GENESIS, "--transfers", "10", "--json", "-o", path];
-        let said = stdout(&lithify(&[&args, more].concat()));
+        let said = succeeds(&[&args, more].concat(), &[]).stdout;
         let json: serde_json::Value = serde_json::from_str(&said).unwrap();
         assert_eq!((&json["extrinsics"], &json["failed"]), (&10.into(), &serde_json::json!([])));
         json["state_root"].as_str().unwrap().to_owned()
@@ -134,11 +126,11 @@ fn blocks_on_chain_specs_of_other_years() {
     let mut of_2019 = top.clone();
     of_2019[NUMBER] = "0x01000000".into();
     let build = |name: &str, raw: serde_json::Value| {
-        let state = place(&format!("{name}.spec.json"));
-        let block = place(&format!("{name}.block.json"));
+        let state = scratch(&format!("{name}.spec.json"));
+        let block = scratch(&format!("{name}.block.json"));
         fs::write(&state, serde_json::json!({"genesis": {"raw": raw}}).to_string()).unwrap();
         let (state, block) = (state.to_str().unwrap(), block.to_str().unwrap());
-        let said = stdout(&lithify(&["build-block", "--state", state, "-o", block]));
+        let said = succeeds(&["build-block", "--state", state, "-o", block], &[]).stdout;
         assert!(said.starts_with("block 1: 1 inherents"), "{name}: {said}");
         said
     };
@@ -146,23 +138,23 @@ fn blocks_on_chain_specs_of_other_years() {
     assert_eq!(build("list", serde_json::json!([top, {}])), of_today);
     assert_eq!(build("flat", top), of_today);
     // Known as the genesis, on which this runtime, other than those of 2019, then makes no block 1.
-    let numbered = place("numbered.spec.json");
+    let numbered = scratch("numbered.spec.json");
     fs::write(&numbered, serde_json::json!({"genesis": {"raw": of_2019}}).to_string()).unwrap();
     fails(&["--state", numbered.to_str().unwrap()], &["must be strictly increasing"]);
 
     let code = spec["genesis"]["raw"]["top"]["0x3a636f6465"].clone();
-    let plain = place("plain.spec.json");
+    let plain = scratch("plain.spec.json");
     let genesis = serde_json::json!({"genesis": {"runtimeGenesis": {"code": code, "patch": {}}}});
     fs::write(&plain, genesis.to_string()).unwrap();
     let plain = plain.to_str().unwrap();
-    assert!(stdout(&lithify(&["run", plain, "Core_version"])).starts_with("0x446c697468"));
-    assert!(stdout(&lithify(&["check", plain])).contains("runs on a Polkadot host"));
+    assert!(succeeds(&["run", plain, "Core_version"], &[]).stdout.starts_with("0x446c697468"));
+    assert!(succeeds(&["check", plain], &[]).stdout.contains("runs on a Polkadot host"));
     let way = ["has no state, only what a node makes it of", "chain-spec-builder convert-to-raw"];
     fails(&["--state", plain], &way);
     let refused = lithify(&["run", plain, "AuraApi_authorities"]);
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && way.iter().all(|part| said.contains(part)), "{said}");
-    let with_state = stdout(&lithify(&["run", plain, "AuraApi_authorities", "--state", SPEC]));
+    let said = &refused.stderr;
+    assert!(refused.status != 0 && way.iter().all(|part| said.contains(part)), "{said}");
+    let with_state = succeeds(&["run", plain, "AuraApi_authorities", "--state", SPEC], &[]).stdout;
     assert!(with_state.len() > 60, "{with_state}");
 }
 
@@ -191,13 +183,13 @@ fn blocks_of_other_chains() {
     }
     for file in files {
         let (name, state) = (file.file_name().unwrap().to_str().unwrap(), file.to_str().unwrap());
-        let path = place(&format!("of-{name}"));
+        let path = scratch(&format!("of-{name}"));
         let path = path.to_str().unwrap();
-        let said = stdout(&lithify(&["build-block", "--state", state, "-o", path]));
+        let said = succeeds(&["build-block", "--state", state, "-o", path], &[]).stdout;
         assert!(said.contains("inherents, 0 extrinsics"), "{name}: {said}");
         let given = name.starts_with("block").then_some(state);
         for block in given.into_iter().chain([path]) {
-            let said = stdout(&lithify(&["run", block]));
+            let said = succeeds(&["run", block], &[]).stdout;
             assert!(said.contains("matches"), "{name}: {said}");
         }
     }
@@ -205,10 +197,11 @@ fn blocks_of_other_chains() {
         let mut spec: serde_json::Value =
             serde_json::from_slice(&fs::read(&state).unwrap()).unwrap();
         spec["genesis"]["raw"]["top"][NUMBER] = "0x01000000".into();
-        let (state, block) = (place("numbered-westend.json"), place("of-numbered-westend.json"));
+        let (state, block) =
+            (scratch("numbered-westend.json"), scratch("of-numbered-westend.json"));
         fs::write(&state, spec.to_string()).unwrap();
         let (state, block) = (state.to_str().unwrap(), block.to_str().unwrap());
-        let said = stdout(&lithify(&["build-block", "--state", state, "-o", block]));
+        let said = succeeds(&["build-block", "--state", state, "-o", block], &[]).stdout;
         assert!(said.starts_with("block 1: "), "{said}");
     }
     if let Some(state) = state("polkadot-coretime.chain-spec.json") {

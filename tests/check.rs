@@ -1,10 +1,8 @@
 //! `lithify check` says what a node says: a table of the rules of `sc-executor`, a module for each.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+mod support;
+
+use support::outcome::{Outcome, file, lithify};
 
 /// What every runtime needs, in the place of each part of a module.
 const MEMORY: &str = r#"(memory (export "memory") 2)"#;
@@ -38,23 +36,20 @@ fn with_section(name: &str, content: &[u8]) -> Vec<u8> {
     [&with("")[..], &[0, payload.len() as u8], &payload].concat()
 }
 
-fn check(name: &str, bytes: &[u8]) -> Output {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("check-{name}.wasm"));
-    fs::write(&path, bytes).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_lithify")).arg("check").arg(path).output().unwrap()
+fn check(name: &str, bytes: &[u8]) -> Outcome {
+    lithify(&["check", &file(&format!("check-{name}.wasm"), bytes)])
 }
 
 /// Checks modules: each runs, with the given words in its notes, or has the one obstacle named.
 fn verdicts(rows: &[(&str, Vec<u8>, Result<&str, &str>)]) {
     for (name, bytes, verdict) in rows {
-        let output = check(name, bytes);
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
+        let outcome = check(name, bytes);
+        let said = outcome.said();
         let (runs, part) = match verdict {
             Ok(part) => (true, part),
             Err(part) => (false, part),
         };
-        assert_eq!(output.status.success(), runs, "{name}: {said}");
+        assert_eq!(outcome.status == 0, runs, "{name}: {said}");
         assert!(said.contains(part), "{name}: no {part:?} in\n{said}");
         let obstacles = said.matches("obstacle: ").count();
         assert!(obstacles <= usize::from(!runs), "{name}: more than one in\n{said}");
@@ -262,19 +257,16 @@ fn memory_under_another_name() {
         )
     };
     let run = |name: &str, bytes: &[u8], options: &[&str]| {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("run-{name}.wasm"));
-        fs::write(&path, bytes).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lithify"));
-        let output = command.arg("run").arg(path).args(options).output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+        let path = file(&format!("run-{name}.wasm"), bytes);
+        let outcome = lithify(&[&["run", &path], options].concat());
+        (outcome.status, outcome.said())
     };
     let (status, said) = run("memory", &version("memory"), &["Core_version"]);
-    assert!(status == Some(0) && said.starts_with("0x1074657374"), "{said}");
+    assert!(status == 0 && said.starts_with("0x1074657374"), "{said}");
     let (status, said) = run("mem", &version("mem"), &["Core_version"]);
-    assert!(status == Some(1) && said.contains("--accept general runs it anyway"), "{said}");
+    assert!(status == 1 && said.contains("--accept general runs it anyway"), "{said}");
     let (status, said) = run("mem", &version("mem"), &["Core_version", "--accept", "general"]);
-    assert!(status == Some(0) && said.starts_with("0x1074657374"), "{said}");
+    assert!(status == 0 && said.starts_with("0x1074657374"), "{said}");
 
     let asks = |code: &[u8]| {
         let text: String = code.iter().map(|byte| format!("\\{byte:02x}")).collect();
@@ -322,13 +314,10 @@ fn ways_out() {
         (&unready, &["--initialize=boot"], 0, "0x02"),
         (&unready, &["--initialize=e"], 1, "no function e of type () -> ()"),
     ] {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ways-out.wasm");
-        fs::write(&path, module).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lithify"));
-        let output = command.arg("run").arg(path).arg("e").args(options).output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        assert_eq!(output.status.code(), Some(status), "{options:?}: {said}");
+        let path = file("ways-out.wasm", module);
+        let outcome = lithify(&[&["run", &path, "e"], options].concat());
+        let said = outcome.said();
+        assert_eq!(outcome.status, status, "{options:?}: {said}");
         assert!(said.contains(part), "{options:?}: {said}");
     }
 }

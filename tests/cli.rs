@@ -1,87 +1,23 @@
 //! Does the command line hold? Standard output, standard error and exit status, as data.
 
+mod support;
+
 use std::{
     fs,
-    io::Write,
-    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+use support::{
+    RUNTIME,
+    outcome::{fails, file, hex, lithify_with_input, succeeds, wat},
+};
 
-const RUNTIME: &str = "workloads/solochain/solochain.compact.compressed.wasm";
 const SPEC: &str = "workloads/solochain/chain-spec.json";
 const BLOCK: &str = "workloads/solochain/block-transfers.json";
-
-/// What a command printed and how it ended.
-struct Outcome {
-    stdout: String,
-    stderr: String,
-    status: i32,
-}
-
-fn lithify_with_input(args: &[&str], input: &[u8]) -> Outcome {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lithify"))
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    // The command may end before it has read everything.
-    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    Outcome {
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        status: output.status.code().unwrap_or(-1),
-    }
-}
-
-fn lithify(args: &[&str]) -> Outcome {
-    lithify_with_input(args, &[])
-}
-
-#[track_caller]
-fn succeeds(args: &[&str], parts: &[&str]) -> Outcome {
-    let outcome = lithify(args);
-    assert_eq!(outcome.status, 0, "{args:?}: {}", outcome.stderr);
-    for part in parts {
-        assert!(outcome.stdout.contains(part), "{args:?}: no {part:?} in\n{}", outcome.stdout);
-    }
-    outcome
-}
-
-/// The command fails with `status` and one message that has all of `parts`.
-#[track_caller]
-fn fails(args: &[&str], status: i32, parts: &[&str]) {
-    check_failure(args, &lithify(args), status, parts);
-}
-
-#[track_caller]
-fn check_failure(args: &[&str], outcome: &Outcome, status: i32, parts: &[&str]) {
-    assert_eq!(outcome.status, status, "{args:?}: {}{}", outcome.stdout, outcome.stderr);
-    assert!(!outcome.stderr.contains("thread '"), "{args:?}: {}", outcome.stderr);
-    for part in parts {
-        assert!(outcome.stderr.contains(part), "{args:?}: no {part:?} in\n{}", outcome.stderr);
-    }
-}
-
-fn file(name: &str, bytes: &[u8]) -> PathBuf {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::write(&path, bytes).unwrap();
-    path
-}
-
-fn wat(name: &str, source: &str) -> PathBuf {
-    file(name, &wat::parse_str(source).unwrap())
-}
 
 #[test]
 fn compile_inspect_run() {
     let image = file("cli.so", b"");
-    let image = image.to_str().unwrap();
+    let image = &*image;
     let said =
         "lithify-solochain 1 from workloads/solochain/chain-spec.json (raw chain spec, code 0x";
     succeeds(&["compile", SPEC, "-o", image, "--time"], &[said]);
@@ -123,8 +59,8 @@ fn reading_is_not_running() {
             (func (export "Core_version") (param i32 i32) (result i64)
                 (loop $again (br $again)) (i64.const 0)))"#,
     );
-    let (endless, image) = (endless.to_str().unwrap(), file("endless.so", b""));
-    let image = image.to_str().unwrap();
+    let (endless, image) = (&*endless, file("endless.so", b""));
+    let image = &*image;
     let started = std::time::Instant::now();
     let asked = |path: &str| format!("`lithify run {path} Core_version --output json` asks");
     succeeds(&["compile", endless, "-o", image], &["a module that embeds no version"]);
@@ -143,7 +79,6 @@ fn nested_keys_need_no_more_stack_than_there_is() {
         r#"(module (memory (export "memory") 1) (global (export "__heap_base") i32 (i32.const 8))
             (func (export "e") (param i32 i32) (result i64) (i64.const 0)))"#,
     );
-    let hex = |bytes: &[u8]| bytes.iter().fold("0x".to_owned(), |t, b| t + &format!("{b:02x}"));
     let nested = |key: usize| format!(",\"{}\":\"0x76\"", hex(&vec![0; key]));
     let top: String = (1..=1200).map(nested).collect();
     let code = hex(&module.unwrap());
@@ -152,11 +87,11 @@ fn nested_keys_need_no_more_stack_than_there_is() {
          \"childrenDefault\":{{}}}}}}}}"
     );
     let spec = file("nested-keys.json", text.as_bytes());
-    let spec = spec.to_str().unwrap();
+    let spec = &*spec;
     let image = file("nested-keys.so", b"");
     succeeds(&["inspect", spec], &["state keys: 1201"]);
     fails(&["check", spec], 1, &["obstacles"]);
-    succeeds(&["compile", spec, "-o", image.to_str().unwrap()], &[]);
+    succeeds(&["compile", spec, "-o", &image], &[]);
     succeeds(&["run", spec, "e"], &["0x\n"]);
 }
 
@@ -181,7 +116,7 @@ fn a_profile_counts() {
               (i32.store (i32.const 20480) (i32.const 1))
               (i64.const 0)))"#,
     );
-    let module = module.to_str().unwrap();
+    let module = &*module;
     let said = succeeds(&["run", module, "e", "--profile", "--json"], &[]).stdout;
     let profile: serde_json::Value = serde_json::from_str(&said).unwrap();
     // The empty input takes the first block, and the hash one for its result.
@@ -230,7 +165,7 @@ fn workloads_by_their_folders() {
 #[test]
 fn every_form_gives_the_same_code() {
     let stored = fs::read(RUNTIME).unwrap();
-    let hex = format!("0x{}\n", stored.iter().map(|b| format!("{b:02x}")).collect::<String>());
+    let hex = hex(&stored) + "\n";
     let of_stored = succeeds(&["run", RUNTIME, "Core_version"], &[]).stdout;
     for input in [stored.as_slice(), hex.as_bytes()] {
         let outcome = lithify_with_input(&["run", "-", "Core_version"], input);
@@ -245,11 +180,7 @@ fn a_block_is_executed_and_its_root_checked() {
     let mut block: serde_json::Value = serde_json::from_slice(&fs::read(BLOCK).unwrap()).unwrap();
     block["parentStorage"]["mainTrie"]["0x1234"] = "0x01".into();
     let changed = file("changed-block.json", block.to_string().as_bytes());
-    fails(
-        &["run", changed.to_str().unwrap()],
-        134,
-        &["unreachable executed", "Core_execute_block"],
-    );
+    fails(&["run", &changed], 134, &["unreachable executed", "Core_execute_block"]);
 }
 
 #[test]
@@ -286,7 +217,7 @@ fn tools_read_what_we_write() {
     for (emit, name) in [("image", "named.so"), ("obj", "named.o")] {
         let path = folder.path().join(name);
         let path = path.to_str().unwrap();
-        succeeds(&["compile", named.to_str().unwrap(), "--emit", emit, "-o", path], &[]);
+        succeeds(&["compile", &named, "--emit", emit, "-o", path], &[]);
         for (tool, args, expected) in [
             ("readelf", vec!["-aW"], "inner"),
             ("objdump", vec!["-d"], "<inner>:"),
@@ -308,11 +239,11 @@ fn tools_read_what_we_write() {
         }
     }
     let text = succeeds(
-        &["compile", named.to_str().unwrap(), "--emit", "asm", "--function", "outer"],
+        &["compile", &named, "--emit", "asm", "--function", "outer"],
         &[";; function 2", "Call { function_index: 1 }"],
     );
     assert!(!text.stdout.contains("function 1 inner"));
-    succeeds(&["compile", named.to_str().unwrap(), "--emit", "clif"], &["colocated", "inner"]);
+    succeeds(&["compile", &named, "--emit", "clif"], &["colocated", "inner"]);
 }
 
 #[test]
@@ -336,7 +267,7 @@ fn bad_input_is_refused_with_one_message() {
     for (name, bytes, parts) in table {
         let path = file(name, bytes);
         let out = file("refused.so", b"untouched");
-        let args = ["compile", path.to_str().unwrap(), "-o", out.to_str().unwrap()];
+        let args = ["compile", &path, "-o", &out];
         let parts: Vec<&str> = parts.iter().copied().chain(["error: ", name]).collect();
         fails(&args, 1, &parts);
         assert_eq!(fs::read(out).unwrap(), b"untouched", "{name}");
@@ -365,7 +296,7 @@ fn images_are_refused_by_the_field_that_differs() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let small = wat("small.wasm", r#"(module (func (export "f")))"#);
-    let small = small.to_str().unwrap();
+    let small = &*small;
     let (good, arm) = (path("good.so"), path("arm.so"));
     succeeds(&["compile", small, "-o", &good], &[]);
     succeeds(&["compile", small, "--target", "aarch64", "-o", &arm], &[]);
@@ -420,8 +351,7 @@ fn check_names_what_stands_in_the_way() {
              (import "env" "ext_hashing_blake2_128_version_1" (func (param i32)))
              (memory 1) (func (export "Core_version")))"#,
     );
-    let outcome = lithify(&["check", odd.to_str().unwrap()]);
-    assert_eq!(outcome.status, 1, "{}", outcome.stderr);
+    let outcome = fails(&["check", &odd], 1, &["6 obstacles"]);
     for part in [
         "no host function env:ext_no_such_function",
         "ext_hashing_blake2_128_version_1 has the type (i64) -> i32",
@@ -432,30 +362,12 @@ fn check_names_what_stands_in_the_way() {
     ] {
         assert!(outcome.stdout.contains(part), "no {part:?} in\n{}", outcome.stdout);
     }
-    let odd = odd.to_str().unwrap();
+    let odd = &*odd;
     fails(
         &["run", odd, "Core_version"],
         1,
         &["unresolved imports", "ext_no_such_function", "provided as"],
     );
-}
-
-#[test]
-fn help_has_examples() {
-    for command in [
-        "compile",
-        "inspect",
-        "check",
-        "run",
-        "build-block",
-        "workloads",
-        "bench",
-        "verify",
-        "wast",
-    ] {
-        succeeds(&[command, "--help"], &["Examples:", "Usage: lithify"]);
-    }
-    succeeds(&["--help"], &["Exit status"]);
 }
 
 #[test]

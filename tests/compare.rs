@@ -1,11 +1,13 @@
 //! `lithify compare` finds a runtime that was made slower, names the call, and says so by its exit
 //! status.
 
-use std::{path::Path, process::Command};
+mod support;
+
+use support::outcome::{lithify, wat};
 
 /// A runtime whose `Core_version` takes `rounds` rounds, and whose `Metadata_metadata` nothing.
 fn runtime(name: &str, rounds: u32) -> String {
-    let wat = format!(
+    let text = format!(
         r#"(module (import "env" "memory" (memory 20))
             (global (export "__heap_base") i32 (i32.const 65536))
             (func (export "Core_version") (param i32 i32) (result i64) (local i32 i32)
@@ -18,20 +20,13 @@ fn runtime(name: &str, rounds: u32) -> String {
             (func (export "Metadata_metadata") (param i32 i32) (result i64)
                 (i64.const 0x0000000400000400)))"#
     );
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&path, wat::parse_str(wat).expect("a module")).expect("written");
-    path.to_str().expect("a path in UTF-8").to_owned()
+    wat(name, &text)
 }
 
-fn compare(arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_lithify"))
-        .arg("compare")
-        .args(arguments)
-        .args(["--processes", "40", "--seed", "1"])
-        .output()
-        .expect("the command starts");
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+fn compare(arguments: &[&str]) -> (i32, String) {
+    let all = [&["compare"], arguments, &["--processes", "40", "--seed", "1"]].concat();
+    let outcome = lithify(&all);
+    (outcome.status, outcome.said())
 }
 
 #[test]
@@ -39,13 +34,13 @@ fn a_slower_call_is_named() {
     let base = runtime("compare-base.wasm", 100_000);
     let slow = runtime("compare-slow.wasm", 200_000);
     let (status, said) = compare(&[&base, &slow]);
-    assert_eq!(status, Some(1), "{said}");
+    assert_eq!(status, 1, "{said}");
     let verdict = |call: &str| said.lines().find(|line| line.contains(call)).map(str::to_owned);
     assert!(verdict("Core_version").is_some_and(|line| line.starts_with("slower")), "{said}");
     assert!(!verdict("Metadata").is_some_and(|line| line.starts_with("slower")), "{said}");
 
     let (status, said) = compare(&[&slow, &base, "--json"]);
-    assert_eq!(status, Some(0), "{said}");
+    assert_eq!(status, 0, "{said}");
     let object: serde_json::Value = serde_json::from_str(&said).expect("one JSON object");
     assert_eq!(object["calls"][0]["verdict"], "faster", "{said}");
     assert_eq!(object["calls"][0]["confirmed"], true);
@@ -55,18 +50,16 @@ fn a_slower_call_is_named() {
 fn what_cannot_be_compared_has_a_status_of_its_own() {
     let base = runtime("compare-one.wasm", 10);
     let (status, said) = compare(&[&base, "/nonexistent.wasm"]);
-    assert_eq!(status, Some(2), "{said}");
+    assert_eq!(status, 2, "{said}");
     assert!(said.contains("cannot read /nonexistent.wasm"), "{said}");
     let (status, said) = compare(&[&base, &base, "--engine", "nonesuch"]);
-    assert_eq!(status, Some(2), "{said}");
+    assert_eq!(status, 2, "{said}");
     // What no longer makes a call is not faster.
     let trap = r#"(module (import "env" "memory" (memory 20))
         (global (export "__heap_base") i32 (i32.const 65536))
         (func (export "Core_version") (param i32 i32) (result i64) (unreachable))
         (func (export "Metadata_metadata") (param i32 i32) (result i64) (i64.const 0)))"#;
-    let broken = Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare-broken.wasm");
-    std::fs::write(&broken, wat::parse_str(trap).expect("a module")).expect("written");
-    let (status, said) = compare(&[&base, broken.to_str().expect("a path in UTF-8")]);
-    assert_eq!(status, Some(2), "{said}");
+    let (status, said) = compare(&[&base, &wat("compare-broken.wasm", trap)]);
+    assert_eq!(status, 2, "{said}");
     assert!(said.contains("does not make the call Core_version"), "{said}");
 }

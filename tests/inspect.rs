@@ -1,22 +1,16 @@
 //! What `lithify inspect` says of modules whose every fact is known, and what it leaves open.
 
-use std::{io::Write, process::Command, process::Stdio};
+mod support;
+
+use support::outcome::lithify_with_input;
 
 #[track_caller]
 fn check(source: &str, expected: &[&str]) -> serde_json::Value {
     let wasm = wat::parse_str(source).unwrap();
     let inspect = |args: &[&str]| {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_lithify"))
-            .args(["inspect", "-"])
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(&wasm).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success());
-        String::from_utf8(output.stdout).unwrap()
+        let outcome = lithify_with_input(&[&["inspect", "-"], args].concat(), &wasm);
+        assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+        outcome.stdout
     };
     let text = inspect(&[]);
     for part in expected {

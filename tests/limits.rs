@@ -1,35 +1,33 @@
 //! Bounds on compiling: beyond one the command fails, says which it was, and leaves nothing
 //! behind.
 
+mod support;
+
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
     time::{Duration, Instant},
 };
-
-const RUNTIME: &str = "workloads/solochain/solochain.compact.compressed.wasm";
+use support::{
+    RUNTIME,
+    outcome::{Outcome, lithify, wat},
+    scratch,
+};
 
 /// A folder of one test's own, empty.
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let folder = scratch(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a folder can be made");
     folder
-}
-
-fn lithify(args: &[&str]) -> Output {
-    let command = &mut Command::new(env!("CARGO_BIN_EXE_lithify"));
-    command.args(args).output().expect("the command starts")
 }
 
 /// Runs a command that writes to `folder`: it ends with `status`, says `expected` if it fails, and
 /// then leaves nothing in the folder.
 #[track_caller]
 fn check(folder: &Path, args: &[&str], status: i32, expected: &str) {
-    let output = lithify(args);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
+    let Outcome { stderr: said, status: ended, .. } = lithify(args);
+    assert_eq!(ended, status, "{args:?}: {said}");
     let left: Vec<_> =
         fs::read_dir(folder).expect("the folder").map(|e| e.unwrap().path()).collect();
     if status == 0 {
@@ -63,17 +61,16 @@ fn memory_and_time_of_a_compilation_are_bounded() {
     for (limit, value) in [("--max-memory", "0"), ("--max-memory", "4X"), ("--timeout", "-1")] {
         let wrong = format!("{limit}={value}");
         let said = lithify(&["compile", RUNTIME, "-o", out, &wrong]);
-        assert_eq!(said.status.code(), Some(2), "{wrong}");
+        assert_eq!(said.status, 2, "{wrong}");
     }
     check(&folder, &compile(&["--max-memory", "1G", "--timeout", "10m"]), 0, "");
     let image = out;
     let verify = |limits: &[&'static str]| [&["verify", image, RUNTIME], limits].concat();
     for (limits, expected) in [(["--max-memory", "4M"], memory), (["--timeout", "5ms"], time)] {
-        let output = lithify(&verify(&limits));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(2) && said.contains(expected), "{said}");
+        let Outcome { stderr: said, status, .. } = lithify(&verify(&limits));
+        assert!(status == 2 && said.contains(expected), "{said}");
     }
-    assert!(lithify(&verify(&["--max-memory", "1G", "--timeout", "10m"])).status.success());
+    assert!(lithify(&verify(&["--max-memory", "1G", "--timeout", "10m"])).status == 0);
 }
 
 /// Compressed code is bounded while it decompresses, whatever it says about itself.
@@ -91,7 +88,7 @@ fn a_bomb_is_refused() {
     }
     bomb.extend(&block(1)[..3]);
     bomb.push(0);
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bomb.zst");
+    let path = scratch("bomb.zst");
     fs::write(&path, &bomb).expect("written");
     let started = Instant::now();
     let path = path.to_str().expect("a path in UTF-8");
@@ -106,16 +103,14 @@ fn a_bomb_is_refused() {
 fn guests_that_do_not_end_are_stopped() {
     let folder = folder("endless");
     let runtime = |name: &str, start: &str, body: &str| {
-        let wat = format!(
+        let text = format!(
             r#"(module (import "env" "memory" (memory 20))
                 (import "env" "ext_logging_max_level_version_1" (func $host (result i32)))
                 (global (export "__heap_base") i32 (i32.const 65536))
                 (func $start {start}) (start $start)
                 (func (export "Core_version") (param i32 i32) (result i64) {body} (i64.const 0)))"#
         );
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("endless-{name}.wasm"));
-        fs::write(&path, wat::parse_str(wat).expect("a module")).expect("written");
-        path.to_str().expect("a path in UTF-8").to_owned()
+        wat(&format!("endless-{name}.wasm"), &text)
     };
     let endless = [
         runtime("loop", "", "(loop $l (br $l))"),
@@ -129,7 +124,6 @@ fn guests_that_do_not_end_are_stopped() {
         check(&folder, &profile, 124, "deadline exceeded");
     }
     let bench = ["bench", &endless[0], "--timeout", "2s", "--processes", "1", "--compiles", "1"];
-    let output = lithify(&bench);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.contains("timeout: the call takes longer"), "{output:?}");
+    let Outcome { stdout, stderr, .. } = lithify(&bench);
+    assert!(stdout.contains("timeout: the call takes longer"), "{stdout}{stderr}");
 }

@@ -10,7 +10,7 @@ use std::{
     process::Command,
     sync::LazyLock,
 };
-use support::{RUNTIME, build, cc, compile, lithify, scratch, stdout, text};
+use support::{RUNTIME, build, cc, compile, outcome::succeeds, scratch, stdout, text};
 
 const STUBS: &str = "examples/link/c/stubs.c";
 
@@ -35,7 +35,7 @@ fn c_compiler() -> String {
 
 #[test]
 fn programs_call_the_runtime_that_is_linked_into_them() {
-    let expected = lithify(&["run", RUNTIME, "Core_version"]);
+    let expected = succeeds(&["run", RUNTIME, "Core_version"], &[]).stdout;
     let c = scratch("link-c");
     let linked = cc(&c_compiler(), &BUILT, &OBJECT, Path::new(STUBS), &c);
     assert!(linked.status.success(), "{}", text(&linked.stderr));
@@ -63,7 +63,7 @@ fn defined(object: &Path) -> BTreeSet<String> {
 
 #[test]
 fn symbols_are_imports_and_a_descriptor() {
-    let json = lithify(&["inspect", RUNTIME, "--json"]);
+    let json = succeeds(&["inspect", RUNTIME, "--json"], &[]).stdout;
     let said: serde_json::Value = serde_json::from_str(&json).unwrap();
     let items = said["imports"].as_array().unwrap().iter().map(|item| item.as_str().unwrap());
     let functions = items.filter_map(|item| item.split_once(": func ")?.0.strip_prefix("env."));
@@ -81,7 +81,7 @@ fn object(name: &str, source: &str, options: &[&str]) -> PathBuf {
     for (emit, path) in [("obj", &made), ("header", &scratch(&format!("{name}.h")))] {
         let (wasm, path) = (wasm.to_str().unwrap(), path.to_str().unwrap());
         let compile = ["compile", wasm, "--emit", emit, "-o", path, "--accept", "general"];
-        lithify(&[&compile[..], options].concat());
+        succeeds(&[&compile[..], options].concat(), &[]);
     }
     made
 }
@@ -94,9 +94,10 @@ fn program(name: &str, objects: &[&Path], source: &str) -> Result<String, String
     let all = scratch(&format!("{name}-all.o"));
     stdout(Command::new("ld").arg("-r").args(objects).arg("-o").arg(&all));
     let linked = cc(&c_compiler(), &BUILT, &all, &path, &made);
-    match linked.status.success() {
-        true => Ok(stdout(&mut Command::new(&made))),
-        false => Err(text(&linked.stderr)),
+    if linked.status.success() {
+        Ok(stdout(&mut Command::new(&made)))
+    } else {
+        Err(text(&linked.stderr))
     }
 }
 

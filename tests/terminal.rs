@@ -1,35 +1,18 @@
 //! What a person sees: text of strangers that is only text, logs that say whose they are, one message
 //! for a fault, and an exit status that tells faults apart.
 
+mod support;
+
 use std::{
     fs,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
+};
+use support::{
+    outcome::{Outcome, hex, lithify, wat},
+    scratch, text,
 };
 
 const LITHIFY: &str = env!("CARGO_BIN_EXE_lithify");
-
-fn place(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("terminal");
-    fs::create_dir_all(&folder).unwrap();
-    folder.join(name)
-}
-
-/// A module in a file of this name.
-fn wat(name: &str, source: &str) -> String {
-    let path = place(name);
-    fs::write(&path, wat::parse_str(source).unwrap()).unwrap();
-    path.to_str().unwrap().to_owned()
-}
-
-fn lithify(args: &[&str]) -> Output {
-    Command::new(LITHIFY).args(args).stdin(Stdio::null()).output().unwrap()
-}
-
-fn said(output: &Output) -> (String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (text(&output.stdout), text(&output.stderr))
-}
 
 /// What a terminal would obey, or a reader not see.
 fn is_harmful(c: char) -> bool {
@@ -68,13 +51,13 @@ fn text_of_strangers_is_only_text() {
                  (func (export "go") (param i32 i32) (result i64) (i64.const 0)))"#
         ),
     );
-    let spec = place("evil.json");
+    let spec = scratch("evil.json");
     fs::write(&spec, "{\"\\u001b[31m\\n\\u202e\": 1, \"genesis\": {\"raw\": {\"top\": {\"\\u001b[2J\\n\": \"0x\"}}}}")
         .unwrap();
     let spec = spec.to_str().unwrap();
-    let image = place("evil.so");
+    let image = scratch("evil.so");
     let image = image.to_str().unwrap();
-    assert!(lithify(&["compile", &module, "-q", "-o", image]).status.success());
+    assert_eq!(lithify(&["compile", &module, "-q", "-o", image]).status, 0);
     for args in [
         &["run", &module, "go", "--log", "trace"][..],
         &["run", image, "go", "--log", "trace"],
@@ -99,7 +82,7 @@ fn text_of_strangers_is_only_text() {
         &["inspect", spec],
         &["build-block", "--state", spec, "-o", "-"],
     ] {
-        let (stdout, stderr) = said(&lithify(args));
+        let Outcome { stdout, stderr, .. } = lithify(args);
         for text in [&stdout, &stderr] {
             assert!(!text.chars().any(is_harmful), "{args:?}: {text:?}");
             let forged =
@@ -108,7 +91,7 @@ fn text_of_strangers_is_only_text() {
         }
     }
     // JSON has the name as it is, behind escapes of JSON.
-    let (json, _) = said(&lithify(&["inspect", image, "--json"]));
+    let json = lithify(&["inspect", image, "--json"]).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert!(json["exports"].to_string().contains("\\u001b[31mred"), "{json}");
     let names: Vec<_> =
@@ -131,7 +114,7 @@ fn a_log_says_whose_it_is() {
               (i64.const 0)))"#,
     );
     for (level, lines) in [("debug", 1), ("trace", 1), ("info", 0), ("off", 0)] {
-        let (_, stderr) = said(&lithify(&["run", &module, "go", "--log", level]));
+        let stderr = lithify(&["run", &module, "go", "--log", level]).stderr;
         let expected = "guest DEBUG cranelift_codegen: a word\\nERROR node: lost\n".repeat(lines);
         assert_eq!(stderr, expected, "{level}");
     }
@@ -158,15 +141,15 @@ fn the_status_tells_why_it_ended() {
         r#"(import "env" "ext_storage_commit_transaction_version_1" (func $commit))"#,
         "(call $commit)",
     );
-    let code = fs::read(&trap).unwrap().iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let spec = place("trap.json");
-    fs::write(&spec, format!(r#"{{"genesis":{{"raw":{{"top":{{"0x3a636f6465":"0x{code}"}}}}}}}}"#))
+    let code = hex(&fs::read(&trap).unwrap());
+    let spec = scratch("trap.json");
+    fs::write(&spec, format!(r#"{{"genesis":{{"raw":{{"top":{{"0x3a636f6465":"{code}"}}}}}}}}"#))
         .unwrap();
     let spec = spec.to_str().unwrap();
     let simd = entry("simd.wasm", r#"(import "env" "f" (func))"#, "(drop (v128.const i64x2 0 0))");
     let plain =
         wat("plain.wasm", r#"(module (func (export "f") (param i32) (result i32) unreachable))"#);
-    let block = place("block.json");
+    let block = scratch("block.json");
     let block = block.to_str().unwrap();
     for (args, status, once) in [
         (&["run", &trap, "go"][..], 134, "unreachable executed"),
@@ -197,9 +180,8 @@ fn the_status_tells_why_it_ended() {
         (&["bench", &trap, "--processes", "0"], 2, "--processes"),
         (&["build-block", "--state", spec, "-o", block], 1, "no entry point Core_version"),
     ] {
-        let output = lithify(args);
-        let (_, stderr) = said(&output);
-        assert_eq!(output.status.code(), Some(status), "{args:?}: {stderr}");
+        let Outcome { stderr, status: ended, .. } = lithify(args);
+        assert_eq!(ended, status, "{args:?}: {stderr}");
         assert_eq!(stderr.matches(once).count(), 1, "{args:?}: no single {once:?} in {stderr}");
         for word in ["thread '", "panicked at", "/src/", ".rs:", "RUST_BACKTRACE"] {
             assert!(!stderr.contains(word), "{args:?}: {word} in {stderr}");
@@ -215,13 +197,13 @@ fn a_trap_in_build_block_is_a_trap() {
         (global (export "__heap_base") i32 (i32.const 65536))
         (func (export "Core_version") (param i32 i32) (result i64) unreachable))"#;
     let code = wat::parse_str(text).unwrap();
-    let code = code.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let spec = place("trap-version.json");
-    fs::write(&spec, format!(r#"{{"genesis":{{"raw":{{"top":{{"0x3a636f6465":"0x{code}"}}}}}}}}"#))
+    let code = hex(&code);
+    let spec = scratch("trap-version.json");
+    fs::write(&spec, format!(r#"{{"genesis":{{"raw":{{"top":{{"0x3a636f6465":"{code}"}}}}}}}}"#))
         .unwrap();
     let output = lithify(&["build-block", "--state", spec.to_str().unwrap(), "-o", "/dev/null"]);
-    let (_, stderr) = said(&output);
-    assert_eq!(output.status.code(), Some(134), "{stderr}");
+    let Outcome { stderr, status, .. } = output;
+    assert_eq!(status, 134, "{stderr}");
     assert_eq!(stderr.matches("unreachable executed").count(), 1, "{stderr}");
 }
 
@@ -234,7 +216,7 @@ fn memory_that_runs_out_is_told_apart() {
         let script =
             format!("ulimit -v {}; exec {LITHIFY} compile {module} -o /dev/null", mebibytes << 10);
         let output = Command::new("sh").args(["-c", &script]).output().unwrap();
-        let (_, stderr) = said(&output);
+        let stderr = text(&output.stderr);
         match output.status.code() {
             Some(0) => {}
             // Before there is a program, there is nobody to say so.
@@ -251,7 +233,7 @@ fn memory_that_runs_out_is_told_apart() {
     let trap = entry("space.wasm", "", "unreachable");
     let script = format!("ulimit -v 3000000; exec {LITHIFY} run {trap} go");
     let output = Command::new("sh").args(["-c", &script]).output().unwrap();
-    let (_, stderr) = said(&output);
+    let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert_eq!(stderr.matches("Cannot allocate memory").count(), 1, "{stderr}");
 }
@@ -287,12 +269,12 @@ fn bytes_are_not_for_a_terminal() {
 #[test]
 fn quiet_is_quiet() {
     let trap = entry("quiet.wasm", "", "unreachable");
-    let out = place("quiet.so");
+    let out = scratch("quiet.so");
     let out = out.to_str().unwrap();
-    let (stdout, stderr) = said(&lithify(&["compile", &trap, "-q", "-o", out]));
+    let Outcome { stdout, stderr, .. } = lithify(&["compile", &trap, "-q", "-o", out]);
     assert_eq!((stdout.as_str(), stderr.as_str()), ("", ""));
-    let (stdout, _) = said(&lithify(&["-q", "compile", &trap, "--json", "-o", out]));
+    let stdout = lithify(&["-q", "compile", &trap, "--json", "-o", out]).stdout;
     assert!(stdout.starts_with("{\"input\""), "{stdout}");
-    let (_, stderr) = said(&lithify(&["run", out, "go", "-q"]));
+    let stderr = lithify(&["run", out, "go", "-q"]).stderr;
     assert!(stderr.starts_with("error: "), "{stderr}");
 }

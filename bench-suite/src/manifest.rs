@@ -208,9 +208,10 @@ impl Manifest {
         same(&name, "len-bytes", module.len_bytes, &bytes.len())?;
         same(&name, "blake2-256", module.blake2_256.clone(), &hash_text(blake2_256(&bytes)))?;
         same(&name, "sha256", module.sha256.clone(), &hex(&sha2_256(&bytes)))?;
-        let bytes = match path.extension().is_some_and(|extension| extension == "wat") {
-            true => wat::parse_bytes(&bytes).with_context(|| name.clone())?.into_owned(),
-            false => bytes,
+        let bytes = if path.extension().is_some_and(|extension| extension == "wat") {
+            wat::parse_bytes(&bytes).with_context(|| name.clone())?.into_owned()
+        } else {
+            bytes
         };
         let Input::Runtime(runtime) = Input::read(bytes, &name)? else {
             bail!("{name} is an image; a workload is WebAssembly");

@@ -368,10 +368,8 @@ impl<'r> Runner<'r> {
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             let said = said.trim().trim_start_matches("Error: ").trim_start_matches("error: ");
-            match said.is_empty() {
-                true => bail!("the worker ended with {}", output.status),
-                false => bail!("{said}"),
-            }
+            ensure!(!said.is_empty(), "the worker ended with {}", output.status);
+            bail!("{said}");
         }
         let text = String::from_utf8(output.stdout).context("the worker's samples")?;
         text.lines().map(parse).collect()

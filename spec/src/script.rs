@@ -324,8 +324,9 @@ fn expect_trap(result: Returned, message: &str) -> Outcome {
         (TrapCode::Host, Some(message)) => message,
         (code, _) => code.message(),
     };
-    match message.starts_with(text) || text.starts_with(message) {
-        true => Ok(()),
-        false => failed(format!("trap {text:?}, not {message:?}")),
+    if message.starts_with(text) || text.starts_with(message) {
+        Ok(())
+    } else {
+        failed(format!("trap {text:?}, not {message:?}"))
     }
 }

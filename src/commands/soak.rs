@@ -64,9 +64,10 @@ impl Soak {
         let parts = soak::soak(&runtime, &state, size, |_| bar.inc(1))?;
         bar.finish_and_clear();
         for part in &parts {
-            match self.json {
-                true => output::json(serde_json::to_string(part)?)?,
-                false => output::line(row(part))?,
+            if self.json {
+                output::json(serde_json::to_string(part)?)?;
+            } else {
+                output::line(row(part))?;
             }
         }
         match &*soak::growth(&parts) {

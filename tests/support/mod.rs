@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod aarch64;
+pub mod outcome;
 
 use std::{
     env,
@@ -17,16 +18,11 @@ pub fn scratch(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
-/// What the command line prints.
-pub fn lithify(args: &[&str]) -> String {
-    stdout(Command::new(env!("CARGO_BIN_EXE_lithify")).args(args))
-}
-
 /// Compiles the bundled runtime to `name`, an object, its header or an image.
 pub fn compile(name: &str, emit: &str, target: &str) -> PathBuf {
     let path = scratch(name);
     let out = path.to_str().expect("a path in UTF-8");
-    lithify(&["compile", RUNTIME, "--emit", emit, "--target", target, "-o", out]);
+    outcome::succeeds(&["compile", RUNTIME, "--emit", emit, "--target", target, "-o", out], &[]);
     path
 }
 

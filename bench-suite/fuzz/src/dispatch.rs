@@ -99,9 +99,10 @@ impl Function<'_> {
             let at = self.random.random_range(0..targets.len());
             targets[at] = self.elsewhere(number);
         }
-        let default = match self.chance(0.5) {
-            true => self.elsewhere(number),
-            false => format!("$b{number}_{}", self.random.random_range(0..blocks)),
+        let default = if self.chance(0.5) {
+            self.elsewhere(number)
+        } else {
+            format!("$b{number}_{}", self.random.random_range(0..blocks))
         };
 
         let takes = self.chance(0.04);
@@ -150,9 +151,10 @@ impl Function<'_> {
 
     /// The code of one block.
     fn block(&mut self) -> String {
-        let exhausted = match self.chance(0.1) {
-            true => "(unreachable)".to_owned(),
-            false => format!("(return {RESULT})"),
+        let exhausted = if self.chance(0.1) {
+            "(unreachable)".to_owned()
+        } else {
+            format!("(return {RESULT})")
         };
         let mut code = format!(
             "(if (i32.le_s (global.get $fuel) (i32.const 0)) (then {exhausted}))
@@ -202,10 +204,10 @@ impl Function<'_> {
     /// A local gets another value.
     fn change(&mut self) -> String {
         let (local, value) = (self.pick(&["$a", "$a", "$b", "$c", "$m"]), self.value());
-        match self.chance(0.2) {
-            true => "(local.set $l (i64.add (local.get $l) (i64.extend_i32_s (local.get $a))))\n"
-                .to_owned(),
-            false => format!("(local.set {local} {value})\n"),
+        if self.chance(0.2) {
+            "(local.set $l (i64.add (local.get $l) (i64.extend_i32_s (local.get $a))))\n".to_owned()
+        } else {
+            format!("(local.set {local} {value})\n")
         }
     }
 
@@ -224,24 +226,27 @@ impl Function<'_> {
 
     /// Leaves the block, or nearly always.
     fn jump(&mut self) -> String {
-        let Around { number, next, entries, takes } = match self.chance(0.85) {
-            true => *self.loops.last().expect("it is in one"),
-            false => {
-                let at = self.random.random_range(0..self.loops.len());
-                self.loops[at]
-            }
+        let Around { number, next, entries, takes } = if self.chance(0.85) {
+            *self.loops.last().expect("it is in one")
+        } else {
+            let at = self.random.random_range(0..self.loops.len());
+            self.loops[at]
         };
         let [set, other] = [(); 2].map(|()| {
             let to = self.random.random_range(-1..entries + 2);
             format!("(local.set {next} (i32.const {to})) ")
         });
-        let br = match takes {
-            true => format!("(br $go{number} (local.get $a))\n"),
-            false => format!("(br $go{number})\n"),
+        let br = if takes {
+            format!("(br $go{number} (local.get $a))\n")
+        } else {
+            format!("(br $go{number})\n")
         };
-        let br_if = |condition: &str| match takes {
-            true => format!("(drop (br_if $go{number} (local.get $a) {condition}))\n"),
-            false => format!("(br_if $go{number} {condition})\n"),
+        let br_if = |condition: &str| {
+            if takes {
+                format!("(drop (br_if $go{number} (local.get $a) {condition}))\n")
+            } else {
+                format!("(br_if $go{number} {condition})\n")
+            }
         };
         let (value, change) = (self.value(), self.change());
         let to = self.random.random_range(-1..entries + 2);

@@ -121,9 +121,10 @@ fn function(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
                 let wrong = i32::from(random.random_bool(0.02));
                 let place = place("$q", (source_at - at) * width + moved + wrong);
                 let loaded = format!("({load} offset={} {place})", from_offset + fixed);
-                match random.random_bool(0.1) && ty.starts_with('i') {
-                    true => format!("({ty}.extend8_s {loaded})"),
-                    false => loaded,
+                if random.random_bool(0.1) && ty.starts_with('i') {
+                    format!("({ty}.extend8_s {loaded})")
+                } else {
+                    loaded
                 }
             }
         };
@@ -171,9 +172,10 @@ fn function(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
 
 /// A condition on which a loop goes on whose counter goes up or down to `$end`.
 fn compare(random: &mut ChaCha8Rng, up: bool) -> String {
-    let operators: &[&str] = match up {
-        true => &["ne", "ne", "lt_u", "lt_u", "lt_s", "le_u", "le_s", "gt_u"],
-        false => &["ne", "ne", "gt_u", "gt_u", "gt_s", "ge_u", "ge_s", "lt_s"],
+    let operators: &[&str] = if up {
+        &["ne", "ne", "lt_u", "lt_u", "lt_s", "le_u", "le_s", "gt_u"]
+    } else {
+        &["ne", "ne", "gt_u", "gt_u", "gt_s", "ge_u", "ge_s", "lt_s"]
     };
     let operator = pick(random, operators);
     let (left, right) = ("(local.get $i)", "(local.get $end)");

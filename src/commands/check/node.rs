@@ -140,11 +140,10 @@ impl Report {
         let (memory, with_heap) =
             (u64::from(pages) * PAGE, u64::from(pages + DEFAULT_HEAP_PAGES) * PAGE);
         if data_end > memory {
-            let before = match data_end > with_heap {
-                true => "",
-                false => {
-                    " (nodes with sc-executor-wasmtime 0.44 or older add the heap first, and take it)"
-                }
+            let before = if data_end > with_heap {
+                ""
+            } else {
+                " (nodes with sc-executor-wasmtime 0.44 or older add the heap first, and take it)"
             };
             self.obstacles.push(format!(
                 "data segments reach to {data_end:#x}, but memory begins with {memory:#x} bytes: \

@@ -37,9 +37,12 @@ pub fn made_by(survey: &Survey) -> Vec<String> {
         Some(format!("{tool}, as it has a function {name}; no producers section, so no version"))
     });
     let go = survey.custom_sections.iter().any(|name| name == "go:buildid");
-    vec![guess.unwrap_or_else(|| match go {
-        true => "Go, as it has a section go:buildid; no producers section, so no version".into(),
-        false => "unknown: no producers section, and no function name that tells".into(),
+    vec![guess.unwrap_or_else(|| {
+        if go {
+            "Go, as it has a section go:buildid; no producers section, so no version".into()
+        } else {
+            "unknown: no producers section, and no function name that tells".into()
+        }
     })]
 }
 
@@ -76,9 +79,8 @@ fn has(survey: &Survey, name: &str) -> bool {
 
 /// A function whose name begins with `name`, where that ends in `_`, or is `name`.
 fn named<'s>(survey: &'s Survey, name: &str) -> Option<&'s str> {
-    let fits = |known: &&String| match name.ends_with('_') {
-        true => known.starts_with(name),
-        false => *known == name,
+    let fits = |known: &&String| {
+        if name.ends_with('_') { known.starts_with(name) } else { *known == name }
     };
     survey.names.values().find(fits).map(String::as_str)
 }
