@@ -21,7 +21,7 @@ pub mod section;
 
 use lithify_abi::types::FuncType;
 use loaded::Loaded;
-use metadata::Metadata;
+use metadata::{ExportType, ImportType, Metadata};
 use std::sync::Arc;
 
 /// A module in native code, ready to run. Clones share it.
@@ -32,6 +32,16 @@ impl Image {
     /// What the image says about itself.
     pub fn metadata(&self) -> Metadata {
         Metadata::new(self.0.metadata, &self.0.records)
+    }
+
+    /// What the module imports, in its order. It takes less than [`metadata`](Self::metadata).
+    pub fn imports(&self) -> Vec<ImportType> {
+        metadata::imports(self.0.metadata, &self.0.records)
+    }
+
+    /// What the module exports, in its order. It takes less than [`metadata`](Self::metadata).
+    pub fn exports(&self) -> Vec<ExportType> {
+        metadata::exports(self.0.metadata, &self.0.records)
     }
 
     /// The type of the function exported as `name`.

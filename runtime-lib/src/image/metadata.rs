@@ -4,7 +4,7 @@
 use super::check::{self, Trust};
 use super::error::ImageError;
 use super::section::{self, Records};
-use lithify_abi::descriptor::{Function, NONE, Span, kind};
+use lithify_abi::descriptor::{Export, Function, Import, NONE, Span, kind};
 use lithify_abi::record::Field;
 use lithify_abi::types::{FuncType, ValType};
 use std::fmt;
@@ -162,26 +162,7 @@ impl Metadata {
     pub(crate) fn new(metadata: &[u8], records: &Records) -> Self {
         let d = &records.descriptor;
         let text = |span| String::from_utf8_lossy(section::bytes(metadata, span)).into_owned();
-        let name = |span: Span| section::name(metadata, d, span).to_owned();
-        let ty = |kind, ty: u32, code| match kind {
-            kind::FUNCTION => ExternType::Func(records.types[ty as usize].clone()),
-            kind::TABLE => ExternType::Table(Limits::new(ty, code)),
-            kind::MEMORY => ExternType::Memory(Limits::new(ty, code)),
-            _ => ExternType::Global {
-                ty: u8::try_from(ty).ok().and_then(ValType::from_u8).unwrap_or(ValType::I32),
-                mutable: code == 1,
-            },
-        };
         let section = |span: Span| (span.len > 0).then(|| section::bytes(metadata, span).to_vec());
-        let imports = records.imports.iter().map(|import| ImportType {
-            module: name(import.module),
-            name: name(import.field),
-            ty: ty(import.kind, import.ty, import.code),
-        });
-        let exports = records.exports.iter().map(|export| ExportType {
-            name: name(export.name),
-            ty: ty(export.kind, export.ty, export.code),
-        });
         Self {
             abi_version: d.abi_version,
             machine: check::machine_name(d.machine),
@@ -196,12 +177,45 @@ impl Metadata {
                 max: Some(d.memory_max).filter(|max| *max != NONE),
                 imported: d.memory == 2,
             }),
-            imports: imports.collect(),
-            exports: exports.collect(),
+            imports: imports(metadata, records),
+            exports: exports(metadata, records),
             functions: functions(metadata, records),
             runtime_version: section(d.runtime_version),
             runtime_apis: section(d.runtime_apis),
         }
+    }
+}
+
+/// What an image imports, in the module's order.
+pub(crate) fn imports(metadata: &[u8], records: &Records) -> Vec<ImportType> {
+    let name = |span| section::name(metadata, &records.descriptor, span).to_owned();
+    let import = |import: &Import| ImportType {
+        module: name(import.module),
+        name: name(import.field),
+        ty: extern_type(records, import.kind, import.ty, import.code),
+    };
+    records.imports.iter().map(import).collect()
+}
+
+/// What an image exports, in the module's order.
+pub(crate) fn exports(metadata: &[u8], records: &Records) -> Vec<ExportType> {
+    let export = |export: &Export| ExportType {
+        name: section::name(metadata, &records.descriptor, export.name).to_owned(),
+        ty: extern_type(records, export.kind, export.ty, export.code),
+    };
+    records.exports.iter().map(export).collect()
+}
+
+/// The type of an import or export, from the fields of its record.
+fn extern_type(records: &Records, kind: u32, ty: u32, code: u32) -> ExternType {
+    match kind {
+        kind::FUNCTION => ExternType::Func(records.types[ty as usize].clone()),
+        kind::TABLE => ExternType::Table(Limits::new(ty, code)),
+        kind::MEMORY => ExternType::Memory(Limits::new(ty, code)),
+        _ => ExternType::Global {
+            ty: u8::try_from(ty).ok().and_then(ValType::from_u8).unwrap_or(ValType::I32),
+            mutable: code == 1,
+        },
     }
 }
 
