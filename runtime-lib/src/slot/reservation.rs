@@ -24,6 +24,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// bytes. What recurses with the state (`trie_db`, some 3 kB for each key that begins with the
 /// one before) needs more bytes of keys to fill it than a chain's state has.
 pub const HOST_ROOM: usize = 256 << 20;
+/// What the end of a stack is a multiple of, in bytes.
+const STACK_ALIGN: usize = 16;
 /// How much of the host's room becomes accessible beyond an address that was needed, in bytes.
 const ROOM_STEP: usize = 1 << 20;
 
@@ -32,7 +34,7 @@ const ROOM_STEP: usize = 1 << 20;
 pub struct Sizes {
     /// Memory before the first call.
     pub memory_len: usize,
-    /// The guest stack.
+    /// The guest stack, of which so much is used as makes whole [`STACK_ALIGN`]s.
     pub stack_len: usize,
     /// The vmctx.
     pub vmctx_len: usize,
@@ -61,10 +63,11 @@ impl Reservation {
         let page = page_size();
         let align = IMAGE_ALIGN as usize;
         let guard = round_up_to_page(STACK_PROBE as usize);
-        let stack_len = round_up_to_page(sizes.stack_len);
+        let stack_len = sizes.stack_len & !(STACK_ALIGN - 1);
+        let stack_pages = round_up_to_page(stack_len);
         // The canary lies between the end of the mapped vmctx and the vmctx itself.
         let vmctx_len = round_up_to_page(sizes.vmctx_len + CANARY_LEN);
-        let used = guard + HOST_ROOM + stack_len + page + vmctx_len;
+        let used = guard + HOST_ROOM + stack_pages + page + vmctx_len;
         let base = used.next_multiple_of(align);
         let room = base - used + guard;
         let stack = room + HOST_ROOM..room + HOST_ROOM + stack_len;
@@ -79,7 +82,8 @@ impl Reservation {
         let vmctx = base - vmctx_len..base;
         // SAFETY: the mapping is new, nothing refers to it.
         unsafe {
-            this.mapping.protect(this.stack.clone(), Protection::ReadWrite)?;
+            let pages = this.stack.start..this.stack.start + stack_pages;
+            this.mapping.protect(pages, Protection::ReadWrite)?;
             this.mapping.protect(vmctx, Protection::ReadWrite)?;
         }
         this.set_canary();
