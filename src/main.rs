@@ -73,7 +73,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<output::ReaderLeft>() => ExitCode::SUCCESS,
         Err(error) => {
-            output::error(&error);
+            if !error.is::<status::Exit>() {
+                output::error(&error);
+            }
             ExitCode::from(status::of(&error, question))
         }
     }

@@ -8,6 +8,7 @@
 //! | 101 | a fault of Lithify's own, with a message that says so |
 //! | 124 | the guest was stopped at its deadline, as `timeout(1)` has it |
 //! | 134 | the guest trapped |
+//! | other | `run` of a program: its own |
 //!
 //! An error keeps its type on the way up, and here alone a type becomes a number.
 
@@ -29,6 +30,7 @@ pub fn of(error: &anyhow::Error, question: bool) -> u8 {
     let status = error.chain().find_map(|cause| match trap(cause) {
         Some(trap) => Some(of_trap(trap)),
         None if cause.is::<Usage>() => Some(USAGE),
+        None if cause.is::<Exit>() => cause.downcast_ref().map(|Exit(status)| *status),
         None if cause.is::<No>() => Some(FAILED),
         None => None,
     });
@@ -68,6 +70,11 @@ fn trap<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Trap> {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
+
+/// A program ended with a status of its own, about which there is nothing to say.
+#[derive(Debug, thiserror::Error)]
+#[error("the program ended with status {0}")]
+pub struct Exit(pub u8);
 
 /// The answer of a command that is a question.
 #[derive(Debug, thiserror::Error)]

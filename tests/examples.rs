@@ -33,6 +33,9 @@ const LONG: &[(&str, &str)] = &[
     ),
 ];
 
+const ADD: &str = r#"(func (export "add") (param i32 i32) (result i32)
+    (i32.add (local.get 0) (local.get 1)))"#;
+
 fn shell(folder: &Path, command: &str) -> Output {
     let path = std::env::var("PATH").unwrap();
     let ours = Path::new(LITHIFY).parent().unwrap().display();
@@ -70,6 +73,10 @@ fn folder() -> PathBuf {
         (func (export "Core_version") (param i32 i32) (result i64)
             (if (i32.eqz (global.get $ready)) (then unreachable)) (i64.const 0)))"#;
     fs::write(folder.join("first-go.wasm"), wat::parse_str(first).unwrap()).unwrap();
+    for (name, source) in [("program", r#"(func (export "_start"))"#), ("math", ADD)] {
+        let wasm = wat::parse_str(format!("(module (memory (export \"memory\") 1) {source})"));
+        fs::write(folder.join(name).with_extension("wasm"), wasm.unwrap()).unwrap();
+    }
     fs::write(folder.join("account.bin"), [7; 32]).unwrap();
     let script = r#"(module (func (export "f"))) (assert_return (invoke "f"))"#;
     for name in ["spec.wast", "testsuite/f.wast"] {

@@ -1,6 +1,9 @@
-//! `lithify run`: calls an entry point, or executes a block and checks its state root.
+//! `lithify run`: calls an entry point, or executes a block and checks its state root, or runs a
+//! program.
 
 mod profile;
+#[cfg(feature = "wasi")]
+mod program;
 
 use crate::{
     bounds::BoundOptions,
@@ -27,7 +30,7 @@ use profile::CallProfile;
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
-/// Runs a runtime: one entry point, or the block of a block file.
+/// Runs a runtime: one entry point, or the block of a block file; or a program of WASI.
 #[derive(Args)]
 #[command(after_help = "\
 The input and output of an entry point are SCALE bytes. The state of a chain spec or block file
@@ -44,7 +47,9 @@ Examples:
   lithify run block.json --signature-threads 1
   lithify run block.json --profile
   lithify run block.json --profile --json
-  lithify run workloads/ledger/tinygo/custom-2.wasm --state block.json --profile")]
+  lithify run workloads/ledger/tinygo/custom-2.wasm --state block.json --profile
+  lithify run program.wasm --dir . --env LANG=C -- first second
+  lithify run math.wasm --invoke add -- 1 2")]
 pub struct Run {
     /// An image, or a runtime in any of its forms, which is compiled first; `-` is standard input.
     input: PathBuf,
@@ -99,6 +104,9 @@ pub struct Run {
     code: CodeOptions,
     #[command(flatten)]
     bounds: BoundOptions,
+    #[cfg(feature = "wasi")]
+    #[command(flatten)]
+    program: program::ProgramOptions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -126,6 +134,10 @@ impl Run {
         let content = if self.form() == Form::Raw { Content::Binary } else { Content::Text };
         let stdout = Destination::open("-".as_ref(), content, &[])?;
         let source = Source::read(&self.input)?;
+        #[cfg(feature = "wasi")]
+        if self.is_program(&source)? {
+            return self.run_program(source);
+        }
         let (state, block) = match &source.input {
             Input::Runtime(runtime) => {
                 self.check_state(&source.name, runtime.form)?;
@@ -240,11 +252,28 @@ impl Run {
             any_memory: self.code.general(),
             ..Default::default()
         };
-        let image = match source.input {
+        let name = source.name.clone();
+        let image = self.image(source)?;
+        let started = Instant::now();
+        let runtime = Runtime::from_bytes(&image, &options);
+        if self.time {
+            print_time("load", started);
+        }
+        let runtime = runtime.map_err(|error| self.refused(error).context(name))?;
+        if let Some(entry) = &self.entry {
+            let exports = runtime.image().metadata().exports;
+            find_entry(entry, exports.into_iter().map(|e| (e.name, e.ty.to_string())))?;
+        }
+        Ok(runtime)
+    }
+
+    /// The image, compiled where it is none yet.
+    fn image(&self, source: Source) -> Result<Vec<u8>> {
+        match source.input {
             Input::Image(bytes) => {
                 let word = "is compiled already: --target and --cpu change nothing of it";
                 ensure!(!self.code.shapes(), Usage(format!("{} {word}", source.name)));
-                bytes
+                Ok(bytes)
             }
             Input::Runtime(runtime) => {
                 let code = self.code.options(&runtime, source::host_target())?;
@@ -270,20 +299,9 @@ impl Run {
                 if self.time {
                     print_time("compile", started);
                 }
-                image.map_err(|error| self.code.advise(error))?
+                image.map_err(|error| self.code.advise(error))
             }
-        };
-        let started = Instant::now();
-        let runtime = Runtime::from_bytes(&image, &options);
-        if self.time {
-            print_time("load", started);
         }
-        let runtime = runtime.map_err(|error| self.refused(error).context(source.name))?;
-        if let Some(entry) = &self.entry {
-            let exports = runtime.image().metadata().exports;
-            find_entry(entry, exports.into_iter().map(|e| (e.name, e.ty.to_string())))?;
-        }
-        Ok(runtime)
     }
 
     /// The error with the option of this command that gets past it.
@@ -389,7 +407,11 @@ fn find_entry(entry: &str, exports: impl Iterator<Item = (String, String)>) -> R
         |name: &String| strsim::jaro_winkler(&name.to_lowercase(), &entry.to_lowercase());
     let like = available.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let like = like.filter(|name| found.is_none() && likeness(name) > 0.85);
-    let advice = like.map_or_else(String::new, |name| format!("; did you mean {}?", Plain(name)));
+    let advice = match like {
+        Some(name) => format!("; did you mean {}?", Plain(name)),
+        None if found.is_some() => "; --invoke calls any function".into(),
+        None => String::new(),
+    };
     let error = CallError::<Trap>::NoEntry { name: entry.to_owned(), found, available };
     bail!("{error}{advice}")
 }

@@ -1,0 +1,247 @@
+//! `lithify run PROGRAM -- ARGS`: a program of WASI, and any exported function by name.
+
+use super::{Run, print_time};
+use crate::{output, source::Source, status::Usage};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use clap::Args;
+use lithify_compiler::{ExternInfo, inspect};
+use lithify_polkadot::Input;
+use lithify_runtime::{
+    CallError, CallOptions, FuncType, Image, Instance, InstanceOptions, MemoryPlan, Pool, Trust,
+    ValType, Value,
+};
+use lithify_wasi::{Program, START, imports, is_program};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+/// What a reactor of WASI exports to be called before anything else.
+const INITIALIZE: &str = "_initialize";
+
+/// What a program gets.
+#[derive(Args)]
+#[command(next_help_heading = "Programs (WASI preview 1)")]
+pub struct ProgramOptions {
+    /// Call this exported function with the numbers behind `--`, and print its results, one a line.
+    #[arg(long, value_name = "EXPORT", conflicts_with_all = ["entry", "input_bytes", "profile"])]
+    invoke: Option<String>,
+    /// A directory that the program may use with all that is in it, and its name there.
+    #[arg(long = "dir", value_name = "HOST[::GUEST]")]
+    directories: Vec<String>,
+    /// A variable of the program's environment; without a value, with the one it has here.
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    variables: Vec<String>,
+    /// The program's arguments.
+    #[arg(last = true, value_name = "ARGS")]
+    arguments: Vec<String>,
+}
+
+impl ProgramOptions {
+    /// Whether they only make sense for a program.
+    fn are_given(&self) -> bool {
+        let lists = [&self.directories, &self.variables, &self.arguments];
+        self.invoke.is_some() || lists.iter().any(|list| !list.is_empty())
+    }
+}
+
+impl Run {
+    /// Whether the input is to be run as a program: a function is asked for by name, or no entry
+    /// point is and the module has a [`START`].
+    pub(super) fn is_program(&self, source: &Source) -> Result<bool> {
+        if self.program.invoke.is_some() {
+            return Ok(true);
+        }
+        let asked = self.entry.is_some() || self.initialize.is_some() || self.state.is_some();
+        let found = !asked
+            && match &source.input {
+                Input::Runtime(runtime) if runtime.state.is_some() => false,
+                Input::Runtime(runtime) => {
+                    let code = self.code.options(runtime, crate::source::host_target())?;
+                    let exports = inspect(runtime.wasm(), &code).map(|info| info.exports);
+                    let start = FuncType::new(&[], &[]);
+                    exports.is_ok_and(|exports| {
+                        exports.iter().any(|export| {
+                            export.name == START && export.ty == ExternInfo::Func(start.clone())
+                        })
+                    })
+                }
+                Input::Image(bytes) => {
+                    // What is no image is refused where images are.
+                    let mut any = imports();
+                    any.trap_missing(true);
+                    let image = Image::from_bytes(bytes, &any, Trust::Verify);
+                    image
+                        .is_ok_and(|image| image.func_type(START) == Some(&FuncType::new(&[], &[])))
+                }
+            };
+        if !found && self.program.are_given() {
+            let name = &source.name;
+            bail!(Usage(format!(
+                "{name} is no program, as it exports no function {START}: --dir, --env and ARGS are \
+                 for programs, and --invoke calls any other function"
+            )));
+        }
+        Ok(found)
+    }
+
+    /// Runs the program, or the function that was asked for. The exit status is the program's.
+    pub(super) fn run_program(&self, source: Source) -> Result<()> {
+        let name = source.name.clone();
+        let bytes = self.image(source)?;
+        let mut imports = imports();
+        imports.trap_missing(self.trap_missing);
+        let image =
+            Image::from_bytes(&bytes, &imports, Trust::Verify).with_context(|| name.clone())?;
+        let memory = match (self.max_pages, self.heap_pages) {
+            (Some(max), _) => MemoryPlan::Dynamic { extra_pages: 0, max_pages: Some(max) },
+            (None, Some(extra_pages)) => MemoryPlan::Static { extra_pages },
+            (None, None) => MemoryPlan::Module,
+        };
+        let options =
+            InstanceOptions { memory, stack_size: self.stack_size, ..InstanceOptions::default() };
+        let pool = Pool::new(&image, &options)?;
+        let deadline = self.bounds.call_timeout().map(|timeout| Instant::now() + timeout);
+        let call = deadline.map_or_else(CallOptions::default, CallOptions::until);
+        let mut wasi = self.start(&name)?.start()?;
+        let started = Instant::now();
+        let mut instance = pool.instance_with(call)?;
+        let status = match &self.program.invoke {
+            None => {
+                ensure!(is_program(&instance), "{name} exports no function {START}");
+                wasi.run(&mut instance, call)?
+            }
+            Some(export) => {
+                let (func, values) = self.function(&name, &instance, export)?;
+                // Of WASI's reactors, whoever made them.
+                if let Some(initialize) = instance.func(INITIALIZE)
+                    && *instance.func_type(&initialize) == FuncType::new(&[], &[])
+                {
+                    let done = instance.call_with(&initialize, &mut [], &mut wasi, call);
+                    wasi.ended(done)?;
+                }
+                let mut results = Vec::new();
+                let done = instance.call_values_with(&func, &values, &mut wasi, call);
+                let status = match done {
+                    Ok(values) => {
+                        results = values;
+                        0
+                    }
+                    Err(CallError::Trap(trap)) => wasi.ended(Err(trap))?,
+                    Err(error) => return Err(error.into()),
+                };
+                for value in results {
+                    output::line(text(value))?;
+                }
+                status
+            }
+        };
+        if self.time {
+            print_time("call", started);
+        }
+        match status {
+            0 => Ok(()),
+            // As a shell has it, eight bits of it.
+            status => Err(crate::status::Exit(status as u8).into()),
+        }
+    }
+
+    /// What the program begins with.
+    fn start(&self, name: &str) -> Result<Program> {
+        let file = Path::new(name).file_name().map_or(name.into(), |file| file.to_string_lossy());
+        let mut program = Program::new(&file);
+        for argument in &self.program.arguments {
+            program.argument(argument);
+        }
+        for variable in &self.program.variables {
+            match variable.split_once('=') {
+                Some((name, value)) => program.variable(name, value),
+                None => {
+                    let value = std::env::var(variable)
+                        .map_err(|_| Usage(format!("--env: there is no {variable} here")))?;
+                    program.variable(variable, &value)
+                }
+            };
+        }
+        for directory in &self.program.directories {
+            let (host, guest) = directory.split_once("::").unwrap_or((directory, directory));
+            program.directory(&PathBuf::from(host), guest);
+        }
+        Ok(program)
+    }
+
+    /// The exported function, and its arguments.
+    fn function(
+        &self,
+        name: &str,
+        instance: &Instance,
+        export: &str,
+    ) -> Result<(lithify_runtime::Func, Vec<Value>)> {
+        let func = instance.func(export).with_context(|| {
+            let exports = instance.metadata().exports;
+            let names: Vec<_> = (exports.into_iter())
+                .filter(|export| matches!(export.ty, lithify_runtime::ExternType::Func(_)))
+                .map(|export| export.name)
+                .collect();
+            match &names[..] {
+                [] => format!("{name} exports no function"),
+                names => {
+                    format!("{name} exports no function {export}; there are {}", names.join(", "))
+                }
+            }
+        })?;
+        let ty = instance.func_type(&func).clone();
+        let (given, wanted) = (self.program.arguments.len(), ty.params.len());
+        if given != wanted {
+            bail!(Usage(format!(
+                "{export} is a func {ty}: it takes {wanted} numbers, not {given}"
+            )));
+        }
+        let values = ty.params.iter().zip(&self.program.arguments);
+        let values = values.map(|(ty, text)| {
+            value(*ty, text).ok_or_else(|| anyhow!(Usage(format!("{text:?} is no {ty}"))))
+        });
+        Ok((func, values.collect::<Result<_>>()?))
+    }
+}
+
+/// A number of type `ty`: decimal, signed or not, or hex with `0x`.
+fn value(ty: ValType, text: &str) -> Option<Value> {
+    let integer = || -> Option<i128> {
+        match text.strip_prefix("0x") {
+            Some(digits) => i128::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        }
+    };
+    Some(match ty {
+        ValType::I32 => {
+            let value = integer()?;
+            Value::I32(
+                i32::try_from(value).ok().or_else(|| Some(u32::try_from(value).ok()? as i32))?,
+            )
+        }
+        ValType::I64 => {
+            let value = integer()?;
+            Value::I64(
+                i64::try_from(value).ok().or_else(|| Some(u64::try_from(value).ok()? as i64))?,
+            )
+        }
+        ValType::F32 => Value::F32(text.parse().ok()?),
+        ValType::F64 => Value::F64(text.parse().ok()?),
+        _ => return None,
+    })
+}
+
+/// A result, as people write it.
+fn text(value: Value) -> String {
+    match value {
+        Value::I32(value) => value.to_string(),
+        Value::I64(value) => value.to_string(),
+        Value::F32(value) => value.to_string(),
+        Value::F64(value) => value.to_string(),
+        Value::V128(value) => format!("{value:#034x}"),
+        Value::FuncRef(0) | Value::ExternRef(0) => "null".into(),
+        Value::FuncRef(_) => "a function".into(),
+        Value::ExternRef(_) => "a reference of the host's".into(),
+    }
+}

@@ -1,0 +1,2 @@
+lithify run math.wasm -- 1
+# 2

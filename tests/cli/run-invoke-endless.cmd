@@ -1,0 +1,2 @@
+lithify run math.wasm --invoke for_ever --timeout 100ms
+# 124

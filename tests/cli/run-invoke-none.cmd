@@ -1,0 +1,2 @@
+lithify run math.wasm --invoke sub
+# 1

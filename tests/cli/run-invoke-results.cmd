@@ -1,0 +1,2 @@
+lithify run math.wasm --invoke half -- 3
+# 0

@@ -1,0 +1,2 @@
+lithify run math.wasm --invoke add -- 1 x
+# 2

@@ -1,0 +1,2 @@
+lithify run program.wasm
+# 1

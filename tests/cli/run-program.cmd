@@ -1,0 +1,2 @@
+lithify run program.wasm -- one two
+# 3
