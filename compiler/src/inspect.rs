@@ -2,13 +2,15 @@
 
 use crate::{
     error::CompileError,
-    index::{FuncIndex, GlobalIndex},
-    module::{Body, ConstExpr, DataMode, ElementMode, ExportKind, ImportKind, Memory, Module},
+    index::{FuncIndex, GlobalIndex, TableIndex},
+    module::{
+        Body, ConstExpr, DataMode, ElementMode, ExportKind, Global, ImportKind, Memory, Module,
+        Table,
+    },
     options::{Options, Profile},
     parse,
 };
-use lithify_abi::types::{FuncType, ValType};
-use std::fmt;
+use lithify_abi::types::{ExportType, ExternType, ImportType, Limits, MemoryType};
 use wasmparser::FuncValidatorAllocations;
 
 /// A valid module from outside.
@@ -17,11 +19,11 @@ pub struct ModuleInfo {
     /// The profile that accepts it.
     pub profile: Profile,
     /// Imports in order.
-    pub imports: Vec<ImportInfo>,
+    pub imports: Vec<ImportType>,
     /// Exports in order.
-    pub exports: Vec<ExportInfo>,
-    /// Its memory: initial and largest size, in pages, and whether it is imported.
-    pub memory: Option<(u32, Option<u32>, bool)>,
+    pub exports: Vec<ExportType>,
+    /// Its memory.
+    pub memory: Option<MemoryType>,
     /// Number of tables and elements in them at the start.
     pub tables: (usize, u64),
     /// Number of globals.
@@ -43,51 +45,6 @@ pub struct ModuleInfo {
     pub start: bool,
     /// Number of functions that the name section names.
     pub names: usize,
-}
-
-/// An import.
-#[derive(Clone, Debug)]
-pub struct ImportInfo {
-    /// Module name.
-    pub module: String,
-    /// Field name.
-    pub name: String,
-    /// Its type.
-    pub ty: ExternInfo,
-}
-
-/// An export.
-#[derive(Clone, Debug)]
-pub struct ExportInfo {
-    /// Name.
-    pub name: String,
-    /// Its type.
-    pub ty: ExternInfo,
-}
-
-/// The type of an import or export.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ExternInfo {
-    /// A function.
-    Func(FuncType),
-    /// A table.
-    Table,
-    /// A memory.
-    Memory,
-    /// A global, and whether it is mutable.
-    Global(ValType, bool),
-}
-
-impl fmt::Display for ExternInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Func(ty) => write!(f, "func {ty}"),
-            Self::Table => f.write_str("table"),
-            Self::Memory => f.write_str("memory"),
-            Self::Global(ty, true) => write!(f, "global (mut {ty})"),
-            Self::Global(ty, false) => write!(f, "global {ty}"),
-        }
-    }
 }
 
 /// Validates all of `wasm` and describes it.
@@ -114,29 +71,33 @@ fn describe(module: &Module<'_>) -> ModuleInfo {
     ModuleInfo {
         profile: module.profile,
         imports: (module.imports.values())
-            .map(|import| ImportInfo {
+            .map(|import| ImportType {
                 module: import.module.into(),
                 name: import.field.into(),
                 ty: match import.kind {
                     ImportKind::Function(index) => function(module, index),
-                    ImportKind::Table(_) => ExternInfo::Table,
-                    ImportKind::Memory => ExternInfo::Memory,
+                    ImportKind::Table(index) => table(module, index),
+                    ImportKind::Memory => memory(module),
                     ImportKind::Global(index) => global(module, index),
                 },
             })
             .collect(),
         exports: (module.exports.iter())
-            .map(|export| ExportInfo {
+            .map(|export| ExportType {
                 name: export.name.into(),
                 ty: match export.kind {
                     ExportKind::Function(index) => function(module, index),
-                    ExportKind::Table(_) => ExternInfo::Table,
-                    ExportKind::Memory => ExternInfo::Memory,
+                    ExportKind::Table(index) => table(module, index),
+                    ExportKind::Memory => memory(module),
                     ExportKind::Global(index) => global(module, index),
                 },
             })
             .collect(),
-        memory: module.memory.map(|Memory { imported, min, max }| (min, max, imported)),
+        memory: module.memory.map(|Memory { imported, min, max }| MemoryType {
+            min,
+            max,
+            imported,
+        }),
         tables: (module.tables.len(), module.tables.values().map(|t| u64::from(t.min)).sum()),
         globals: module.globals.len(),
         functions: module.bodies.len(),
@@ -169,13 +130,23 @@ fn end(segments: impl Iterator<Item = Option<(ConstExpr, usize)>>) -> u64 {
     ends.max().unwrap_or_default()
 }
 
-fn function(module: &Module<'_>, index: FuncIndex) -> ExternInfo {
-    ExternInfo::Func(module.function_type(index).clone())
+fn function(module: &Module<'_>, index: FuncIndex) -> ExternType {
+    ExternType::Func(module.function_type(index).clone())
 }
 
-fn global(module: &Module<'_>, index: GlobalIndex) -> ExternInfo {
-    let global = &module.globals[index];
-    ExternInfo::Global(global.ty, global.mutable)
+fn table(module: &Module<'_>, index: TableIndex) -> ExternType {
+    let Table { min, max, .. } = module.tables[index];
+    ExternType::Table(Limits { min, max })
+}
+
+fn memory(module: &Module<'_>) -> ExternType {
+    let Memory { min, max, .. } = module.memory.expect("an import or export names it");
+    ExternType::Memory(Limits { min, max })
+}
+
+fn global(module: &Module<'_>, index: GlobalIndex) -> ExternType {
+    let Global { ty, mutable, .. } = module.globals[index];
+    ExternType::Global { ty, mutable }
 }
 
 /// A function with a body.

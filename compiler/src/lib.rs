@@ -58,9 +58,7 @@ pub use branches::{Branches, Stray, branches};
 pub use dump::{Dump, dump};
 pub use error::{CompileError, Excess, OptionsError};
 pub use header::header;
-pub use inspect::{
-    ExportInfo, ExternInfo, FunctionBody, ImportInfo, ModuleInfo, functions, inspect,
-};
+pub use inspect::{FunctionBody, ModuleInfo, functions, inspect};
 pub use lithify_abi::machine::Machine;
 pub use options::{Options, Profile, Symbols};
 pub use progress::{Phase, Progress};

@@ -1,9 +1,9 @@
 //! The metadata section: the [`Descriptor`] and its records, for the runtime.
 
 use crate::{
-    index::{GlobalIndex, RecordIndex, TableIndex},
+    index::{FuncIndex, GlobalIndex, RecordIndex, TableIndex},
     memory_image::MemoryImage,
-    module::{ConstExpr, DataMode, ElementMode, ExportKind, ImportKind, Module},
+    module::{ConstExpr, DataMode, ElementMode, ExportKind, ImportKind, Module, Table},
     options::Options,
     text::{Placed, Role, Text},
     vmctx::{GlobalPlace, TablePlace, VmctxPlan},
@@ -12,8 +12,9 @@ use cranelift_codegen::entity::EntityRef;
 use lithify_abi::{
     ABI_VERSION, COMPILER,
     descriptor::{
-        self, DataSegment, Descriptor, Element, ElementSegment, Export, FuncRecord, Function,
-        Global, Import, MutableTable, NONE, Span, init, kind,
+        self, DataSegment, Descriptor, ElementSegment, Export, ExternGlobal, ExternKind,
+        ExternTable, FuncRecord, Function, Global, Import, ImportedFunction, Init, InitValue,
+        MutableTable, NONE, Placement, Span,
     },
     record::{Field, encode_all},
 };
@@ -37,38 +38,39 @@ pub fn metadata(
     options: &Options,
 ) -> Vec<u8> {
     let mut section = Section::new();
-    let func_records: Vec<FuncRecord> = (plan.func_records.values())
-        .map(|index| {
-            let signature = module.functions[*index];
-            FuncRecord {
-                code: text.function(*index),
-                ty: signature.as_u32(),
-                index: index.as_u32(),
-                entry: text.entry(signature),
-            }
-        })
-        .collect();
+    let func_records: Vec<FuncRecord> =
+        plan.func_records.values().map(|index| func(module, text, *index)).collect();
     let func_records = section.records(&func_records);
     debug_assert_eq!(func_records.offset as usize, FUNC_RECORDS);
 
     let mut names = Names::default();
     let functions = functions(module, text, &mut names);
+    let mut externs = Externs::new(module, plan);
     let imports: Vec<Import> = (module.imports.iter())
         .map(|(index, import)| {
-            let mut record = import_record(module, plan, import.kind);
-            record.module = names.add(import.module);
-            record.field = names.add(import.field);
-            if record.kind == kind::FUNCTION {
-                record.code = text.exit(index).unwrap_or(NONE);
-            }
-            record
+            let (kind, item) = match import.kind {
+                ImportKind::Function(function) => {
+                    let exit = text.exit(index).unwrap_or(NONE);
+                    externs
+                        .import(ImportedFunction { ty: module.functions[function].as_u32(), exit })
+                }
+                ImportKind::Table(table) => externs.table(table),
+                ImportKind::Memory => externs.memory(),
+                ImportKind::Global(global) => externs.global(global),
+            };
+            let (module, field) = (names.add(import.module), names.add(import.field));
+            Import { module, field, kind: kind as u32, item }
         })
         .collect();
     let exports: Vec<Export> = (module.exports.iter())
         .map(|export| {
-            let mut record = export_record(module, plan, text, export.kind);
-            record.name = names.add(export.name);
-            record
+            let (kind, item) = match export.kind {
+                ExportKind::Function(function) => externs.export(func(module, text, function)),
+                ExportKind::Table(table) => externs.table(table),
+                ExportKind::Memory => externs.memory(),
+                ExportKind::Global(global) => externs.global(global),
+            };
+            Export { name: names.add(export.name), kind: kind as u32, item }
         })
         .collect();
     let memory = module.memory;
@@ -94,6 +96,10 @@ pub fn metadata(
         types: section.bytes(&types),
         imports: section.records(&imports),
         exports: section.records(&exports),
+        imported_functions: section.records(&externs.imported),
+        exported_functions: section.records(&externs.exported),
+        extern_tables: section.records(&externs.tables),
+        extern_globals: section.records(&externs.globals),
         globals: section.records(&globals(module, plan)),
         tables: section.records(&tables(module, plan)),
         func_records,
@@ -193,101 +199,81 @@ fn functions(module: &Module<'_>, text: &Text, names: &mut Names) -> Vec<Functio
     records
 }
 
-fn import_record(module: &Module<'_>, plan: &VmctxPlan, import: ImportKind) -> Import {
-    match import {
-        ImportKind::Function(index) => Import {
-            kind: kind::FUNCTION,
-            ty: module.functions[index].as_u32(),
-            ..Import::default()
-        },
-        ImportKind::Table(index) => {
-            let (ty, code) = table_size(module, index);
-            Import { kind: kind::TABLE, ty, code, ..Import::default() }
-        }
-        ImportKind::Memory => {
-            let (ty, code) = memory_size(module);
-            Import { kind: kind::MEMORY, ty, code, ..Import::default() }
-        }
-        ImportKind::Global(index) => {
-            let global = &module.globals[index];
-            Import {
-                kind: kind::GLOBAL,
-                ty: global.ty as u32,
-                code: u32::from(global.mutable),
-                slot: vmctx_offset(plan, index),
-                ..Import::default()
-            }
-        }
+/// What a reference to a function points at, and what its export says.
+fn func(module: &Module<'_>, text: &Text, index: FuncIndex) -> FuncRecord {
+    let signature = module.functions[index];
+    FuncRecord {
+        code: text.function(index),
+        ty: signature.as_u32(),
+        index: index.as_u32(),
+        entry: text.entry(signature),
     }
 }
 
-/// Where a global lies in the vmctx; 0 where it does not.
-fn vmctx_offset(plan: &VmctxPlan, index: GlobalIndex) -> i32 {
-    match plan.globals[index] {
-        GlobalPlace::Vmctx(offset) => offset,
-        GlobalPlace::Const(_) => 0,
+/// The records of what is imported and exported, each of its kind.
+struct Externs<'m> {
+    module: &'m Module<'m>,
+    plan: &'m VmctxPlan,
+    imported: Vec<ImportedFunction>,
+    exported: Vec<FuncRecord>,
+    tables: Vec<ExternTable>,
+    globals: Vec<ExternGlobal>,
+}
+
+impl<'m> Externs<'m> {
+    fn new(module: &'m Module<'m>, plan: &'m VmctxPlan) -> Self {
+        let (imported, exported, tables, globals) = (vec![], vec![], vec![], vec![]);
+        Self { module, plan, imported, exported, tables, globals }
+    }
+
+    fn import(&mut self, function: ImportedFunction) -> (ExternKind, u32) {
+        (ExternKind::Function, add(&mut self.imported, function))
+    }
+
+    fn export(&mut self, function: FuncRecord) -> (ExternKind, u32) {
+        (ExternKind::Function, add(&mut self.exported, function))
+    }
+
+    fn table(&mut self, index: TableIndex) -> (ExternKind, u32) {
+        let Table { min, max, .. } = self.module.tables[index];
+        let table = ExternTable { index: index.as_u32(), min, max: max.unwrap_or(NONE) };
+        (ExternKind::Table, add(&mut self.tables, table))
+    }
+
+    /// The memory has no record of its own: the descriptor has its sizes.
+    fn memory(&mut self) -> (ExternKind, u32) {
+        (ExternKind::Memory, 0)
+    }
+
+    fn global(&mut self, index: GlobalIndex) -> (ExternKind, u32) {
+        let global = &self.module.globals[index];
+        let place = match self.plan.globals[index] {
+            GlobalPlace::Const(bits) => InitValue::Const(bits),
+            GlobalPlace::Vmctx(offset) => InitValue::Global(offset),
+        };
+        let (ty, mutable) = (global.ty as u32, global.mutable.into());
+        (
+            ExternKind::Global,
+            add(&mut self.globals, ExternGlobal { ty, mutable, place: place.into() }),
+        )
     }
 }
 
-fn export_record(module: &Module<'_>, plan: &VmctxPlan, text: &Text, export: ExportKind) -> Export {
-    match export {
-        ExportKind::Function(index) => {
-            let signature = module.functions[index];
-            Export {
-                kind: kind::FUNCTION,
-                index: index.as_u32(),
-                ty: signature.as_u32(),
-                code: text.function(index),
-                entry: text.entry(signature),
-                ..Export::default()
-            }
-        }
-        ExportKind::Table(index) => {
-            let (ty, code) = table_size(module, index);
-            Export { kind: kind::TABLE, index: index.as_u32(), ty, code, ..Export::default() }
-        }
-        ExportKind::Memory => {
-            let (ty, code) = memory_size(module);
-            Export { kind: kind::MEMORY, ty, code, ..Export::default() }
-        }
-        ExportKind::Global(index) => {
-            let global = &module.globals[index];
-            let constant = match plan.globals[index] {
-                GlobalPlace::Const(bits) => Some(bits),
-                GlobalPlace::Vmctx(_) => None,
-            };
-            Export {
-                kind: kind::GLOBAL,
-                index: index.as_u32(),
-                ty: global.ty as u32,
-                code: u32::from(global.mutable),
-                entry: u32::from(constant.is_some()),
-                slot: vmctx_offset(plan, index),
-                value: constant.unwrap_or(0),
-                ..Export::default()
-            }
-        }
-    }
-}
-
-/// Initial and largest size of a table.
-fn table_size(module: &Module<'_>, index: TableIndex) -> (u32, u32) {
-    let table = &module.tables[index];
-    (table.min, table.max.unwrap_or(NONE))
-}
-
-/// Initial and largest size of the memory.
-fn memory_size(module: &Module<'_>) -> (u32, u32) {
-    let memory = module.memory.expect("an import or export names it");
-    (memory.min, memory.max.unwrap_or(NONE))
+/// Adds a record; its position.
+fn add<T>(records: &mut Vec<T>, record: T) -> u32 {
+    records.push(record);
+    records.len() as u32 - 1
 }
 
 /// An initial value as the runtime reads it.
-fn form(plan: &VmctxPlan, value: ConstExpr) -> (u32, u128) {
+fn init(plan: &VmctxPlan, value: ConstExpr) -> InitValue {
     match value {
-        ConstExpr::Const(bits) => (init::CONST, bits),
-        ConstExpr::Global(index) => (init::GLOBAL, u128::from(vmctx_offset(plan, index) as u32)),
-        ConstExpr::Func(index) => (init::FUNC, u128::from(plan.record_of[&index].as_u32())),
+        ConstExpr::Const(bits) => InitValue::Const(bits),
+        ConstExpr::Global(index) => match plan.globals[index] {
+            GlobalPlace::Const(bits) => InitValue::Const(bits),
+            GlobalPlace::Vmctx(offset) => InitValue::Global(offset),
+        },
+        ConstExpr::Func(index) => InitValue::Func(plan.record_of[&index].as_u32()),
     }
 }
 
@@ -295,9 +281,9 @@ fn globals(module: &Module<'_>, plan: &VmctxPlan) -> Vec<Global> {
     (module.globals.iter())
         .filter_map(|(index, global)| match plan.globals[index] {
             GlobalPlace::Const(_) => None,
-            GlobalPlace::Vmctx(slot) => {
-                let (form, value) = form(plan, global.init);
-                Some(Global { slot, ty: global.ty as u32, form, value })
+            GlobalPlace::Vmctx(offset) => {
+                let init = init(plan, global.init).into();
+                Some(Global { offset, ty: global.ty as u32, init })
             }
         })
         .collect()
@@ -307,11 +293,13 @@ fn tables(module: &Module<'_>, plan: &VmctxPlan) -> Vec<MutableTable> {
     (module.tables.iter())
         .filter_map(|(index, table)| match plan.tables[index] {
             TablePlace::ReadOnly(_) => None,
-            TablePlace::Mutable(slot) => {
-                let (form, value) = form(plan, table.init);
-                let (min, max) = table_size(module, index);
-                Some(MutableTable { slot, index: index.as_u32(), min, max, form, value })
-            }
+            TablePlace::Mutable(record) => Some(MutableTable {
+                record,
+                index: index.as_u32(),
+                min: table.min,
+                max: table.max.unwrap_or(NONE),
+                init: init(plan, table.init).into(),
+            }),
         })
         .collect()
 }
@@ -319,13 +307,13 @@ fn tables(module: &Module<'_>, plan: &VmctxPlan) -> Vec<MutableTable> {
 fn data(module: &Module<'_>, plan: &VmctxPlan, image: &MemoryImage, section: &mut Section) -> Span {
     let records: Vec<DataSegment> = (module.data.iter())
         .filter_map(|(index, segment)| {
-            let (form, value) = match segment.mode {
+            let placement = match segment.mode {
                 DataMode::Active(_) if index.index() < image.segments => return None,
-                DataMode::Active(offset) => form(plan, offset),
-                DataMode::Passive => (init::PASSIVE, 0),
+                DataMode::Active(address) => Placement::Active(init(plan, address)),
+                DataMode::Passive => Placement::Passive,
             };
             let (index, bytes) = (index.as_u32(), section.bytes(segment.bytes));
-            Some(DataSegment { index, form, value, bytes })
+            Some(DataSegment { index, placement: placement.into(), bytes })
         })
         .collect();
     section.records(&records)
@@ -334,25 +322,20 @@ fn data(module: &Module<'_>, plan: &VmctxPlan, image: &MemoryImage, section: &mu
 fn elements(module: &Module<'_>, plan: &VmctxPlan, section: &mut Section) -> Span {
     let records: Vec<ElementSegment> = (module.elements.iter())
         .filter_map(|(index, segment)| {
-            let (table, form_, value) = match segment.mode {
+            let (table, placement) = match segment.mode {
                 ElementMode::Active { table, offset } => match plan.tables[table] {
                     TablePlace::ReadOnly(_) => return None,
                     TablePlace::Mutable(_) => {
-                        let (form, value) = form(plan, offset);
-                        (table.as_u32(), form, value)
+                        (table.as_u32(), Placement::Active(init(plan, offset)))
                     }
                 },
-                ElementMode::Passive => (0, init::PASSIVE, 0),
-                ElementMode::Declared => (0, init::DECLARED, 0),
+                ElementMode::Passive => (0, Placement::Passive),
+                ElementMode::Declared => (0, Placement::Declared),
             };
-            let items: Vec<Element> = (segment.items.iter())
-                .map(|item| {
-                    let (form, value) = form(plan, *item);
-                    Element { form, value }
-                })
-                .collect();
-            let items = section.records(&items);
-            Some(ElementSegment { index: index.as_u32(), table, form: form_, value, items })
+            let items: Vec<Init> =
+                segment.items.iter().map(|item| init(plan, *item).into()).collect();
+            let (index, items) = (index.as_u32(), section.records(&items));
+            Some(ElementSegment { index, table, placement: placement.into(), items })
         })
         .collect();
     section.records(&records)

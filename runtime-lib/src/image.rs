@@ -1,8 +1,8 @@
 //! An image that was checked, mapped and bound to its imports.
 //!
 //! ```text
-//! file -> elf -> check -> records --bindings--> load -> loaded
-//!                linked module -> records --bindings--> loaded
+//! file -> elf -> check -> section --bindings--> load -> loaded
+//!                linked module -> section --bindings--> loaded
 //! ```
 //!
 //! Both ways end as a [`Loaded`], which the rest of the library reads. Embedders see an [`Image`].
@@ -19,9 +19,9 @@ pub mod memory_image;
 pub mod metadata;
 pub mod section;
 
-use lithify_abi::types::FuncType;
+use lithify_abi::types::{ExportType, FuncType, ImportType};
 use loaded::Loaded;
-use metadata::{ExportType, ImportType, Metadata};
+use metadata::Metadata;
 use std::sync::Arc;
 
 /// A module in native code, ready to run. Clones share it.
@@ -31,29 +31,28 @@ pub struct Image(pub(crate) Arc<Loaded>);
 impl Image {
     /// What the image says about itself.
     pub fn metadata(&self) -> Metadata {
-        Metadata::new(self.0.metadata, &self.0.records)
+        Metadata::new(&self.0.section)
     }
 
     /// What the module imports, in its order. It takes less than [`metadata`](Self::metadata).
     pub fn imports(&self) -> Vec<ImportType> {
-        metadata::imports(self.0.metadata, &self.0.records)
+        metadata::imports(&self.0.section)
     }
 
     /// What the module exports, in its order. It takes less than [`metadata`](Self::metadata).
     pub fn exports(&self) -> Vec<ExportType> {
-        metadata::exports(self.0.metadata, &self.0.records)
+        metadata::exports(&self.0.section)
     }
 
     /// The type of the function exported as `name`.
     pub fn func_type(&self, name: &str) -> Option<&FuncType> {
-        let records = &self.0.records;
-        let export = records.exports[self.0.exported_function(name)?];
-        Some(&records.types[export.ty as usize])
+        let (_, function) = self.0.exported_function(name)?;
+        Some(self.0.records().func_type(function.ty))
     }
 
     /// The contents of the custom section `runtime_version`, if the module has it.
     pub fn runtime_version(&self) -> Option<&[u8]> {
-        let bytes = self.0.bytes(self.0.records.descriptor.runtime_version);
+        let bytes = self.0.section.bytes(self.0.records().descriptor.runtime_version);
         (!bytes.is_empty()).then_some(bytes)
     }
 }

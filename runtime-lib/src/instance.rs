@@ -10,13 +10,14 @@ use crate::call::{self, CallOptions, Func, libcalls};
 use crate::host::{self, Guest};
 use crate::image::loaded::Loaded;
 use crate::image::metadata::Metadata;
+use crate::image::section::{ExternDesc, ExternGlobal, Place};
 use crate::slot::shelves::Shelves;
 use crate::slot::{OwnedSlot, Slot, vmctx};
 use crate::trap::Trap;
 use crate::value::Value;
-use lithify_abi::descriptor::{Export, NONE, init, kind};
+use lithify_abi::descriptor::{NONE, Placement};
 use lithify_abi::heap::Heap;
-use lithify_abi::types::{FuncType, ValType};
+use lithify_abi::types::FuncType;
 use std::any::Any;
 use std::mem::ManuallyDrop;
 use std::ops::Range;
@@ -54,29 +55,30 @@ impl Instance {
     fn run_start(&mut self, options: CallOptions) -> Result<(), Trap> {
         let slot: &Slot = &self.slot;
         let image = slot.image();
-        let segment_start = |form, value| match form {
-            init::CONST | init::GLOBAL => {
-                Some(vmctx::initial_value(image, form, value, slot.vmctx_bytes()) as u32)
+        let start_of = |placement| match placement {
+            Placement::Active(value) => {
+                Some(vmctx::initial_value(image, value, slot.vmctx_bytes()) as u32)
             }
-            _ => None,
+            Placement::Passive | Placement::Declared => None,
         };
         let trap = |stop: Stop| Trap::bare(stop.code);
-        for (segment, items) in &image.records.elements {
-            if let Some(to) = segment_start(segment.form, segment.value) {
-                let len = items.len() as u32;
+        for segment in &image.records().elements {
+            if let Some(to) = start_of(segment.placement) {
+                let len = segment.items.len() as u32;
                 libcalls::table_init(slot, segment.table, segment.index, to, 0, len)
                     .map_err(trap)?;
                 slot.segments().drop_elements(image, segment.index);
             }
         }
-        for segment in &image.records.data {
-            if let Some(to) = segment_start(segment.form, segment.value) {
+        for segment in &image.records().data {
+            if let Some(to) = start_of(segment.placement) {
                 libcalls::memory_init(slot, segment.index, to, 0, segment.bytes.len)
                     .map_err(trap)?;
                 slot.segments().drop_data(image, segment.index);
             }
         }
-        let (start, entry) = (image.records.descriptor.start, image.records.descriptor.start_entry);
+        let (start, entry) =
+            (image.records().descriptor.start, image.records().descriptor.start_entry);
         if start == NONE {
             return Ok(());
         }
@@ -106,7 +108,7 @@ impl Instance {
 
     /// What its image says about itself.
     pub fn metadata(&self) -> Metadata {
-        Metadata::new(self.image().metadata, &self.image().records)
+        Metadata::new(&self.image().section)
     }
 
     /// The function that a reference names, if it is one of this image.
@@ -212,56 +214,63 @@ impl Instance {
         Ok(results.map(|(ty, bits)| Value::from_bits(*ty, bits)).collect())
     }
 
-    fn global(&self, name: &str) -> Option<(Export, ValType)> {
-        let image = self.image();
-        let export = image
-            .records
-            .exports
-            .iter()
-            .find(|export| export.kind == kind::GLOBAL && image.name(export.name) == name)?;
-        Some((*export, ValType::from_u8(u8::try_from(export.ty).ok()?)?))
+    fn global(&self, name: &str) -> Option<ExternGlobal> {
+        self.image().records().exports.iter().find_map(|export| match export.desc {
+            ExternDesc::Global(global) if self.image().name(export.name) == name => Some(global),
+            _ => None,
+        })
     }
 
     /// The value of the global exported as `name`.
     pub fn global_get(&self, name: &str) -> Option<Value> {
-        let (export, ty) = self.global(name)?;
-        if export.entry == 1 {
-            return Some(Value::from_bits(ty, export.value));
-        }
-        let vmctx = self.slot.vmctx_bytes();
-        let start = vmctx::index(export.slot, vmctx.len());
-        let mut bytes = [0; 16];
-        let size = ty.size() as usize;
-        bytes[..size].copy_from_slice(&vmctx[start..start + size]);
-        Some(Value::from_bits(ty, u128::from_le_bytes(bytes)))
+        let ExternGlobal { ty, place, .. } = self.global(name)?;
+        let bits = match place {
+            Place::Const(bits) => bits,
+            Place::Vmctx(offset) => {
+                let vmctx = self.slot.vmctx_bytes();
+                let start = vmctx::index(offset, vmctx.len());
+                let mut bytes = [0; 16];
+                let size = ty.size() as usize;
+                bytes[..size].copy_from_slice(&vmctx[start..start + size]);
+                u128::from_le_bytes(bytes)
+            }
+        };
+        Some(Value::from_bits(ty, bits))
     }
 
     /// Sets the mutable global exported as `name`; `false` when there is none of that type, or
     /// the value is a reference to a function of another image.
     pub fn global_set(&mut self, name: &str, value: Value) -> bool {
-        let Some((export, ty)) = self.global(name) else {
+        let Some(ExternGlobal { ty, mutable: true, place: Place::Vmctx(offset) }) =
+            self.global(name)
+        else {
             return false;
         };
         let foreign = match value {
             Value::FuncRef(bits) => !self.image().is_func_or_null(bits),
             _ => false,
         };
-        if ty != value.ty() || export.code != 1 || export.entry == 1 || foreign {
+        if ty != value.ty() || foreign {
             return false;
         }
         let bytes = value.to_bits().to_le_bytes();
-        self.slot.write_vmctx(export.slot, &bytes[..ty.size() as usize]);
+        self.slot.write_vmctx(offset, &bytes[..ty.size() as usize]);
         true
     }
 
     /// Size of the table exported as `name`, in elements.
     pub fn table_len(&self, name: &str) -> Option<u32> {
         let image = self.image();
-        let mut exports = image.records.exports.iter();
-        let export = exports.find(|e| e.kind == kind::TABLE && image.name(e.name) == name)?;
+        let (index, limits) =
+            image.records().exports.iter().find_map(|export| match export.desc {
+                ExternDesc::Table { index, limits } if image.name(export.name) == name => {
+                    Some((index, limits))
+                }
+                _ => None,
+            })?;
         // Those that nothing can change have the size they were exported with.
-        let table = self.slot.table(export.index);
-        Some(table.map_or(export.ty, |table| table.borrow().elements().len() as u32))
+        let table = self.slot.table(index);
+        Some(table.map_or(limits.min, |table| table.borrow().elements().len() as u32))
     }
 
     /// Size of memory, in bytes.

@@ -63,13 +63,13 @@ pub use image::Image;
 pub use image::check::Trust;
 pub use image::error::{ImageError, UnresolvedImport};
 pub use image::imports::Imports;
-pub use image::metadata::{
-    ExportType, ExternType, FunctionInfo, ImportType, Limits, MemoryType, Metadata,
-};
+pub use image::metadata::{FunctionInfo, Metadata};
 pub use instance::{CallError, Instance, InstanceError};
 pub use lithify_abi as abi;
 pub use lithify_abi::trap::TrapCode;
-pub use lithify_abi::types::{FuncType, ValType};
+pub use lithify_abi::types::{
+    ExportType, ExternType, FuncType, ImportType, Limits, MemoryType, ValType,
+};
 pub use pool::{Entry, InstanceOptions, MemoryPlan, Pool};
 pub use slot::{STACK_MAX, STACK_MIN};
 pub use trap::{Frame, HostError, Trap};

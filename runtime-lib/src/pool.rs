@@ -76,7 +76,7 @@ impl Pool {
     /// The entry point exported as `name`, to be kept and used for many calls.
     pub fn entry(&self, name: &str) -> Option<Entry> {
         let image = self.0.image();
-        let shelf = image.exported_function(name)?;
+        let (shelf, _) = image.exported_function(name)?;
         Some(Entry { func: Func::export(image, name)?, shelves: Arc::clone(&self.0), shelf })
     }
 
@@ -139,7 +139,7 @@ fn plan(image: &Loaded, options: &InstanceOptions) -> Result<Plan, InstanceError
     if !(STACK_MIN..=STACK_MAX).contains(&stack_size) {
         return Err(InstanceError::Stack { bytes: stack_size });
     }
-    let d = &image.records.descriptor;
+    let d = &image.records().descriptor;
     let module_max = if d.memory_max == NONE { MAX_PAGES } else { d.memory_max };
     let min = u64::from(d.memory_min);
     let mut hidden = 0;

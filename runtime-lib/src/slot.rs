@@ -99,7 +99,7 @@ impl Slot {
     ///
     /// The image outlives the slot.
     pub unsafe fn create(image: &Loaded, plan: &Plan) -> io::Result<OwnedSlot> {
-        let records = &image.records;
+        let records = image.records();
         let sizes = Sizes {
             memory_len: (u64::from(plan.mapped_pages) * WASM_PAGE) as usize,
             stack_len: plan.stack_size,
@@ -111,7 +111,7 @@ impl Slot {
             .tables
             .iter()
             .map(|table| {
-                let value = vmctx::initial_value(image, table.form, table.value, &vmctx) as u64;
+                let value = vmctx::initial_value(image, table.init, &vmctx) as u64;
                 Table::new(table, value).map(RefCell::new)
             })
             .collect::<io::Result<_>>()?;
@@ -267,7 +267,7 @@ impl Slot {
     /// [`bytes`](Self::bytes).
     #[inline]
     pub fn heap(&self) -> Option<*mut Heap> {
-        let below = self.image().records.descriptor.heap as usize;
+        let below = self.image().records().descriptor.heap as usize;
         (below > 0).then(|| self.base().wrapping_sub(below).cast())
     }
 
@@ -306,7 +306,7 @@ impl Slot {
 
     /// The table with this index.
     pub fn table(&self, index: u32) -> Option<&RefCell<Table>> {
-        let position = self.image().records.tables.iter().position(|t| t.index == index)?;
+        let position = self.image().records().tables.iter().position(|t| t.index == index)?;
         self.tables.get(position)
     }
 

@@ -231,7 +231,7 @@ fn damaged_images_do_not_crash_the_loader() {
 #[test]
 fn what_records_share_stays_small() {
     use lithify_runtime::abi::{
-        descriptor::{ElementSegment, Export, Extent, MAGIC},
+        descriptor::{Descriptor, ElementSegment, Export, Extent, MAGIC},
         record::Field,
     };
     let exports: String = (0..400)
@@ -251,7 +251,9 @@ fn what_records_share_stays_small() {
     let root = image.windows(8).position(|w| w == MAGIC).expect("a descriptor");
     let word = |at: usize| u32::from_le_bytes(image[at..at + 4].try_into().unwrap());
     // The fields by their offset in the descriptor, and the records that they name.
-    let [names, types, exports, extents, elements] = [112, 120, 136, 168, 184];
+    let at = Descriptor::OFFSETS;
+    let [names, types, exports, extents, elements] =
+        [at.names, at.types, at.exports, at.extents, at.elements];
     let record = |field: usize, size: usize, index: usize| {
         assert!(word(root + field + 4) as usize >= (index + 1) * size, "field {field} has it");
         root + word(root + field) as usize + index * size
@@ -268,7 +270,8 @@ fn what_records_share_stays_small() {
     assert!(Metadata::parse(&image, Trust::SkipHash).is_ok());
     let all_names = (0..400).flat_map(|index| {
         let at = record(exports, Export::SIZE, index);
-        [(at + 4, 0), (at + 8, word(root + names + 4))]
+        let name = at + Export::OFFSETS.name;
+        [(name, 0), (name + 4, word(root + names + 4))]
     });
     refused(&all_names.collect::<Vec<_>>(), "names");
     let items = |index| record(elements, ElementSegment::SIZE, index) + ElementSegment::SIZE - 8;

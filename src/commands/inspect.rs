@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use lithify_compiler::{ModuleInfo, Options, Profile, Survey, Target, inspect, survey};
 use lithify_polkadot::{Input, RuntimeInput, RuntimeVersion, version};
-use lithify_runtime::{Metadata, Trust};
+use lithify_runtime::{MemoryType, Metadata, Trust};
 use serde_json::{Value, json};
 use std::{cmp::Reverse, path::PathBuf};
 
@@ -273,7 +273,7 @@ impl Facts {
 
     fn wasm(&mut self, info: &ModuleInfo) {
         self.add("profile", json!(info.profile.to_string()));
-        if let Some((min, max, imported)) = info.memory {
+        if let Some(MemoryType { min, max, imported }) = info.memory {
             self.memory(min, max, imported);
         }
         self.add("functions", json!(info.functions));

@@ -15,7 +15,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
-use lithify_compiler::{Emit, ExternInfo, inspect};
+use lithify_compiler::{Emit, inspect};
 use lithify_polkadot::{
     Block, CallContext, CallError, Form as InputForm, Input, Session, SignatureThreads, State,
     VersionHook,
@@ -24,7 +24,7 @@ use lithify_polkadot::{
     parse_hex, resolve, version,
 };
 use lithify_runtime::{
-    ImageError, InstanceOptions, MemoryPlan, Metadata, STACK_MAX, STACK_MIN, Trap,
+    ExternType, ImageError, InstanceOptions, MemoryPlan, Metadata, STACK_MAX, STACK_MIN, Trap,
 };
 use profile::CallProfile;
 use serde_json::json;
@@ -282,7 +282,7 @@ impl Run {
                 if let Some(entry) = &self.entry
                     && let Ok(info) = inspect(runtime.wasm(), &code)
                     && info.imports.iter().all(|import| match &import.ty {
-                        ExternInfo::Func(ty) => resolve(&import.module, &import.name, ty).is_ok(),
+                        ExternType::Func(ty) => resolve(&import.module, &import.name, ty).is_ok(),
                         _ => true,
                     })
                 {

@@ -2,7 +2,7 @@
 
 use super::Stray;
 use lithify_abi::{
-    descriptor::{Descriptor, Export, FuncRecord, Function, Import, NONE, Span, kind},
+    descriptor::{Descriptor, FuncRecord, Function, ImportedFunction, NONE, Span},
     machine::Machine,
     record::{Field, decode_all},
     site::{self, Sites},
@@ -132,16 +132,12 @@ impl<'i> Metadata<'i> {
             add("a function record", record.code);
             add("a function record", record.entry);
         }
-        for export in self.records::<Export>(self.descriptor.exports)? {
-            if export.kind == kind::FUNCTION {
-                add("an export", export.code);
-                add("an export", export.entry);
-            }
+        for export in self.records::<FuncRecord>(self.descriptor.exported_functions)? {
+            add("an export", export.code);
+            add("an export", export.entry);
         }
-        for import in self.records::<Import>(self.descriptor.imports)? {
-            if import.kind == kind::FUNCTION {
-                add("an import", import.code);
-            }
+        for import in self.records::<ImportedFunction>(self.descriptor.imported_functions)? {
+            add("an import", import.exit);
         }
         add("the start function", self.descriptor.start);
         add("the start function", self.descriptor.start_entry);

@@ -10,8 +10,13 @@ use crate::record::record;
 /// First bytes of a descriptor.
 pub const MAGIC: [u8; 8] = *b"LITHIFY\0";
 
-/// An absent offset or index.
+/// An absent offset, index or size.
 pub const NONE: u32 = u32::MAX;
+
+/// A field that may be [`NONE`].
+pub fn optional(field: u32) -> Option<u32> {
+    (field != NONE).then_some(field)
+}
 
 record! {
     /// Bytes in the metadata section.
@@ -61,7 +66,15 @@ record! {
         pub imports: Span,
         /// [`Export`] records in the module's order.
         pub exports: Span,
-        /// [`Global`] records: every global that has a slot.
+        /// [`ImportedFunction`] records, one for each import of a function.
+        pub imported_functions: Span,
+        /// [`FuncRecord`]s, one for each export of a function.
+        pub exported_functions: Span,
+        /// [`ExternTable`] records, one for each import or export of a table.
+        pub extern_tables: Span,
+        /// [`ExternGlobal`] records, one for each import or export of a global.
+        pub extern_globals: Span,
+        /// [`Global`] records: every global that lies in the vmctx.
         pub globals: Span,
         /// [`MutableTable`] records.
         pub tables: Span,
@@ -111,71 +124,102 @@ record! {
     }
 }
 
-/// Kinds of [`Import`] and [`Export`].
-pub mod kind {
+/// What is imported or exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ExternKind {
     /// A function.
-    pub const FUNCTION: u32 = 0;
+    Function = 0,
     /// A table.
-    pub const TABLE: u32 = 1;
-    /// A memory.
-    pub const MEMORY: u32 = 2;
+    Table = 1,
+    /// The memory, whose sizes are in the [`Descriptor`].
+    Memory = 2,
     /// A global.
-    pub const GLOBAL: u32 = 3;
+    Global = 3,
+}
+
+impl ExternKind {
+    /// Reads the number of a record.
+    pub fn from_u32(kind: u32) -> Option<Self> {
+        Some(match kind {
+            0 => Self::Function,
+            1 => Self::Table,
+            2 => Self::Memory,
+            3 => Self::Global,
+            _ => return None,
+        })
+    }
 }
 
 record! {
     /// An import.
     pub struct Import {
-        /// One of [`kind`].
-        pub kind: u32,
         /// Module name, in [`Descriptor::names`].
         pub module: Span,
         /// Field name, in [`Descriptor::names`].
         pub field: Span,
-        /// Function: index in [`Descriptor::types`]. Global: its value type.
-        /// Memory and table: initial size.
-        pub ty: u32,
-        /// Function: code of the exit trampoline, which takes the platform's C convention and
-        /// calls [`Libcall::HostCall`](crate::libcall::Libcall::HostCall) with the import's
-        /// position among the imports. Global: 1 when mutable. Memory and table: largest size,
-        /// or [`NONE`].
-        pub code: u32,
-        /// Global: its offset from `base`.
-        pub slot: i32,
+        /// [`ExternKind`].
+        pub kind: u32,
+        /// Position of its record: in [`Descriptor::imported_functions`],
+        /// [`Descriptor::extern_tables`] or [`Descriptor::extern_globals`]. Memory: 0.
+        pub item: u32,
     }
 }
 
 record! {
     /// An export.
     pub struct Export {
-        /// One of [`kind`].
-        pub kind: u32,
         /// Name, in [`Descriptor::names`].
         pub name: Span,
-        /// Function, table, memory or global index.
-        pub index: u32,
-        /// Function: index in [`Descriptor::types`]. Global: its value type.
-        /// Memory and table: initial size.
-        pub ty: u32,
-        /// Function: its code. Global: 1 when mutable. Memory and table: largest size, or
-        /// [`NONE`].
-        pub code: u32,
-        /// Function: code of the entry trampoline `fn(base, callee, slots)`, which moves the
-        /// value slots into the platform's C convention, calls `callee` and stores the results
-        /// in the slots. Global: 1 when its value is in `value`, 0 when in `slot`.
-        pub entry: u32,
-        /// Global: its offset from `base`.
-        pub slot: i32,
-        /// Global that is a constant: its value.
-        pub value: u128,
+        /// [`ExternKind`].
+        pub kind: u32,
+        /// Position of its record: in [`Descriptor::exported_functions`],
+        /// [`Descriptor::extern_tables`] or [`Descriptor::extern_globals`]. Memory: 0.
+        pub item: u32,
     }
 }
 
-/// Forms of an initial value.
-pub mod init {
+record! {
+    /// An imported function.
+    pub struct ImportedFunction {
+        /// Index in [`Descriptor::types`].
+        pub ty: u32,
+        /// Code of the exit trampoline, which takes the platform's C convention and calls
+        /// [`Libcall::HostCall`](crate::libcall::Libcall::HostCall) with the import's position among
+        /// the imports; [`NONE`] in an object.
+        pub exit: u32,
+    }
+}
+
+record! {
+    /// A table that is imported or exported.
+    pub struct ExternTable {
+        /// Table index.
+        pub index: u32,
+        /// Initial size, in elements.
+        pub min: u32,
+        /// Largest size, in elements, or [`NONE`].
+        pub max: u32,
+    }
+}
+
+record! {
+    /// A global that is imported or exported.
+    pub struct ExternGlobal {
+        /// Value type.
+        pub ty: u32,
+        /// 1 when it can change, else 0.
+        pub mutable: u32,
+        /// Its value, of a constant, or where it lies.
+        pub place: Init,
+    }
+}
+
+/// Forms of an [`Init`].
+mod form {
     /// The bits in `value`.
     pub const CONST: u32 = 0;
-    /// The slot of another global, at `base + value as i32`.
+    /// A global of the vmctx, at `base + value as i32`.
     pub const GLOBAL: u32 = 1;
     /// The address of function record `value`.
     pub const FUNC: u32 = 2;
@@ -186,17 +230,90 @@ pub mod init {
 }
 
 record! {
-    /// A global with a slot in the vmctx. Imported ones come first and are of form
-    /// [`init::CONST`] with the value 0, which the import replaces.
-    pub struct Global {
-        /// Offset from `base`.
-        pub slot: i32,
-        /// Value type.
-        pub ty: u32,
-        /// One of [`init`].
+    /// The encoding of an [`InitValue`] or a [`Placement`].
+    pub struct Init {
+        /// What `value` is.
         pub form: u32,
         /// What the form says.
         pub value: u128,
+    }
+}
+
+/// A value that the beginning of an instance needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InitValue {
+    /// These bits.
+    Const(u128),
+    /// What the global at this offset from `base` is then.
+    Global(i32),
+    /// The address of the function record at this position.
+    Func(u32),
+}
+
+/// Where a segment goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// Copied at instantiation to this address or position.
+    Active(InitValue),
+    /// Copied by an operator.
+    Passive,
+    /// Of elements: dropped from the start.
+    Declared,
+}
+
+impl Init {
+    /// The value that it encodes; `None` where it encodes none.
+    pub fn value(self) -> Option<InitValue> {
+        let number = || u32::try_from(self.value).ok();
+        Some(match self.form {
+            form::CONST => InitValue::Const(self.value),
+            form::GLOBAL => InitValue::Global(number()? as i32),
+            form::FUNC => InitValue::Func(number()?),
+            _ => return None,
+        })
+    }
+
+    /// The placement that it encodes; `None` where it encodes none.
+    pub fn placement(self) -> Option<Placement> {
+        match self.form {
+            form::PASSIVE => Some(Placement::Passive),
+            form::DECLARED => Some(Placement::Declared),
+            _ => self.value().map(Placement::Active),
+        }
+    }
+}
+
+impl From<InitValue> for Init {
+    fn from(value: InitValue) -> Self {
+        let (form, value) = match value {
+            InitValue::Const(bits) => (form::CONST, bits),
+            InitValue::Global(offset) => (form::GLOBAL, (offset as u32).into()),
+            InitValue::Func(record) => (form::FUNC, record.into()),
+        };
+        Self { form, value }
+    }
+}
+
+impl From<Placement> for Init {
+    fn from(placement: Placement) -> Self {
+        match placement {
+            Placement::Active(value) => value.into(),
+            Placement::Passive => Self { form: form::PASSIVE, value: 0 },
+            Placement::Declared => Self { form: form::DECLARED, value: 0 },
+        }
+    }
+}
+
+record! {
+    /// A global that lies in the vmctx. Imported ones come first; their initial value is 0, which
+    /// the import replaces.
+    pub struct Global {
+        /// Offset from `base`.
+        pub offset: i32,
+        /// Value type.
+        pub ty: u32,
+        /// Its initial value.
+        pub init: Init,
     }
 }
 
@@ -204,17 +321,15 @@ record! {
     /// A table that the guest can change; others are data that only the code knows.
     pub struct MutableTable {
         /// Offset of its [`TableRecord`](crate::vmctx::TableRecord) from `base`.
-        pub slot: i32,
+        pub record: i32,
         /// Table index.
         pub index: u32,
         /// Initial size, in elements.
         pub min: u32,
         /// Largest size, in elements, or [`NONE`].
         pub max: u32,
-        /// Form of the elements' initial value, one of [`init`].
-        pub form: u32,
-        /// What the form says.
-        pub value: u128,
+        /// The elements' initial value.
+        pub init: Init,
     }
 }
 
@@ -250,10 +365,8 @@ record! {
     pub struct DataSegment {
         /// Data segment index.
         pub index: u32,
-        /// Form of its address, one of [`init`].
-        pub form: u32,
-        /// What the form says.
-        pub value: u128,
+        /// Its [`Placement`]: an address.
+        pub placement: Init,
         /// Its bytes.
         pub bytes: Span,
     }
@@ -266,22 +379,10 @@ record! {
         pub index: u32,
         /// Table index.
         pub table: u32,
-        /// Form of its first element's position, one of [`init`].
-        pub form: u32,
-        /// What the form says.
-        pub value: u128,
-        /// [`Element`] records.
+        /// Its [`Placement`]: a position in the table.
+        pub placement: Init,
+        /// Its elements, [`Init`] records.
         pub items: Span,
-    }
-}
-
-record! {
-    /// One element of a segment.
-    pub struct Element {
-        /// One of [`init`].
-        pub form: u32,
-        /// What the form says.
-        pub value: u128,
     }
 }
 

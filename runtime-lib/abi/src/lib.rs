@@ -29,7 +29,7 @@ pub mod types;
 pub mod vmctx;
 
 /// The version of this contract. An image of another version is refused.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// The compiler that belongs to this version of the contract, as images name it. An image of
 /// another one is refused: it may have mistakes that this one has not, or the other way round.

@@ -1,6 +1,7 @@
-//! Value and function types, and their one-byte encoding in the metadata.
+//! Types: of values and functions, with their encoding in the metadata, and of what a module imports
+//! and exports.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 /// A WebAssembly value type.
@@ -36,6 +37,11 @@ impl ValType {
             6 => Self::ExternRef,
             _ => return None,
         })
+    }
+
+    /// Reads the encoding as a field of a record.
+    pub fn from_u32(number: u32) -> Option<Self> {
+        u8::try_from(number).ok().and_then(Self::from_u8)
     }
 
     /// Size of a value in memory, in bytes.
@@ -119,4 +125,82 @@ impl fmt::Display for FuncType {
             }
         }
     }
+}
+
+/// Sizes of a memory, in pages of 64 KiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryType {
+    /// Initial size.
+    pub min: u32,
+    /// Largest size.
+    pub max: Option<u32>,
+    /// Whether the module imports it. The runtime library makes it in any case.
+    pub imported: bool,
+}
+
+/// Sizes that a memory may have, in pages, or a table, in elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Initial size.
+    pub min: u32,
+    /// Largest size.
+    pub max: Option<u32>,
+}
+
+impl fmt::Display for Limits {
+    /// `1 2`, or `1` without a largest size, as in the text format.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.min)?;
+        self.max.map_or(Ok(()), |max| write!(f, " {max}"))
+    }
+}
+
+/// The type of an import or export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExternType {
+    /// A function.
+    Func(FuncType),
+    /// A table.
+    Table(Limits),
+    /// A memory.
+    Memory(Limits),
+    /// A global.
+    Global {
+        /// Its type.
+        ty: ValType,
+        /// Whether it can change.
+        mutable: bool,
+    },
+}
+
+impl fmt::Display for ExternType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Func(ty) => write!(f, "func {ty}"),
+            Self::Table(limits) => write!(f, "table {limits}"),
+            Self::Memory(limits) => write!(f, "memory {limits}"),
+            Self::Global { ty, mutable: true } => write!(f, "global (mut {ty})"),
+            Self::Global { ty, .. } => write!(f, "global {ty}"),
+        }
+    }
+}
+
+/// An import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportType {
+    /// Module name.
+    pub module: String,
+    /// Field name.
+    pub name: String,
+    /// Its type.
+    pub ty: ExternType,
+}
+
+/// An export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportType {
+    /// Name.
+    pub name: String,
+    /// Its type.
+    pub ty: ExternType,
 }

@@ -23,8 +23,8 @@ pub struct Func {
 impl Func {
     /// The function exported as `name`.
     pub(crate) fn export(image: &Loaded, name: &str) -> Option<Self> {
-        let export = image.records.exports[image.exported_function(name)?];
-        Some(Self::new(image, export.code, export.entry, export.ty))
+        let (_, function) = image.exported_function(name)?;
+        Some(Self::new(image, function.code, function.entry, function.ty))
     }
 
     /// The function that a reference names; `None` for null and for anything else that is not a
@@ -35,7 +35,7 @@ impl Func {
     }
 
     fn new(image: &Loaded, code: u32, entry: u32, ty: u32) -> Self {
-        let FuncType { params, results } = &image.records.types[ty as usize];
+        let FuncType { params, results } = image.records().func_type(ty);
         Self {
             image: image.id,
             code,
@@ -54,7 +54,7 @@ impl Func {
     /// Its type, which `image` knows.
     pub(crate) fn ty<'a>(&self, image: &'a Loaded) -> &'a FuncType {
         assert_eq!(self.image, image.id, "a function of this image");
-        &image.records.types[self.ty as usize]
+        image.records().func_type(self.ty)
     }
 
     /// Checks that it can be called on an instance of `image` with these slots.

@@ -185,7 +185,7 @@ unsafe fn host_call(slot: &Slot, import: u32, slots: *mut u128) -> Result<(), St
             // SAFETY: the guest of this `base` has called it and waits.
             unsafe { closure.call(slot.base(), slots)? };
             if *gives_funcs {
-                check_funcs(image, &image.records.types[*ty as usize].results, slots);
+                check_funcs(image, &image.records().func_type(*ty).results, slots);
             }
             Ok(())
         }
@@ -228,8 +228,7 @@ pub(crate) fn table_init(
     let table = slot.table(table).ok_or(TrapCode::TableOutOfBounds)?.borrow();
     let target = table.get(to, len).ok_or(TrapCode::TableOutOfBounds)?;
     for (element, item) in target.iter().zip(items) {
-        let image = slot.image();
-        let value = vmctx::initial_value(image, item.form, item.value, slot.vmctx_bytes());
+        let value = vmctx::initial_value(slot.image(), *item, slot.vmctx_bytes());
         element.set(value as u64);
     }
     Ok(())

@@ -5,12 +5,10 @@
 
 use super::error::{ImageError, UnresolvedImport};
 use super::imports::{Closure, Function, Imports};
-use super::metadata::{ExternType, Limits};
-use super::section::{self, Records};
-use lithify_abi::descriptor::{Import, kind};
+use super::section::{ExternDesc, ExternGlobal, Import, Records, Section};
 use lithify_abi::libcall::Libcall;
 use lithify_abi::symbols;
-use lithify_abi::types::ValType;
+use lithify_abi::types::{ExternType, Limits, ValType};
 use std::collections::HashMap;
 
 /// What a function import is bound to.
@@ -55,23 +53,19 @@ pub(crate) enum Target {
 impl Bindings {
     /// Resolves the imports of a module that is not linked, and its libcalls.
     pub fn resolve(
-        metadata: &[u8],
-        records: &Records,
+        section: &Section<'_>,
         imports: &Imports,
         libcalls: fn(Libcall) -> usize,
     ) -> Result<Self, ImageError> {
         let mut bindings = Self::default();
-        let mut tables = 0;
         let mut unresolved = Vec::new();
         let mut types = HashMap::new();
-        for import in &records.imports {
-            let name = |span| section::name(metadata, &records.descriptor, span);
-            let (module, field) = (name(import.module), name(import.field));
-            let resolved = bindings.import(import, module, field, tables, records, imports);
-            tables += u32::from(import.kind == kind::TABLE);
+        for import in &section.records.imports {
+            let (module, field) = (section.name(import.module), section.name(import.field));
+            let resolved = bindings.import(import, module, field, &section.records, imports);
             unresolved.extend(resolved.err());
-            if import.kind == kind::FUNCTION {
-                check_type(&mut types, module, field, import.ty)?;
+            if let ExternDesc::Func(function) = import.desc {
+                check_type(&mut types, module, field, function.ty)?;
             }
         }
         if !unresolved.is_empty() {
@@ -90,21 +84,20 @@ impl Bindings {
         import: &Import,
         module: &str,
         field: &str,
-        table: u32,
         records: &Records,
         imports: &Imports,
     ) -> Result<(), UnresolvedImport> {
         let (mut bound, mut value) = (Bound::Direct, 0);
-        match import.kind {
-            kind::FUNCTION => {
-                let ty = &records.types[import.ty as usize];
-                let mut target = Target::Text(import.code);
+        match import.desc {
+            ExternDesc::Func(function) => {
+                let ty = records.func_type(function.ty);
+                let mut target = Target::Text(function.exit);
                 bound = match imports.find_function(module, field, ty)? {
                     Some(Function::Closure(closure)) => Bound::Closure {
                         closure,
                         slots: ty.params.len().max(ty.results.len()),
                         gives_funcs: ty.results.contains(&ValType::FuncRef),
-                        ty: import.ty,
+                        ty: function.ty,
                     },
                     Some(Function::Native(address)) => {
                         target = Target::Native(address as usize);
@@ -114,20 +107,15 @@ impl Bindings {
                 };
                 self.symbols.insert(symbols::import(symbols::PREFIX, module, field), target);
             }
-            kind::GLOBAL => {
-                let ty = u8::try_from(import.ty).ok().and_then(ValType::from_u8);
-                if let Some(ty) = ty {
-                    value = imports.find_global(module, field, ty, import.code == 1)?;
-                }
+            ExternDesc::Global(ExternGlobal { ty, mutable, .. }) => {
+                value = imports.find_global(module, field, ty, mutable)?;
             }
-            kind::MEMORY => {
-                let wanted = ExternType::Memory(Limits::new(import.ty, import.code));
-                self.memory = imports.find_size(module, field, &wanted)?;
+            ExternDesc::Memory(limits) => {
+                self.memory = imports.find_size(module, field, &ExternType::Memory(limits))?;
             }
-            _ => {
-                let wanted = ExternType::Table(Limits::new(import.ty, import.code));
-                let limits = imports.find_size(module, field, &wanted)?;
-                self.tables.extend(limits.map(|limits| (table, limits)));
+            ExternDesc::Table { index, limits } => {
+                let limits = imports.find_size(module, field, &ExternType::Table(limits))?;
+                self.tables.extend(limits.map(|limits| (index, limits)));
             }
         }
         self.functions.push(bound);
@@ -137,30 +125,29 @@ impl Bindings {
 
     /// The bindings of a linked module, whose functions the linker has bound. There is nobody to
     /// give values to its globals.
-    pub fn linked(metadata: &[u8], records: &Records) -> Result<Self, ImageError> {
-        let names = |import: &Import| {
-            [import.module, import.field]
-                .map(|name| section::name(metadata, &records.descriptor, name))
-        };
+    pub fn linked(section: &Section<'_>) -> Result<Self, ImageError> {
         let mut unresolved = Vec::new();
         let mut types = HashMap::new();
-        for import in &records.imports {
-            let [module, field] = names(import);
-            let ty = u8::try_from(import.ty).ok().and_then(ValType::from_u8);
-            if let (kind::GLOBAL, Some(ty)) = (import.kind, ty) {
-                let nothing = Imports::new().find_global(module, field, ty, import.code == 1);
-                unresolved.extend(nothing.err());
-            }
-            if import.kind == kind::FUNCTION {
-                check_type(&mut types, module, field, import.ty)?;
+        let all = &section.records.imports;
+        for import in all {
+            let (module, field) = (section.name(import.module), section.name(import.field));
+            match import.desc {
+                ExternDesc::Func(function) => {
+                    check_type(&mut types, module, field, function.ty)?;
+                }
+                ExternDesc::Global(ExternGlobal { ty, mutable, .. }) => {
+                    let nothing = Imports::new().find_global(module, field, ty, mutable);
+                    unresolved.extend(nothing.err());
+                }
+                ExternDesc::Memory(_) | ExternDesc::Table { .. } => {}
             }
         }
         if !unresolved.is_empty() {
             return Err(ImageError::Imports { imports: unresolved });
         }
         Ok(Self {
-            functions: records.imports.iter().map(|_| Bound::Direct).collect(),
-            globals: vec![0; records.imports.len()],
+            functions: all.iter().map(|_| Bound::Direct).collect(),
+            globals: vec![0; all.len()],
             ..Self::default()
         })
     }

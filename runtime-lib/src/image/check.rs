@@ -5,7 +5,7 @@
 
 use super::elf::Elf;
 use super::error::ImageError;
-use super::section::{self, Malformed, Records};
+use super::section::{self, Malformed, Section};
 use crate::sys::arch;
 use crate::sys::linux::mmap::page_size;
 use lithify_abi::COMPILER;
@@ -33,9 +33,7 @@ pub struct Checked<'a> {
     /// Its note.
     pub note: Note,
     /// Its metadata section.
-    pub metadata: &'a [u8],
-    /// What the metadata says.
-    pub records: Records,
+    pub section: Section<'a>,
     /// Address of the text, relative to where the image is loaded.
     pub text: u64,
     /// Where the memory image lies in the file.
@@ -76,15 +74,15 @@ fn check_for(bytes: &[u8], trust: Trust, here: Option<Machine>) -> Result<Checke
         .bytes_at(note.descriptor, note.metadata_len)
         .filter(|_| note.descriptor.is_multiple_of(8))
         .ok_or_else(|| damaged("the metadata lies outside the file"))?;
-    let descriptor = Records::descriptor(metadata)?;
+    let descriptor = Section::descriptor(metadata)?;
     check_descriptor(&descriptor, note.machine, here)?;
-    let records = Records::read(metadata)?;
+    let section = Section::read(metadata)?;
     if here.is_some() {
-        check_compiler(metadata, &descriptor)?;
+        check_compiler(&section)?;
     }
     let text = text(&elf, &note, &descriptor)?;
     let memory_image = memory_image(&elf, &note, &descriptor)?;
-    Ok(Checked { elf, note, metadata, records, text, memory_image })
+    Ok(Checked { elf, note, section, text, memory_image })
 }
 
 /// The file type of a relocatable object.
@@ -128,8 +126,9 @@ pub fn check_descriptor(
 }
 
 /// Checks that the compiler is the one that belongs to this library. Also for linked modules.
-pub fn check_compiler(metadata: &[u8], descriptor: &Descriptor) -> Result<(), ImageError> {
-    let found = String::from_utf8_lossy(section::bytes(metadata, descriptor.compiler));
+pub fn check_compiler(section: &Section<'_>) -> Result<(), ImageError> {
+    let found = section.bytes(section.records.descriptor.compiler);
+    let found = String::from_utf8_lossy(found);
     match found == COMPILER {
         true => Ok(()),
         false => Err(ImageError::Compiler { found: found.into_owned() }),

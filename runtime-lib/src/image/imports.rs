@@ -1,10 +1,9 @@
 //! What an embedder provides to guests, under the names they import.
 
 use super::error::UnresolvedImport;
-use super::metadata::{ExternType, Limits};
 use super::section::{MAX_PAGES, MAX_TABLE};
 use crate::trap::HostError;
-use lithify_abi::types::{FuncType, ValType};
+use lithify_abi::types::{ExternType, FuncType, Limits, ValType};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::fmt;

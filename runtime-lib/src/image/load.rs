@@ -10,6 +10,7 @@ use super::error::ImageError;
 use super::imports::Imports;
 use super::loaded::Loaded;
 use super::memory_image::MemoryImage;
+use super::section::Section;
 use crate::sys::arch;
 use crate::sys::linux::mmap::{Mapping, Protection, page_size, round_up_to_page};
 use lithify_abi::libcall::Libcall;
@@ -33,20 +34,24 @@ pub fn file(
     // SAFETY: the mapping is readable and private; image files are not written to, and we write to
     // it only where none of these bytes is in use any more.
     let checked = check::check_for_here(unsafe { mapping.bytes() }, trust)?;
-    let bindings = Bindings::resolve(checked.metadata, &checked.records, imports, libcalls)?;
+    let bindings = Bindings::resolve(&checked.section, imports, libcalls)?;
     // The address of a text without code is not checked, and not used.
     let text = mapping.start().wrapping_add(checked.text as usize).cast_const();
     let slots = slots(&checked.elf, &bindings, text)?;
-    let (metadata, len) = (mapping.at(checked.note.descriptor as usize), checked.metadata.len());
-    let Checked { records, memory_image, elf: Elf { segments, .. }, .. } = checked;
+    let (metadata, len) =
+        (mapping.at(checked.note.descriptor as usize), checked.section.bytes.len());
+    let Checked {
+        section: Section { records, .. }, memory_image, elf: Elf { segments, .. }, ..
+    } = checked;
     // SAFETY: what was read of the file is not referred to any more.
     unsafe { finish(&mapping, &segments, &slots)? };
     // SAFETY: the metadata was checked to lie in one segment, nobody writes to the mapping any
     // more, and `Loaded` keeps it.
-    let metadata: &'static [u8] = unsafe { slice::from_raw_parts(metadata, len) };
+    let bytes: &'static [u8] = unsafe { slice::from_raw_parts(metadata, len) };
+    let section = Section { bytes, records };
     let whole = Arc::clone(&mapping);
-    let memory = MemoryImage::from_file(file, whole, memory_image, &records.extents)?;
-    Ok(Loaded::new(text, metadata, records, memory, bindings, Some(mapping)))
+    let memory = MemoryImage::from_file(file, whole, memory_image, &section.records.extents)?;
+    Ok(Loaded::new(text, section, memory, bindings, Some(mapping)))
 }
 
 /// A place in the linkage table: its offset in the file, a multiple of 8, and the address that

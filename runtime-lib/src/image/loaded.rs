@@ -2,9 +2,9 @@
 
 use super::bindings::{Bindings, Bound};
 use super::memory_image::MemoryImage;
-use super::section::{self, Records};
+use super::section::{ExternDesc, Records, Section};
 use crate::sys::linux::mmap::Mapping;
-use lithify_abi::descriptor::{FuncRecord, Function, NONE, Span, init, kind};
+use lithify_abi::descriptor::{FuncRecord, Function, NONE, Placement, Span};
 use lithify_abi::record::Field;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,8 +15,7 @@ pub(crate) struct Loaded {
     pub id: u64,
     pub text: *const u8,
     /// The metadata section, which lives as long as `mapping` or the program.
-    pub metadata: &'static [u8],
-    pub records: Records,
+    pub section: Section<'static>,
     pub memory: Arc<MemoryImage>,
     /// Whether an instance has something to do before it can be called: segments to copy, or a
     /// start function.
@@ -38,20 +37,18 @@ impl Loaded {
     /// Puts it all together.
     pub fn new(
         text: *const u8,
-        metadata: &'static [u8],
-        mut records: Records,
+        mut section: Section<'static>,
         memory: MemoryImage,
         bindings: Bindings,
         mapping: Option<Arc<Mapping>>,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        records.resize(bindings.memory, &bindings.tables);
+        section.records.resize(bindings.memory, &bindings.tables);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             text,
-            metadata,
-            has_start: has_start(&records),
-            records,
+            has_start: has_start(&section.records),
+            section,
             memory: Arc::new(memory),
             bound: bindings.functions,
             globals: bindings.globals,
@@ -59,44 +56,55 @@ impl Loaded {
         }
     }
 
+    /// What the metadata says.
+    #[inline]
+    pub fn records(&self) -> &Records {
+        &self.section.records
+    }
+
     /// The offset of `pc` in the text, if it is there.
     pub fn text_offset(&self, pc: usize) -> Option<u32> {
         let offset = pc.wrapping_sub(self.text as usize);
-        (offset < self.records.descriptor.text_len as usize).then_some(offset as u32)
+        (offset < self.records().descriptor.text_len as usize).then_some(offset as u32)
     }
 
     /// The address of code at an offset in the text, which was checked.
     #[inline]
     pub fn code(&self, offset: u32) -> *const u8 {
-        debug_assert!(offset < self.records.descriptor.text_len);
+        debug_assert!(offset < self.records().descriptor.text_len);
         self.text.wrapping_add(offset as usize)
     }
 
     /// The function that holds `code`, and the end of its sites.
     pub fn function_at(&self, code: u32) -> Option<(Function, u32)> {
-        section::function_at(self.metadata, &self.records.descriptor, code)
+        self.section.function_at(code)
     }
 
     /// Bytes of the site stream.
     pub fn sites(&self, start: u32, end: u32) -> &[u8] {
-        let sites = self.bytes(self.records.descriptor.sites);
+        let sites = self.bytes(self.records().descriptor.sites);
         sites.get(start as usize..end as usize).unwrap_or(&[])
     }
 
     /// Bytes of the metadata.
     pub fn bytes(&self, span: Span) -> &[u8] {
-        section::bytes(self.metadata, span)
+        self.section.bytes(span)
     }
 
     /// A name.
     pub fn name(&self, span: Span) -> &str {
-        section::name(self.metadata, &self.records.descriptor, span)
+        self.section.name(span)
     }
 
-    /// The position among the exports of the function exported as `name`.
-    pub fn exported_function(&self, name: &str) -> Option<usize> {
-        let mut exports = self.records.exports.iter();
-        exports.position(|export| export.kind == kind::FUNCTION && self.name(export.name) == name)
+    /// The function exported as `name`, and its position among the exports.
+    pub fn exported_function(&self, name: &str) -> Option<(usize, FuncRecord)> {
+        let functions = self.records().exports.iter().enumerate();
+        let functions = functions.filter_map(|(position, export)| match export.desc {
+            ExternDesc::Func(function) => Some((position, export.name, function)),
+            _ => None,
+        });
+        let mut named = functions.filter(|(_, span, _)| self.name(*span) == name);
+        named.next().map(|(position, _, function)| (position, function))
     }
 
     /// The name of a function, or the one it is exported under when it has none.
@@ -104,25 +112,26 @@ impl Loaded {
         if function.name.len > 0 {
             return self.name(function.name);
         }
-        let mut exports = self.records.exports.iter();
-        exports
-            .find(|export| export.kind == kind::FUNCTION && export.index == function.index)
-            .map_or("", |export| self.name(export.name))
+        let exported =
+            self.records().exports.iter().find(
+                |export| matches!(export.desc, ExternDesc::Func(f) if f.index == function.index),
+            );
+        exported.map_or("", |export| self.name(export.name))
     }
 
     /// Address of the first function record.
     pub fn func_records(&self) -> u64 {
-        self.bytes(self.records.descriptor.func_records).as_ptr() as u64
+        self.bytes(self.records().descriptor.func_records).as_ptr() as u64
     }
 
     /// The function record at an address, if one starts there.
     pub fn func_record_at(&self, address: u64) -> Option<FuncRecord> {
         let offset = usize::try_from(address.checked_sub(self.func_records())?).ok()?;
-        let span = self.records.descriptor.func_records;
+        let span = self.records().descriptor.func_records;
         if !offset.is_multiple_of(FuncRecord::SIZE) || offset >= span.len as usize {
             return None;
         }
-        section::record(self.metadata, span, offset / FuncRecord::SIZE)
+        self.section.record(span, offset / FuncRecord::SIZE)
     }
 
     /// Whether the bits are a reference to a function of this image, or null.
@@ -132,8 +141,8 @@ impl Loaded {
 }
 
 fn has_start(records: &Records) -> bool {
-    let active = |form| matches!(form, init::CONST | init::GLOBAL);
+    let active = |placement| matches!(placement, Placement::Active(_));
     records.descriptor.start != NONE
-        || records.data.iter().any(|segment| active(segment.form))
-        || records.elements.iter().any(|(segment, _)| active(segment.form))
+        || records.data.iter().any(|segment| active(segment.placement))
+        || records.elements.iter().any(|segment| active(segment.placement))
 }

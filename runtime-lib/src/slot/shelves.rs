@@ -29,7 +29,7 @@ pub struct Shelves {
 impl Shelves {
     /// Empty shelves for slots of that plan.
     pub fn new(image: &Arc<Loaded>, plan: Plan, idle_per_entry: usize, idle_total: usize) -> Self {
-        let shelves = image.records.exports.len() + 1;
+        let shelves = image.records().exports.len() + 1;
         Self {
             slots: (0..shelves).map(|_| Mutex::default()).collect(),
             idle: AtomicUsize::new(0),

@@ -5,16 +5,17 @@
 
 use super::vmctx;
 use crate::sys::linux::mmap;
-use lithify_abi::descriptor::MutableTable;
+use lithify_abi::types::Limits;
 use lithify_abi::vmctx::TableRecord;
 use std::cell::Cell;
 use std::io;
 
-use crate::image::section::MAX_TABLE;
+use crate::image::section::{MAX_TABLE, MutableTable};
 
 /// A table.
 pub struct Table {
-    slot: i32,
+    /// Offset of its record from `base`.
+    offset: i32,
     max: u32,
     /// What its elements are in the beginning.
     value: u64,
@@ -27,12 +28,13 @@ pub struct Table {
 impl Table {
     /// A table of its initial size, all elements `value`.
     pub fn new(record: &MutableTable, value: u64) -> io::Result<Self> {
-        room(record.min)?;
+        let Limits { min, max } = record.limits;
+        room(min)?;
         Ok(Self {
-            slot: record.slot,
-            max: record.max.min(MAX_TABLE),
+            offset: record.record,
+            max: max.unwrap_or(MAX_TABLE).min(MAX_TABLE),
             value,
-            initial: vec![Cell::new(value); record.min as usize].into(),
+            initial: vec![Cell::new(value); min as usize].into(),
             grown: None,
         })
     }
@@ -58,7 +60,7 @@ impl Table {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&record.elements.to_ne_bytes());
         bytes[8..].copy_from_slice(&record.len.to_ne_bytes());
-        (self.slot, bytes)
+        (self.offset, bytes)
     }
 
     /// Writes the record into a vmctx.

@@ -6,12 +6,12 @@
 //! the heap. Where nodes of other years differ, the message says so.
 
 use super::Report;
-use lithify_compiler::{ExternInfo, ModuleInfo};
+use lithify_compiler::ModuleInfo;
 use lithify_polkadot::{
     native::{self, DEFAULT_HEAP_PAGES, MEMORY},
     resolve,
 };
-use lithify_runtime::ValType;
+use lithify_runtime::{ExternType, MemoryType, ValType};
 
 /// What a runtime must export to be executed at all.
 const NEEDED_ENTRIES: &[&str] = &["Core_version", "Core_execute_block", "Core_initialize_block"];
@@ -37,7 +37,7 @@ impl Report {
     pub(super) fn imports(&mut self, info: &ModuleInfo) {
         let mut functions = Vec::new();
         for import in &info.imports {
-            if let ExternInfo::Func(ty) = &import.ty
+            if let ExternType::Func(ty) = &import.ty
                 && import.module == "env"
             {
                 functions.push(&*import.name);
@@ -58,7 +58,7 @@ impl Report {
     pub(super) fn exports(&mut self, info: &ModuleInfo) {
         let export = |name: &str| info.exports.iter().find(|export| export.name == name);
         match export("__heap_base").map(|export| &export.ty) {
-            Some(ExternInfo::Global(ValType::I32, _)) => {}
+            Some(ExternType::Global { ty: ValType::I32, .. }) => {}
             Some(other) => {
                 self.obstacles.push(format!("__heap_base is a {other}, not a global of type i32"));
             }
@@ -70,7 +70,7 @@ impl Report {
         }
         self.memory(info);
         self.segments(info);
-        let entry = ExternInfo::Func(native::entry_type());
+        let entry = ExternType::Func(native::entry_type());
         for name in NEEDED_ENTRIES {
             match export(name) {
                 None if *name == "Core_version" && info.embeds_version => self.notes.push(
@@ -96,12 +96,13 @@ impl Report {
 
     /// Memory under the name that nodes look for, with room for the heap.
     fn memory(&mut self, info: &ModuleInfo) {
-        let Some((pages, _, imported)) = info.memory else {
+        let Some(MemoryType { min: pages, imported, .. }) = info.memory else {
             return self.obstacles.push("no memory".into());
         };
-        let import = info.imports.iter().find(|import| import.ty == ExternInfo::Memory);
+        let is_memory = |ty: &ExternType| matches!(ty, ExternType::Memory(_));
+        let import = info.imports.iter().find(|import| is_memory(&import.ty));
         let by_import = import.map(|import| &*import.name);
-        let exports = info.exports.iter().filter(|export| export.ty == ExternInfo::Memory);
+        let exports = info.exports.iter().filter(|export| is_memory(&export.ty));
         let exports: Vec<&str> = exports.map(|export| &*export.name).collect();
         let taken = |name: &str| info.exports.iter().any(|export| export.name == name);
         match by_import {
@@ -136,7 +137,7 @@ impl Report {
     /// Segments and tables that a node can instantiate.
     fn segments(&mut self, info: &ModuleInfo) {
         let (data_end, elements_end) = info.segments_end;
-        let pages = info.memory.map_or(0, |(pages, ..)| pages);
+        let pages = info.memory.map_or(0, |memory| memory.min);
         let (memory, with_heap) =
             (u64::from(pages) * PAGE, u64::from(pages + DEFAULT_HEAP_PAGES) * PAGE);
         if data_end > memory {

@@ -1,8 +1,13 @@
 //! Records that contradict themselves are refused; the field is named.
 
-use super::*;
-use lithify_abi::descriptor::Span;
-use lithify_abi::record::encode_all;
+use super::Section;
+use lithify_abi::descriptor::{
+    DataSegment, Descriptor, ElementSegment, Export, Extent, ExternGlobal, ExternKind, ExternTable,
+    FuncRecord, Function, Global, Import, ImportedFunction, Init, InitValue, MAGIC, MutableTable,
+    NONE, Placement, Span,
+};
+use lithify_abi::record::{Field, encode_all};
+use lithify_abi::types::FuncType;
 
 /// Metadata with one function of four bytes, and what `change` makes of it.
 fn metadata(change: impl FnOnce(&mut Descriptor, &mut Vec<u8>)) -> Vec<u8> {
@@ -41,7 +46,7 @@ fn append<T: Field>(tail: &mut Vec<u8>, records: &[T]) -> Span {
 
 #[track_caller]
 fn refused(field: &str, change: impl FnOnce(&mut Descriptor, &mut Vec<u8>)) {
-    match Records::read(&metadata(change)) {
+    match Section::read(&metadata(change)) {
         Err(error) => assert_eq!(error.field, field, "{}", error.message),
         Ok(_) => panic!("{field} was not refused"),
     }
@@ -60,12 +65,12 @@ fn relative_addresses_start_at_their_fields() {
 #[test]
 fn functions_are_found_by_any_of_their_bytes() {
     let bytes = metadata(|_, _| ());
-    let records = Records::read(&bytes).expect("sound records");
+    let section = Section::read(&bytes).expect("sound records");
     for code in 0..4 {
-        let (function, _) = function_at(&bytes, &records.descriptor, code).expect("a function");
+        let (function, _) = section.function_at(code).expect("a function");
         assert_eq!(function.index, 0);
     }
-    assert_eq!(function_at(&bytes, &records.descriptor, 4), None);
+    assert_eq!(section.function_at(4), None);
 }
 
 #[test]
@@ -90,13 +95,17 @@ fn contradictions_are_refused() {
         let at = |code| Function { code, index: NONE, ..Function::default() };
         d.functions = append(tail, &[at(3), at(1), at(4)]);
     });
-    refused("exports", |d, tail| {
-        let export = Export { kind: kind::FUNCTION, code: 4, ..Export::default() };
-        d.exports = append(tail, &[export]);
+    refused("exported_functions", |d, tail| {
+        let function = FuncRecord { code: 4, ..FuncRecord::default() };
+        d.exported_functions = append(tail, &[function]);
     });
-    refused("exports", |d, tail| {
-        let export = Export { kind: kind::FUNCTION, ty: 1, ..Export::default() };
-        d.exports = append(tail, &[export]);
+    refused("exported_functions", |d, tail| {
+        let function = FuncRecord { ty: 1, ..FuncRecord::default() };
+        d.exported_functions = append(tail, &[function]);
+    });
+    refused("imported_functions", |d, tail| {
+        let function = ImportedFunction { ty: 0, exit: 4 };
+        d.imported_functions = append(tail, &[function]);
     });
     refused("func_records", |d, tail| {
         d.func_records = append(tail, &[FuncRecord { entry: 9, ..FuncRecord::default() }]);
@@ -108,15 +117,50 @@ fn contradictions_are_refused() {
     });
 }
 
+/// An import or export is one of its kind, and there is a record of it.
+#[test]
+fn imports_and_exports_are_described() {
+    for kind in [ExternKind::Function, ExternKind::Table, ExternKind::Global] {
+        let kind = kind as u32;
+        refused("exports", |d, tail| {
+            d.exports = append(tail, &[Export { kind, ..Export::default() }]);
+        });
+        refused("imports", |d, tail| {
+            d.imports = append(tail, &[Import { kind, ..Import::default() }]);
+        });
+    }
+    refused("exports", |d, tail| {
+        d.exports = append(tail, &[Export { kind: 4, ..Export::default() }]);
+    });
+    refused("extern_tables", |d, tail| {
+        d.extern_tables = append(tail, &[ExternTable { index: 0, min: 2, max: 1 }]);
+    });
+    let constant = ExternGlobal { ty: 0, mutable: 0, place: InitValue::Const(7).into() };
+    let globals = |global: ExternGlobal| {
+        move |d: &mut Descriptor, tail: &mut Vec<u8>| d.extern_globals = append(tail, &[global])
+    };
+    let kind = ExternKind::Global as u32;
+    assert!(Section::read(&metadata(globals(constant))).is_ok());
+    refused("extern_globals", globals(ExternGlobal { ty: 7, ..constant }));
+    refused("extern_globals", globals(ExternGlobal { mutable: 1, ..constant }));
+    refused("extern_globals", globals(ExternGlobal { mutable: 2, ..constant }));
+    let beyond = InitValue::Global(-4096).into();
+    refused("extern_globals", globals(ExternGlobal { place: beyond, ..constant }));
+    refused("imports", |d, tail| {
+        globals(constant)(d, tail);
+        d.imports = append(tail, &[Import { kind, ..Import::default() }]);
+    });
+}
+
 #[test]
 fn slots_stay_in_their_places() {
-    let global = |slot, ty| Global { slot, ty, ..Global::default() };
+    let global = |offset, ty| Global { offset, ty, ..Global::default() };
     let far = |globals: &[Global], ok: bool| {
         let bytes = metadata(|d, tail| {
             d.vmctx_size = 160;
             d.globals = append(tail, globals);
         });
-        assert_eq!(Records::read(&bytes).is_ok(), ok, "{globals:?}");
+        assert_eq!(Section::read(&bytes).is_ok(), ok, "{globals:?}");
     };
     far(&[global(-8, 1), global(-16, 0), global(-144, 4), global(-160, 1)], true);
     // The header, its edges, beyond either end, unaligned, and two at one place.
@@ -128,7 +172,7 @@ fn slots_stay_in_their_places() {
     refused("globals", |d, tail| {
         d.vmctx_size = 160;
         d.globals = append(tail, &[global(-152, 1)]);
-        d.tables = append(tail, &[MutableTable { slot: -160, ..MutableTable::default() }]);
+        d.tables = append(tail, &[MutableTable { record: -160, ..MutableTable::default() }]);
     });
 }
 
@@ -140,7 +184,7 @@ fn initial_values_and_segments_refer_to_what_exists() {
         d.extents = append(tail, extents);
     };
     let good = [extent(0, 0, 4096), extent(8192, 4096, 8192)];
-    assert!(Records::read(&metadata(|d, tail| extents(d, tail, &good))).is_ok());
+    assert!(Section::read(&metadata(|d, tail| extents(d, tail, &good))).is_ok());
     for bad in [
         extent(1, 0, 4096),
         extent(0, 0, 0),
@@ -157,24 +201,34 @@ fn initial_values_and_segments_refer_to_what_exists() {
         d.data = append(tail, &[DataSegment { bytes, ..DataSegment::default() }]);
     });
     refused("data", |d, tail| {
-        let segment = DataSegment { form: init::FUNC, ..DataSegment::default() };
+        let placement = Placement::Active(InitValue::Func(0)).into();
+        let segment = DataSegment { placement, ..DataSegment::default() };
         d.data = append(tail, &[segment]);
     });
+    refused("data", |d, tail| {
+        let placement = Placement::Declared.into();
+        d.data = append(tail, &[DataSegment { placement, ..DataSegment::default() }]);
+    });
+    refused("data", |d, tail| {
+        let placement = Init { form: 5, value: 0 };
+        d.data = append(tail, &[DataSegment { placement, ..DataSegment::default() }]);
+    });
     refused("elements", |d, tail| {
-        let segment = ElementSegment { form: init::CONST, ..ElementSegment::default() };
+        let placement = Placement::Active(InitValue::Const(0)).into();
+        let segment = ElementSegment { placement, ..ElementSegment::default() };
         d.elements = append(tail, &[segment]);
     });
     refused("globals", |d, tail| {
-        let global = Global { slot: -8, ty: 5, form: init::FUNC, value: 0 };
+        let global = Global { offset: -8, ty: 5, init: InitValue::Func(0).into() };
         d.globals = append(tail, &[global]);
     });
     refused("globals", |d, tail| {
-        let global = Global { slot: -8, ty: 5, form: init::CONST, value: 1 };
+        let global = Global { offset: -8, ty: 5, init: InitValue::Const(1).into() };
         d.globals = append(tail, &[global]);
     });
     refused("tables", |d, tail| {
         d.vmctx_size = 144;
-        let table = MutableTable { slot: -144, min: 5, max: 4, ..MutableTable::default() };
+        let table = MutableTable { record: -144, min: 5, max: 4, ..MutableTable::default() };
         d.tables = append(tail, &[table]);
     });
 }
