@@ -472,6 +472,31 @@ fn a_small_stack_is_enough_for_a_trap() {
     assert_eq!(trap.code, TrapCode::StackOverflow);
 }
 
+/// Not as large as the pages that it takes.
+#[test]
+fn a_stack_is_as_large_as_it_says() {
+    let wat = r#"(module (global $depth (export "depth") (mut i32) (i32.const 0))
+        (func $f (export "run")
+            (global.set $depth (i32.add (global.get $depth) (i32.const 1)))
+            call $f))"#;
+    let image = load(wat, &Imports::new());
+    let depth = |stack_size| {
+        let options = InstanceOptions { stack_size, ..InstanceOptions::default() };
+        let mut instance = Pool::new(&image, &options).unwrap().instance().unwrap();
+        let trap = call(&mut instance, "run", &[]).unwrap_err();
+        assert_eq!(trap.code, TrapCode::StackOverflow);
+        match instance.global_get("depth") {
+            Some(Value::I32(depth)) => depth,
+            other => panic!("{other:?}"),
+        }
+    };
+    let page = 64 << 10;
+    let (one, half_more, two) = (depth(page), depth(page + page / 2), depth(2 * page));
+    assert!(((two - one) - 2 * (half_more - one)).abs() <= 2, "{one}, {half_more}, {two}");
+    let little_more = depth(page + page / 2 + 256);
+    assert!(half_more < little_more && little_more < two);
+}
+
 #[test]
 fn a_stack_that_nobody_has_is_refused() {
     let image = load(r#"(module (func (export "run")))"#, &Imports::new());
