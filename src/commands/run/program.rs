@@ -4,11 +4,11 @@ use super::{Run, print_time};
 use crate::{output, source::Source, status::Usage};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
-use lithify_compiler::{ExternInfo, inspect};
+use lithify_compiler::inspect;
 use lithify_polkadot::Input;
 use lithify_runtime::{
-    CallError, CallOptions, FuncType, Image, Instance, InstanceOptions, MemoryPlan, Pool, Trust,
-    ValType, Value,
+    CallError, CallOptions, ExternType, FuncType, Image, Instance, InstanceOptions, MemoryPlan,
+    Pool, Trust, ValType, Value,
 };
 use lithify_wasi::{Program, START, imports, is_program};
 use std::{
@@ -62,7 +62,7 @@ impl Run {
                     let start = FuncType::new(&[], &[]);
                     exports.is_ok_and(|exports| {
                         exports.iter().any(|export| {
-                            export.name == START && export.ty == ExternInfo::Func(start.clone())
+                            export.name == START && export.ty == ExternType::Func(start.clone())
                         })
                     })
                 }
@@ -180,7 +180,7 @@ impl Run {
         let func = instance.func(export).with_context(|| {
             let exports = instance.metadata().exports;
             let names: Vec<_> = (exports.into_iter())
-                .filter(|export| matches!(export.ty, lithify_runtime::ExternType::Func(_)))
+                .filter(|export| matches!(export.ty, ExternType::Func(_)))
                 .map(|export| export.name)
                 .collect();
             match &names[..] {
