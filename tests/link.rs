@@ -65,10 +65,14 @@ fn defined(object: &Path) -> BTreeSet<String> {
 fn symbols_are_imports_and_a_descriptor() {
     let json = succeeds(&["inspect", RUNTIME, "--json"], &[]).stdout;
     let said: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let items = said["imports"].as_array().unwrap().iter().map(|item| item.as_str().unwrap());
-    let functions = items.filter_map(|item| item.split_once(": func ")?.0.strip_prefix("env."));
-    let imports: BTreeSet<String> =
-        functions.map(|name| format!("lithify_import_env__{name}")).collect();
+    let mut imports = BTreeSet::new();
+    for item in said["imports"].as_array().unwrap() {
+        let of = |key: &str| item[key].as_str().unwrap();
+        assert_eq!(of("module"), "env");
+        if of("type").starts_with("func ") {
+            imports.insert(format!("lithify_import_env__{}", of("name")));
+        }
+    }
     assert_eq!(symbols(&["-u"], &OBJECT), imports);
     assert_eq!(defined(&OBJECT), BTreeSet::from(["lithify_module".into()]));
 }
@@ -169,7 +173,7 @@ fn exports_are_symbols_where_they_are_asked_for() {
     let wasm = wasm.to_str().unwrap();
     for (options, part) in [
         (&["--emit", "obj", "--export", "m"][..], "no function is exported as \"m\""),
-        (&["--emit", "obj", "--symbol-prefix", "a-b"], "\"a-b\" of symbols is no identifier"),
+        (&["--emit", "obj", "--symbol-prefix", "a-b"], "--symbol-prefix a-b: it is no identifier of C"),
         (&["--export", "two"], "go with --emit obj"),
     ] {
         let never = scratch("never.o");

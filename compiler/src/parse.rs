@@ -34,7 +34,7 @@ pub fn parse<'a, T>(
     let parsed = || {
         let module = Reader::new(profile).read(wasm)?;
         if profile == Profile::Runtime {
-            check_runtime(&module)?;
+            check_runtime(wasm, &module)?;
         }
         next(module)
     };
@@ -85,21 +85,39 @@ fn explain(wasm: &[u8], profile: Profile, error: CompileError) -> CompileError {
 }
 
 /// What Substrate demands beyond the language.
-fn check_runtime(module: &Module<'_>) -> Result<()> {
-    let refuse = |message: String| {
-        Err(CompileError::Profile { profile: Profile::Runtime, offset: 0, func: None, message })
+fn check_runtime(wasm: &[u8], module: &Module<'_>) -> Result<()> {
+    let refuse = |import: Option<usize>, message: String| {
+        let (profile, offset) = (Profile::Runtime, place(wasm, import));
+        Err(CompileError::Profile { profile, offset, func: None, message })
     };
-    if let Some(import) = module.imports.values().find(|import| import.module != "env") {
-        return refuse(format!("import from {:?} ({})", import.module, import.field));
+    let imports = || module.imports.values().enumerate();
+    if let Some((number, import)) = imports().find(|(_, import)| import.module != "env") {
+        return refuse(Some(number), format!("import from {:?} ({})", import.module, import.field));
     }
-    let odd = |i: &&Import<'_>| matches!(i.kind, ImportKind::Table(_) | ImportKind::Global(_));
-    if let Some(import) = module.imports.values().find(odd) {
-        return refuse(format!("import {} is neither a function nor a memory", import.field));
+    let is_odd = |kind| matches!(kind, ImportKind::Table(_) | ImportKind::Global(_));
+    if let Some((number, import)) = imports().find(|(_, import)| is_odd(import.kind)) {
+        let message = format!("import {} is neither a function nor a memory", import.field);
+        return refuse(Some(number), message);
     }
     if module.start.is_some() {
-        return refuse("a start function".into());
+        return refuse(None, "a start function".into());
     }
     Ok(())
+}
+
+/// Where a valid module has the import of that number, or else its start section: the offset in
+/// the file, in bytes.
+fn place(wasm: &[u8], import: Option<usize>) -> u64 {
+    let payloads = Parser::new(0).parse_all(wasm).map_while(|payload| payload.ok());
+    let found = payloads.into_iter().find_map(|payload| match (payload, import) {
+        (Payload::ImportSection(section), Some(number)) => {
+            let mut imports = section.into_imports_with_offsets();
+            imports.nth(number)?.ok().map(|(offset, _)| offset)
+        }
+        (Payload::StartSection { range, .. }, None) => Some(range.start),
+        _ => None,
+    });
+    found.unwrap_or_default() as u64
 }
 
 /// Collects the sections.

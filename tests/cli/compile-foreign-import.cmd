@@ -1,0 +1,2 @@
+lithify compile foreign.wasm
+# 1

@@ -1,0 +1,2 @@
+lithify compile start.wasm
+# 1

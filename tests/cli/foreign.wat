@@ -1,0 +1,3 @@
+(module
+  (import "env" "ext_logging_log_version_1" (func (param i32 i64 i64)))
+  (import "other" "thing" (func)))
