@@ -309,3 +309,51 @@ fn counting_changes_no_address() {
     assert!(stats.bytes_allocated_sum > u128::from(stats.bytes_allocated_peak));
     assert!(stats.address_space_used >= stats.bytes_allocated_peak);
 }
+
+/// A block that is too large, and one more than there is room for: the words are the allocator's in
+/// both forms of the heap.
+#[test]
+fn a_heap_that_fails_says_what_upstream_says() {
+    let module = r#"(module
+        (import "env" "ext_allocator_malloc_version_1" (func $malloc (param i32) (result i32)))
+        (memory (export "memory") 2)
+        (global (export "__heap_base") i32 (i32.const 1024))
+        (func (export "take") (param i32 i32) (result i64)
+            (loop $next
+                (drop (call $malloc (i32.load (local.get 0))))
+                (br $next))
+            unreachable))"#;
+    let mut instance = instance::<sp_io::SubstrateHostFunctions>(module, config());
+    for (size, why) in [
+        ((32 << 20) + 1, "Requested allocation size is too large"),
+        (1 << 20, "Allocator ran out of space"),
+    ] {
+        let message = |result: Result<Vec<u8>, Error>| match result {
+            Err(Error::AbortedDueToTrap(error)) => error.message,
+            other => panic!("{other:?}"),
+        };
+        let data = u32::to_le_bytes(size);
+        let shared = message(instance.call("take", &data));
+        assert!(shared.ends_with(&format!("{why:?}")), "{shared}");
+        assert_eq!(message(instance.call_with_allocation_stats("take", &data).0), shared);
+    }
+}
+
+/// Threads that want the same runtime at once get one each, and one image stays.
+#[test]
+fn threads_share_the_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config();
+    config.cache_path = Some(folder.path().to_owned());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..4 {
+                    let mut instance = instance::<Doubles>(ASKS, config.clone());
+                    assert_eq!(instance.call("ask", &[4, 0, 0, 0]).unwrap().len(), 8);
+                }
+            });
+        }
+    });
+    assert_eq!(images(folder.path()).len(), 1);
+}
