@@ -6,7 +6,9 @@
 
 mod destination;
 
-pub use destination::{Content, Destination, Stream};
+#[cfg(feature = "bench")]
+pub use destination::Stream;
+pub use destination::{Content, Destination};
 pub use lithify_runtime::abi::plain::Plain;
 
 use crate::status::Refused;

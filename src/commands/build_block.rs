@@ -82,23 +82,12 @@ impl BuildBlock {
         let (name, input) = Source::read(&self.state)?.runtime()?;
         let state = input.state.clone();
         let mut state = state.with_context(|| format!("{name} {}", input.form.no_state()))?;
-        let mut request = self.request(&input)?;
+        let request = self.request(&input)?;
         let runtime = load(&name, &input, self.bounds)?;
         let version = runtime.version().with_context(|| name.clone())?;
         state.set_version(version.state_version());
         #[cfg(feature = "bench")]
-        if let Some(count) = self.transfers {
-            ensure!(
-                *version.spec_name == *transfers::SPEC_NAME,
-                "--transfers makes extrinsics for {}, but {name} has {}; give --extrinsic",
-                transfers::SPEC_NAME,
-                version.spec_name
-            );
-            let BlockRequest { extrinsics, timestamp, .. } =
-                transfers::request(&state, count, self.seed);
-            request.extrinsics = extrinsics;
-            request.timestamp = request.timestamp.or(timestamp);
-        }
+        let request = self.with_transfers(request, &name, &version, &state)?;
         let mut context = CallContext::new();
         let built = state.session().execute(|| {
             build_block(&state, &version, &request, |entry, input| {
@@ -136,6 +125,27 @@ impl BuildBlock {
             inherents: self.inherents.iter().map(|text| inherent(text)).collect::<Result<_>>()?,
             extrinsics: self.extrinsics.iter().enumerate().map(extrinsic).collect::<Result<_>>()?,
         })
+    }
+
+    /// The request with the transfers that were asked for.
+    #[cfg(feature = "bench")]
+    fn with_transfers(
+        &self,
+        request: BlockRequest,
+        name: &str,
+        version: &lithify_polkadot::RuntimeVersion,
+        state: &State,
+    ) -> Result<BlockRequest> {
+        let Some(count) = self.transfers else { return Ok(request) };
+        ensure!(
+            *version.spec_name == *transfers::SPEC_NAME,
+            "--transfers makes extrinsics for {}, but {name} has {}; give --extrinsic",
+            transfers::SPEC_NAME,
+            version.spec_name
+        );
+        let made = transfers::request(state, count, self.seed);
+        let timestamp = request.timestamp.or(made.timestamp);
+        Ok(BlockRequest { extrinsics: made.extrinsics, timestamp, ..request })
     }
 
     fn report(&self, built: &BuiltBlock) -> Result<()> {
