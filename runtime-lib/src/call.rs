@@ -61,17 +61,17 @@ impl CallOptions {
 pub(crate) unsafe fn call(
     slot: &Slot,
     func: &Func,
-    slots: &mut [u128],
+    values: &mut [u128],
     data: Data,
     stack_top: *mut u8,
     options: CallOptions,
 ) -> Result<(), Trap> {
     let image = slot.image();
-    func.check(image, slots);
+    func.check(image, values);
     let (entry, callee) = func.code(image);
-    // SAFETY: trampoline and function belong to each other and to this image, the slots are
-    // enough, as was checked above; the caller vouches for the rest.
-    unsafe { call_code(slot, entry, callee, slots.as_mut_ptr(), data, stack_top, options) }
+    // SAFETY: trampoline and function belong to each other and to this image, the array is
+    // long enough, as was checked above; the caller vouches for the rest.
+    unsafe { call_code(slot, entry, callee, values.as_mut_ptr(), data, stack_top, options) }
 }
 
 /// Calls code of the image of `slot`.
@@ -84,7 +84,7 @@ pub(crate) unsafe fn call_code(
     slot: &Slot,
     entry: *const u8,
     callee: *const u8,
-    slots: *mut u128,
+    values: *mut u128,
     data: Data,
     stack_top: *mut u8,
     options: CallOptions,
@@ -103,7 +103,7 @@ pub(crate) unsafe fn call_code(
     }
     let activation = Activation::new(slot, data, deadline);
     // SAFETY: the caller vouches for all of it.
-    unsafe { activation.run(entry, callee, slots, stack_top) }
+    unsafe { activation.run(entry, callee, values, stack_top) }
 }
 
 /// Panics unless every reference to a function among `values` is one of this image or null.

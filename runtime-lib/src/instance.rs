@@ -125,22 +125,22 @@ impl Instance {
         func.ty(self.image())
     }
 
-    /// Calls a function. Arguments are in the first slots, one each, with their bits in the low
-    /// bytes; results go there. Host functions get `data`.
+    /// Calls a function. Arguments are the first of `values`, with their bits in the low bytes of
+    /// each; results go there. Host functions get `data`.
     ///
     /// # Panics
     ///
-    /// When the function belongs to another image, when there are fewer slots than
-    /// [`Func::slots`], or when an argument is a reference to a function that is not one of this
+    /// When the function belongs to another image, when there are fewer values than
+    /// [`Func::array_len`], or when an argument is a reference to a function that is not one of this
     /// image.
     #[inline]
     pub fn call(
         &mut self,
         func: &Func,
-        slots: &mut [u128],
+        values: &mut [u128],
         data: &mut dyn Any,
     ) -> Result<(), Trap> {
-        self.call_with(func, slots, data, CallOptions::default())
+        self.call_with(func, values, data, CallOptions::default())
     }
 
     /// Calls a function as [`call`](Self::call) does, within `options`.
@@ -164,14 +164,14 @@ impl Instance {
     pub fn call_with(
         &mut self,
         func: &Func,
-        slots: &mut [u128],
+        values: &mut [u128],
         data: &mut dyn Any,
         options: CallOptions,
     ) -> Result<(), Trap> {
         let stack = self.stack_top();
         // SAFETY: the data is lent for this call; no other call uses the stack, since this one
         // borrows the instance.
-        unsafe { call::call(&self.slot, func, slots, Data::new(data), stack, options) }
+        unsafe { call::call(&self.slot, func, values, Data::new(data), stack, options) }
     }
 
     /// Calls a function with values.
@@ -205,12 +205,12 @@ impl Instance {
         if let Some(index) = arguments.iter().position(foreign) {
             return Err(CallError::Reference { index });
         }
-        let mut slots = vec![0; func.slots()];
-        for (slot, value) in slots.iter_mut().zip(arguments) {
-            *slot = value.to_bits();
+        let mut values = vec![0; func.array_len()];
+        for (place, value) in values.iter_mut().zip(arguments) {
+            *place = value.to_bits();
         }
-        self.call_with(func, &mut slots, data, options)?;
-        let results = ty.results.iter().zip(slots);
+        self.call_with(func, &mut values, data, options)?;
+        let results = ty.results.iter().zip(values);
         Ok(results.map(|(ty, bits)| Value::from_bits(*ty, bits)).collect())
     }
 

@@ -322,13 +322,15 @@ impl Slot {
         unsafe { slice::from_raw_parts(self.reservation().vmctx(), self.vmctx.len()) }
     }
 
-    /// Writes `bytes` at `slot`, an offset from `base` that was checked to be in the vmctx.
-    pub fn write_vmctx(&self, slot: i32, bytes: &[u8]) {
-        let in_vmctx = slot < 0 && slot.unsigned_abs() as usize <= self.vmctx.len();
-        assert!(in_vmctx && bytes.len() <= slot.unsigned_abs() as usize, "a slot of the vmctx");
+    /// Writes `bytes` at `offset` from `base`, which was checked to be in the vmctx.
+    pub fn write_vmctx(&self, offset: i32, bytes: &[u8]) {
+        let in_vmctx = offset < 0 && offset.unsigned_abs() as usize <= self.vmctx.len();
+        assert!(in_vmctx && bytes.len() <= offset.unsigned_abs() as usize, "a place in the vmctx");
         // SAFETY: inside the vmctx, as was just checked; no guest runs meanwhile.
         unsafe {
-            self.base().offset(slot as isize).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            self.base()
+                .offset(offset as isize)
+                .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
         }
     }
 }

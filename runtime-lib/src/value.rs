@@ -36,7 +36,7 @@ impl Value {
         }
     }
 
-    /// Its bits, in the low bytes of a slot.
+    /// Its bits as a call's array has them: in the low bytes.
     pub fn to_bits(self) -> u128 {
         match self {
             Self::I32(value) => u128::from(value as u32),
@@ -48,7 +48,7 @@ impl Value {
         }
     }
 
-    /// The value of type `ty` in the low bytes of a slot.
+    /// The value of type `ty` that has those bits in a call's array.
     pub fn from_bits(ty: ValType, bits: u128) -> Self {
         match ty {
             ValType::I32 => Self::I32(bits as i32),

@@ -142,7 +142,7 @@ fn call_across(
         let mut instance = exporter.instance.try_lock().map_err(busy)?;
         let func = instance.func(&name).expect("it is exported");
         let mut inner = slots.to_vec();
-        inner.resize(func.slots().max(slots.len()), 0);
+        inner.resize(func.array_len().max(slots.len()), 0);
         let trap = |trap: lithify_runtime::Trap| HostError(trap.code.message().into());
         instance.call(&func, &mut inner, &mut ()).map_err(trap)?;
         slots.copy_from_slice(&inner[..slots.len()]);

@@ -179,7 +179,7 @@ pub unsafe extern "C" fn lithify_call(
         set_error(&format!("no function is exported as {name}"));
         return -1;
     };
-    if count < func.slots() {
+    if count < func.array_len() {
         let ty = instance.func_type(&func);
         set_error(&format!("{count} values, but {name} is {ty}"));
         return -1;

@@ -96,7 +96,7 @@ impl Activation {
         }
     }
 
-    /// Runs `entry(base, callee, slots)` on the stack that ends at `stack_top`, or on this one
+    /// Runs `entry(base, callee, values)` on the stack that ends at `stack_top`, or on this one
     /// when that is null.
     ///
     /// # Safety
@@ -107,7 +107,7 @@ impl Activation {
         &self,
         entry: *const u8,
         callee: *const u8,
-        slots: *mut u128,
+        values: *mut u128,
         stack_top: *mut u8,
     ) -> Result<(), Trap> {
         let slot = self.slot();
@@ -124,9 +124,9 @@ impl Activation {
         if own {
             alarm::set(self.deadline.get());
         }
-        // SAFETY: the caller vouches for code, slots and stack.
+        // SAFETY: the caller vouches for code, values and stack.
         let left = unsafe {
-            arch::enter(&raw const self.save, entry, slot.base(), callee, slots, stack_top)
+            arch::enter(&raw const self.save, entry, slot.base(), callee, values, stack_top)
         };
         slot.check_canaries();
         slot.set_activation(self.outer);

@@ -14,8 +14,8 @@ pub struct Func {
     code: u32,
     entry: u32,
     ty: u32,
-    /// How many slots a call needs.
-    slots: u32,
+    /// Length of the array of values that a call needs.
+    array_len: u32,
     /// Whether a parameter is a reference to a function.
     takes_funcs: bool,
 }
@@ -41,14 +41,15 @@ impl Func {
             code,
             entry,
             ty,
-            slots: params.len().max(results.len()) as u32,
+            array_len: params.len().max(results.len()) as u32,
             takes_funcs: params.contains(&ValType::FuncRef),
         }
     }
 
-    /// How many slots a call needs: as many as the longer of parameters and results.
-    pub fn slots(&self) -> usize {
-        self.slots as usize
+    /// Length of the array that a call takes its arguments from and puts its results into: that of the
+    /// longer of the two lists.
+    pub fn array_len(&self) -> usize {
+        self.array_len as usize
     }
 
     /// Its type, which `image` knows.
@@ -57,17 +58,20 @@ impl Func {
         image.records().func_type(self.ty)
     }
 
-    /// Checks that it can be called on an instance of `image` with these slots.
+    /// Checks that it can be called on an instance of `image` with these values.
     ///
     /// # Panics
     ///
     /// When it cannot.
     #[inline]
-    pub(super) fn check(&self, image: &Loaded, slots: &[u128]) {
+    pub(super) fn check(&self, image: &Loaded, values: &[u128]) {
         assert_eq!(self.image, image.id, "a function of this image");
-        assert!(slots.len() >= self.slots as usize, "a slot for each parameter and result");
+        assert!(
+            values.len() >= self.array_len as usize,
+            "an element for each parameter and result"
+        );
         if self.takes_funcs {
-            check_funcs(image, &self.ty(image).params, slots);
+            check_funcs(image, &self.ty(image).params, values);
         }
     }
 

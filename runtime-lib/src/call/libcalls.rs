@@ -165,7 +165,7 @@ mod bodies {
     }
 
     pub fn lithify_host_call(slot: &Slot, import: u32, values: u64) -> Result<(), Stop> {
-        // SAFETY: the exit trampoline of this import has as many slots as its type needs.
+        // SAFETY: the exit trampoline of this import has an array for its type.
         unsafe { host_call(slot, import, values as *mut u128) }
     }
 }
@@ -174,18 +174,18 @@ mod bodies {
 ///
 /// # Safety
 ///
-/// The guest of `slot` called it, with as many value slots as the import's type needs.
+/// The guest of `slot` called it, with as many values as the import's type needs.
 #[inline]
-unsafe fn host_call(slot: &Slot, import: u32, slots: *mut u128) -> Result<(), Stop> {
+unsafe fn host_call(slot: &Slot, import: u32, values: *mut u128) -> Result<(), Stop> {
     let image = slot.image();
     match image.bound.get(import as usize) {
-        Some(Bound::Closure { closure, slots: count, gives_funcs, ty }) => {
-            // SAFETY: the caller vouches for the slots, which are the trampoline's own.
-            let slots = unsafe { slice::from_raw_parts_mut(slots, *count) };
+        Some(Bound::Closure { closure, array_len, gives_funcs, ty }) => {
+            // SAFETY: the caller vouches for the array, which is the trampoline's own.
+            let values = unsafe { slice::from_raw_parts_mut(values, *array_len) };
             // SAFETY: the guest of this `base` has called it and waits.
-            unsafe { closure.call(slot.base(), slots)? };
+            unsafe { closure.call(slot.base(), values)? };
             if *gives_funcs {
-                check_funcs(image, &image.records().func_type(*ty).results, slots);
+                check_funcs(image, &image.records().func_type(*ty).results, values);
             }
             Ok(())
         }

@@ -151,13 +151,13 @@ impl<'a> Caller<'a> {
     }
 
     /// Calls a function of the same instance, further down on the same stack. Arguments are in
-    /// the first slots, results go there.
+    /// the first of `values`, results go there.
     ///
     /// # Panics
     ///
-    /// When the function belongs to another image or there are too few slots.
-    pub fn call(&mut self, func: &Func, slots: &mut [u128]) -> Result<(), Trap> {
-        let here = ptr::from_ref(&slots) as usize;
+    /// When the function belongs to another image or there are too few values.
+    pub fn call(&mut self, func: &Func, values: &mut [u128]) -> Result<(), Trap> {
+        let here = ptr::from_ref(&values) as usize;
         let stack = self.slot().reservation().stack();
         // Read once, since a signal may change it at any time.
         let limit = self.slot().header().stack_limit();
@@ -172,7 +172,7 @@ impl<'a> Caller<'a> {
         let data = self.activation().data();
         // SAFETY: the data is lent for longer than this call; there is room on the stack.
         unsafe {
-            call::call(self.slot(), func, slots, data, ptr::null_mut(), CallOptions::default())
+            call::call(self.slot(), func, values, data, ptr::null_mut(), CallOptions::default())
         }
     }
 

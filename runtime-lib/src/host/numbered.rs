@@ -78,11 +78,11 @@ impl Imports {
             // and turns errors and panics into traps.
             return unsafe { self.native(module, name, ty.clone(), *shim as *const c_void) };
         }
-        self.func(module, name, ty.clone(), move |caller, slots| {
-            let words: Vec<_> = slots.iter().map(|slot| *slot as u64).collect();
+        self.func(module, name, ty.clone(), move |caller, values| {
+            let words: Vec<_> = values.iter().map(|value| *value as u64).collect();
             let result = T::call(number, caller, &words)?;
-            if let Some(slot) = slots.first_mut() {
-                *slot = result.into();
+            if let Some(first) = values.first_mut() {
+                *first = result.into();
             }
             Ok(())
         })

@@ -16,7 +16,8 @@ pub(crate) enum Bound {
     /// A host function in Rust.
     Closure {
         closure: Closure,
-        slots: usize,
+        /// Length of its array.
+        array_len: usize,
         /// Whether a result is a reference to a function.
         gives_funcs: bool,
         ty: u32,
@@ -95,7 +96,7 @@ impl Bindings {
                 bound = match imports.find_function(module, field, ty)? {
                     Some(Function::Closure(closure)) => Bound::Closure {
                         closure,
-                        slots: ty.params.len().max(ty.results.len()),
+                        array_len: ty.params.len().max(ty.results.len()),
                         gives_funcs: ty.results.contains(&ValType::FuncRef),
                         ty: function.ty,
                     },

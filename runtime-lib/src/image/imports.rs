@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 type BoxedClosure = dyn Fn(*mut u8, &mut [u128]) -> Result<(), HostError> + Send + Sync;
 
-/// A Rust closure: arguments are in the first slots, results go there. Slots hold the bits of a
-/// value in their low bytes. It finds the guest by its `base`, as native code does.
+/// A Rust closure: its array has the arguments first and then the results, from the first element on,
+/// each with the bits of a value in its low bytes. It finds the guest by its `base`, as native code does.
 #[derive(Clone)]
 pub(crate) struct Closure(Arc<BoxedClosure>);
 
@@ -31,8 +31,8 @@ impl Closure {
     ///
     /// The guest of `base` has called it and waits.
     #[inline]
-    pub unsafe fn call(&self, base: *mut u8, slots: &mut [u128]) -> Result<(), HostError> {
-        (self.0)(base, slots)
+    pub unsafe fn call(&self, base: *mut u8, values: &mut [u128]) -> Result<(), HostError> {
+        (self.0)(base, values)
     }
 }
 

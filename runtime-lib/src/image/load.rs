@@ -37,14 +37,14 @@ pub fn file(
     let bindings = Bindings::resolve(&checked.section, imports, libcalls)?;
     // The address of a text without code is not checked, and not used.
     let text = mapping.start().wrapping_add(checked.text as usize).cast_const();
-    let slots = slots(&checked.elf, &bindings, text)?;
+    let entries = linkage_table(&checked.elf, &bindings, text)?;
     let (metadata, len) =
         (mapping.at(checked.note.descriptor as usize), checked.section.bytes.len());
     let Checked {
         section: Section { records, .. }, memory_image, elf: Elf { segments, .. }, ..
     } = checked;
     // SAFETY: what was read of the file is not referred to any more.
-    unsafe { finish(&mapping, &segments, &slots)? };
+    unsafe { finish(&mapping, &segments, &entries)? };
     // SAFETY: the metadata was checked to lie in one segment, nobody writes to the mapping any
     // more, and `Loaded` keeps it.
     let bytes: &'static [u8] = unsafe { slice::from_raw_parts(metadata, len) };
@@ -56,13 +56,17 @@ pub fn file(
 
 /// A place in the linkage table: its offset in the file, a multiple of 8, and the address that
 /// goes there.
-type Slot = (usize, usize);
+type Entry = (usize, usize);
 
 /// What goes into the linkage table: the addresses of imports and libcalls.
-fn slots(elf: &Elf<'_>, bindings: &Bindings, text: *const u8) -> Result<Vec<Slot>, ImageError> {
+fn linkage_table(
+    elf: &Elf<'_>,
+    bindings: &Bindings,
+    text: *const u8,
+) -> Result<Vec<Entry>, ImageError> {
     let unsupported = |message: String| ImageError::Unsupported { message };
     let relocations = elf.relocations().map_err(|message| unsupported(message.into()))?;
-    let slot = |relocation: &Relocation<'_>| {
+    let entry = |relocation: &Relocation<'_>| {
         let place = relocation.address;
         let writable = elf.segments.iter().any(|segment| {
             let addresses = segment.addresses();
@@ -85,18 +89,18 @@ fn slots(elf: &Elf<'_>, bindings: &Bindings, text: *const u8) -> Result<Vec<Slot
         };
         Ok((place as usize, address))
     };
-    relocations.iter().map(slot).collect()
+    relocations.iter().map(entry).collect()
 }
 
 /// Fills the linkage table and makes code executable.
 ///
 /// # Safety
 ///
-/// Nothing refers to segments that are written to. All slots are in such segments.
+/// Nothing refers to segments that are written to. All entries are in such segments.
 unsafe fn finish(
     mapping: &Mapping,
     segments: &[Segment],
-    slots: &[Slot],
+    entries: &[Entry],
 ) -> Result<(), ImageError> {
     let pages = |segment: &Segment| -> Range<usize> {
         let Range { start, end } = segment.addresses();
@@ -109,7 +113,7 @@ unsafe fn finish(
             .try_for_each(|segment| unsafe { mapping.protect(pages(segment), protection) })
     };
     protect(true, false, Protection::ReadWrite)?;
-    for (place, address) in slots {
+    for (place, address) in entries {
         // SAFETY: eight aligned bytes of a segment that was just made writable.
         unsafe { mapping.at(*place).cast::<usize>().write(*address) };
     }

@@ -65,8 +65,8 @@ impl Table {
 
     /// Writes the record into a vmctx.
     pub fn put_record(&self, vmctx: &mut [u8]) {
-        let (slot, bytes) = self.record_bytes();
-        let start = vmctx::index(slot, vmctx.len());
+        let (offset, bytes) = self.record_bytes();
+        let start = vmctx::index(offset, vmctx.len());
         vmctx[start..start + bytes.len()].copy_from_slice(&bytes);
     }
 

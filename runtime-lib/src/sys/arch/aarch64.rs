@@ -10,13 +10,13 @@ use std::arch::naked_asm;
 /// This machine.
 pub const MACHINE: Machine = Machine::Aarch64;
 
-/// Calls `entry(base, callee, slots)` on the stack that ends at `stack_top`, or on the current
+/// Calls `entry(base, callee, values)` on the stack that ends at `stack_top`, or on the current
 /// one when that is null. Returns 0 when the callee returned, 1 when it was left by [`raise`].
 ///
 /// # Safety
 ///
 /// `entry` is an entry trampoline (or a function that takes nothing but `base`) of the image
-/// to which `base` and `callee` belong, `slots` holds as many values as it reads and writes,
+/// to which `base` and `callee` belong, `values` holds as many values as it reads and writes,
 /// and the stack is 16-byte aligned and not in use.
 #[unsafe(naked)]
 pub unsafe extern "C" fn enter(
@@ -24,7 +24,7 @@ pub unsafe extern "C" fn enter(
     entry: *const u8,
     base: *mut u8,
     callee: *const u8,
-    slots: *mut u128,
+    values: *mut u128,
     stack_top: *mut u8,
 ) -> u32 {
     naked_asm!(
