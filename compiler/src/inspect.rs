@@ -1,4 +1,9 @@
-//! What a module is, without compiling it: validated, counted, its imports and exports listed.
+//! What a module is, without compiling it: validated, counted, its imports and exports listed; and,
+//! in `toolchain.rs`, what made it.
+
+mod toolchain;
+
+pub use toolchain::{FeatureUse, MemoryLayout, Survey, survey};
 
 use crate::{
     error::CompileError,

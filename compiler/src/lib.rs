@@ -45,7 +45,6 @@ mod patch;
 mod progress;
 mod sites;
 mod stub;
-mod survey;
 mod symbol;
 mod target;
 mod text;
@@ -58,11 +57,12 @@ pub use branches::{Branches, Stray, branches};
 pub use dump::{Dump, dump};
 pub use error::{CompileError, Excess, OptionsError};
 pub use header::header;
-pub use inspect::{FunctionBody, ModuleInfo, functions, inspect};
+pub use inspect::{
+    FeatureUse, FunctionBody, MemoryLayout, ModuleInfo, Survey, functions, inspect, survey,
+};
 pub use lithify_abi::machine::Machine;
 pub use options::{Options, Profile, Symbols};
 pub use progress::{Phase, Progress};
-pub use survey::{FeatureUse, MemoryLayout, Survey, survey};
 pub use target::Target;
 
 /// What to compile a module into.
