@@ -173,7 +173,10 @@ fn exports_are_symbols_where_they_are_asked_for() {
     let wasm = wasm.to_str().unwrap();
     for (options, part) in [
         (&["--emit", "obj", "--export", "m"][..], "no function is exported as \"m\""),
-        (&["--emit", "obj", "--symbol-prefix", "a-b"], "--symbol-prefix a-b: it is no identifier of C"),
+        (
+            &["--emit", "obj", "--symbol-prefix", "a-b"],
+            "--symbol-prefix a-b: it is no identifier of C",
+        ),
         (&["--export", "two"], "go with --emit obj"),
     ] {
         let never = scratch("never.o");
