@@ -299,16 +299,16 @@ impl Translator<'_, '_> {
                 self.unary(|i, v| i.fcvt_to_uint_sat(I64, v));
             }
             Op::F32ConvertI32S(_) | Op::F32ConvertI64S(_) => {
-                self.unary(|i, v| i.fcvt_from_sint(F32, v))
+                self.unary(|i, v| i.fcvt_from_sint(F32, v));
             }
             Op::F32ConvertI32U(_) | Op::F32ConvertI64U(_) => {
-                self.unary(|i, v| i.fcvt_from_uint(F32, v))
+                self.unary(|i, v| i.fcvt_from_uint(F32, v));
             }
             Op::F64ConvertI32S(_) | Op::F64ConvertI64S(_) => {
-                self.unary(|i, v| i.fcvt_from_sint(F64, v))
+                self.unary(|i, v| i.fcvt_from_sint(F64, v));
             }
             Op::F64ConvertI32U(_) | Op::F64ConvertI64U(_) => {
-                self.unary(|i, v| i.fcvt_from_uint(F64, v))
+                self.unary(|i, v| i.fcvt_from_uint(F64, v));
             }
             Op::F32DemoteF64(_) => self.unary(|i, v| i.fdemote(F32, v)),
             Op::F64PromoteF32(_) => self.unary(|i, v| i.fpromote(F64, v)),

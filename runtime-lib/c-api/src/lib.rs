@@ -289,5 +289,10 @@ pub unsafe extern "C" fn lithify_memory_len(base: *mut u8) -> usize {
 pub unsafe extern "C" fn lithify_touch(base: *mut u8, address: u32, len: u32) {
     let range = address as usize..address as usize + len as usize;
     // SAFETY: the caller vouches for `base`; this frame holds plain values only.
-    unsafe { Caller::enter(base, |caller| Ok(caller.touch(range))) }
+    unsafe {
+        Caller::enter(base, |caller| {
+            caller.touch(range);
+            Ok(())
+        });
+    }
 }

@@ -194,7 +194,7 @@ fn what_a_guest_learns_of_signatures_is_the_truth() {
         for place in 0..12_u8 {
             let digit = blake2_256(&[case.to_le_bytes().as_slice(), &[place]].concat());
             let kind = digit[0] % 6;
-            let right = case % 4 == 0 || digit[1] % 8 > 0;
+            let right = case.is_multiple_of(4) || !digit[1].is_multiple_of(8);
             match kind {
                 5 => expected.push(2),
                 _ => expected.push(u8::from(right)),

@@ -81,7 +81,7 @@ macro_rules! functions {
             let mut memory = GuestMemory::Unshared(memory);
             let call = preview1::$name(&mut wasi.context, &mut memory, $($param),*);
             let errno = run_in_dummy_executor(call).and_then(|result| result);
-            slots[0] = errno.map_err(failed)? as u32 as u128;
+            slots[0] = u128::from(errno.map_err(failed)? as u32);
             Ok(())
         });
     })*};

@@ -317,10 +317,10 @@ impl Translator<'_, '_> {
                 self.truncate_zero(|i, v| i.fcvt_to_uint_sat(I64X2, v), |i, a, b| i.uunarrow(a, b));
             }
             Op::F32x4ConvertI32x4S(_) => {
-                self.vector_unary(I32X4, |i, v| i.fcvt_from_sint(F32X4, v))
+                self.vector_unary(I32X4, |i, v| i.fcvt_from_sint(F32X4, v));
             }
             Op::F32x4ConvertI32x4U(_) => {
-                self.vector_unary(I32X4, |i, v| i.fcvt_from_uint(F32X4, v))
+                self.vector_unary(I32X4, |i, v| i.fcvt_from_uint(F32X4, v));
             }
             Op::F64x2ConvertLowI32x4S(_) => {
                 self.vector_unary(I32X4, LOW_S);

@@ -139,7 +139,7 @@ impl Queue {
                     Some(job) => break job,
                     None if waiting.closed => return,
                     None => {
-                        waiting = self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner)
+                        waiting = self.more.wait(waiting).unwrap_or_else(PoisonError::into_inner);
                     }
                 }
             };
