@@ -30,7 +30,7 @@ use std::{
 
 /// CPU time per byte, in times of a plain module's, of what is within the compiler's limits.
 pub const MAX_TIMES: f64 = 40.0;
-/// Peak memory per byte of a module, in bytes, beyond [`FREE_MEMORY`].
+/// Peak memory per byte of a module, in bytes, beyond the first 32 MiB.
 pub const MAX_MEMORY: f64 = 2500.0;
 /// Memory that any compilation may take, in bytes.
 const FREE_MEMORY: u64 = 32 << 20;
