@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lithify_measure::figure;
 use lithify_polkadot::{CallError, native::RuntimeError};
-use lithify_runtime::{ImageError, Trap, abi::plain::is_plain};
+use lithify_runtime::{ImageError, InstanceError, Trap, abi::plain::is_plain};
 use std::{
     error::Error,
     fmt::{self, Write as _},
@@ -137,6 +137,7 @@ pub fn usage(lines: &str) {
 fn is_list(cause: &(dyn Error + 'static)) -> bool {
     cause.is::<Trap>()
         || cause.is::<ImageError>()
+        || cause.is::<InstanceError>()
         || cause.is::<RuntimeError>()
         || cause.is::<Refused>()
         || cause.is::<CallError<Trap>>()

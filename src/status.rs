@@ -21,7 +21,7 @@ const FAILED: u8 = 1;
 /// The command line asks for what there is not.
 pub const USAGE: u8 = 2;
 /// What `timeout(1)` ends with when it stopped a command.
-const LATE: u8 = 124;
+pub const LATE: u8 = 124;
 /// A process that aborted has this one, and a guest that traps is to its host what such a process is.
 const TRAPPED: u8 = 134;
 
@@ -53,6 +53,9 @@ fn of_trap(trap: &Trap) -> u8 {
 /// The trap that an error is, in any of the forms in which the runtime library reports one.
 fn trap<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Trap> {
     if let Some(trap) = error.downcast_ref::<Trap>() {
+        return Some(trap);
+    }
+    if let Some(InstanceError::Trap(trap)) = error.downcast_ref() {
         return Some(trap);
     }
     let call = match error.downcast_ref::<RuntimeError>() {

@@ -26,8 +26,8 @@ them; what looks different is measured again before it is said. Of comparisons o
 at most 5 in 100 alarm, all calls together; differences below 1 % are not told. Both sides are
 measured now, on this machine: figures of another hour or machine are no base.
 
-Exit status: 0 no call was found slower (or that cannot be told: see the table), 1 one is, 2 a call could
-not be measured.
+Exit status: 0 no call was found slower (or that cannot be told: see the table), 1 one is, 2 a
+call could not be measured.
 
 Examples:
   lithify compare old.wasm new.wasm

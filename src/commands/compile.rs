@@ -234,7 +234,7 @@ impl Compile {
                 .collect();
             return output::json(json!({
                 "input": name,
-                "output": place.name(),
+                "output": place.name().display().to_string(),
                 "changed": changed,
                 "form": runtime.form.to_string(),
                 "code_hash": source::hex(&runtime.code_hash),

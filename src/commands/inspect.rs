@@ -109,7 +109,7 @@ impl Inspect {
             Some(version) => facts.version(version),
             None => {
                 let how = source::ask_for_version(&self.input);
-                facts.say("version", Value::Null, format!("not embedded; {how}"));
+                facts.no_version(format!("not embedded; {how}"));
             }
         }
     }
@@ -122,7 +122,7 @@ impl Inspect {
         facts.add("form", json!("image"));
         match version::from_sections(sections.0, sections.1) {
             Ok(version) => self.version(&mut facts, version.as_ref()),
-            Err(error) => facts.say("version", Value::Null, format!("unknown: {error}")),
+            Err(error) => facts.no_version(format!("unknown: {error}")),
         }
         facts.add("code_hash", json!(source::hex(&metadata.code_hash)));
         facts.add("bytes", json!(bytes.len()));
@@ -164,17 +164,26 @@ struct Fact {
     words: Words,
 }
 
+/// What a version is told as.
+const VERSION: [&str; 4] = ["spec_name", "spec_version", "transaction_version", "state_version"];
+
 enum Words {
     /// The words after the key.
     Line(String),
     /// A line for each item.
     List(Vec<String>),
+    /// The words after another name than the key.
+    Named(&'static str, String),
+    /// Nothing: another fact's words say it.
+    None,
 }
 
 impl Fact {
     fn print(&self, short: bool) -> Result<()> {
         let key = self.key.replace('_', " ");
         match &self.words {
+            Words::None => Ok(()),
+            Words::Named(name, words) => output::line(format_args!("  {name}: {words}")),
             Words::Line(words) => output::line(format_args!("  {key}: {words}")),
             Words::List(lines) if lines.is_empty() => output::line(format_args!("  {key}: none")),
             Words::List(lines) => {
@@ -212,11 +221,22 @@ impl Facts {
         Value::Object(self.0.into_iter().map(|fact| (fact.key.into(), fact.data)).collect())
     }
 
+    /// Says why no version is known.
+    fn no_version(&mut self, words: String) {
+        let words = std::iter::once(Words::Named("version", words));
+        let words = words.chain(std::iter::repeat_with(|| Words::None));
+        let facts = VERSION.into_iter().zip(words);
+        self.0.extend(facts.map(|(key, words)| Fact { key, data: Value::Null, words }));
+    }
+
     fn version(&mut self, version: &RuntimeVersion) {
-        self.add("spec_name", json!(version.spec_name.to_string()));
-        self.add("spec_version", json!(version.spec_version));
-        self.add("transaction_version", json!(version.transaction_version));
-        self.add("state_version", json!(version.system_version));
+        let values = [
+            json!(version.spec_name.to_string()),
+            json!(version.spec_version),
+            json!(version.transaction_version),
+            json!(version.system_version),
+        ];
+        VERSION.into_iter().zip(values).for_each(|(key, value)| self.add(key, value));
     }
 
     /// What the module shows of itself, also one that the compiler refuses.

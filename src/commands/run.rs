@@ -48,7 +48,7 @@ Examples:
   lithify run block.json --profile
   lithify run block.json --profile --json
   lithify run workloads/ledger/tinygo/custom-2.wasm --state block.json --profile
-  lithify run program.wasm --dir . --env LANG=C -- first second
+  lithify run program.wasm --dir .::/ --env LANG=C -- first second
   lithify run math.wasm --invoke add -- 1 2")]
 pub struct Run {
     /// An image, or a runtime in any of its forms, which is compiled first; `-` is standard input.
@@ -91,8 +91,9 @@ pub struct Run {
     json: bool,
     /// Threads that check a block's signatures while the guest goes on, which takes them for right
     /// until then; if one is not, the block is executed again without them.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    signature_threads: usize,
+    #[arg(long, value_name = "N", default_value_t = 0,
+        value_parser = clap::value_parser!(u16).range(..=256))]
+    signature_threads: u16,
     /// Say where the time went.
     #[arg(long)]
     time: bool,
@@ -326,7 +327,7 @@ impl Run {
     ) -> Result<()> {
         let threads = match self.signature_threads {
             0 => None,
-            threads => Some(SignatureThreads::new(threads).context("cannot start threads")?),
+            threads => Some(SignatureThreads::new(threads.into()).context("cannot start threads")?),
         };
         let report = runtime.execute_block(session, context, block, threads.as_ref())?;
         let (number, extrinsics) = (block.header.number, block.extrinsics.len());
@@ -423,7 +424,11 @@ fn which_entry(metadata: Metadata) -> Usage {
     let (count, shown) = (names.len(), names.iter().take(4).map(|name| Plain(name).to_string()));
     let shown = shown.collect::<Vec<_>>().join(", ");
     Usage(match count {
-        0 => format!("which entry point? the module has none, that is, no func {}", entry_type()),
+        0 => format!(
+            "which entry point? the module has none, that is, no func {}; --invoke NAME -- ARGS calls \
+             any function",
+            entry_type()
+        ),
         _ => format!(
             "which entry point? there are {count}, such as {shown} (`inspect` lists all); only a \
              block file can be run without one"

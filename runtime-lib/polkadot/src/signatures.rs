@@ -37,7 +37,8 @@ impl SignatureThreads {
 
     /// What `call` returns, run in `session` as by [`Session::execute`]: with signatures checked
     /// here, and if one of them is not right, once more without. `call` makes a whole call of a fresh
-    /// instance. While host calls are observed they are made as ever.
+    /// instance. While host calls are observed they are made as ever. What a call logged before a
+    /// wrong signature it logs again, and each of the two has a deadline of its own.
     pub fn execute<R>(
         &self,
         session: &mut Session<'_>,

@@ -77,7 +77,7 @@ macro_rules! functions {
             }
             let mut words = slots.iter();
             $(let $param = words.next().map_or(0, |word| *word as $ty);)*
-            let (memory, wasi) = parts(caller);
+            let (memory, wasi) = parts(caller)?;
             let mut memory = GuestMemory::Unshared(memory);
             let call = preview1::$name(&mut wasi.context, &mut memory, $($param),*);
             let errno = run_in_dummy_executor(call).and_then(|result| result);
@@ -143,17 +143,19 @@ pub fn imports() -> Imports {
     });
     imports.func(MODULE, "proc_exit", FuncType::new(&[ValType::I32], &[]), |caller, slots| {
         let status = slots[0] as i32;
-        let (_, wasi) = parts(caller);
+        let (_, wasi) = parts(caller)?;
         wasi.exit = Some(status);
         Err(HostError(I32Exit(status).to_string()))
     });
     imports
 }
 
-/// The guest's memory, and the program that it is.
-fn parts<'a>(caller: &'a mut Caller<'_>) -> (&'a mut [u8], &'a mut Wasi) {
+/// The guest's memory, and the program that it is. A start function has none: it runs before whoever
+/// made the instance can pass it.
+fn parts<'a>(caller: &'a mut Caller<'_>) -> Result<(&'a mut [u8], &'a mut Wasi), HostError> {
+    const NONE: &str = "a start function, which runs before the program begins, cannot call WASI";
     let (memory, data) = caller.memory_and_data();
-    (memory, data.downcast_mut().expect("whoever calls a program passes its Wasi"))
+    Ok((memory, data.downcast_mut().ok_or_else(|| HostError(NONE.into()))?))
 }
 
 fn failed(error: impl std::fmt::Display) -> HostError {

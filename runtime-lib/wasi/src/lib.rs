@@ -140,18 +140,19 @@ impl Wasi {
     pub fn run(&mut self, instance: &mut Instance, options: CallOptions) -> Result<i32, Trap> {
         let start = instance.func(START).expect("a program has a _start");
         let done = instance.call_with(&start, &mut [], self, options);
-        self.ended(done)
+        Ok(self.ended(done)?.unwrap_or(0))
     }
 
-    /// What a call that was made on this comes to: an exit status where the guest has exited in it.
+    /// What a call that was made on this comes to: an exit status where the guest has exited in it,
+    /// nothing where it returned.
     ///
     /// # Errors
     ///
     /// Any other trap.
-    pub fn ended(&mut self, done: Result<(), Trap>) -> Result<i32, Trap> {
+    pub fn ended(&mut self, done: Result<(), Trap>) -> Result<Option<i32>, Trap> {
         match self.exit.take() {
-            Some(status) => Ok(status),
-            None => done.map(|()| 0),
+            Some(status) => Ok(Some(status)),
+            None => done.map(|()| None),
         }
     }
 }

@@ -13,20 +13,24 @@ use lithify_runtime::{
 use lithify_wasi::{Program, START, imports, is_program};
 use std::{
     path::{Path, PathBuf},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// What a reactor of WASI exports to be called before anything else.
 const INITIALIZE: &str = "_initialize";
+
+/// How much later than at its deadline a program ends that waits for the system.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// What a program gets.
 #[derive(Args)]
 #[command(next_help_heading = "Programs (WASI preview 1)")]
 pub struct ProgramOptions {
     /// Call this exported function with the numbers behind `--`, and print its results, one a line.
-    #[arg(long, value_name = "EXPORT", conflicts_with_all = ["entry", "input_bytes", "profile"])]
+    #[arg(long, value_name = "EXPORT", conflicts_with_all = ["entry", "input_bytes", "profile", "json", "state", "initialize", "signature_threads"])]
     invoke: Option<String>,
-    /// A directory that the program may use with all that is in it, and its name there.
+    /// A directory that the program may use with all that is in it, and its name there. Programs by
+    /// Go want an absolute one: .::/
     #[arg(long = "dir", value_name = "HOST[::GUEST]")]
     directories: Vec<String>,
     /// A variable of the program's environment; without a value, with the one it has here.
@@ -52,34 +56,43 @@ impl Run {
         if self.program.invoke.is_some() {
             return Ok(true);
         }
-        let asked = self.entry.is_some() || self.initialize.is_some() || self.state.is_some();
-        let found = !asked
-            && match &source.input {
-                Input::Runtime(runtime) if runtime.state.is_some() => false,
-                Input::Runtime(runtime) => {
-                    let code = self.code.options(runtime, crate::source::host_target())?;
-                    let exports = inspect(runtime.wasm(), &code).map(|info| info.exports);
-                    let start = FuncType::new(&[], &[]);
-                    exports.is_ok_and(|exports| {
-                        exports.iter().any(|export| {
-                            export.name == START && export.ty == ExternType::Func(start.clone())
-                        })
-                    })
-                }
-                Input::Image(bytes) => {
-                    // What is no image is refused where images are.
-                    let mut any = imports();
-                    any.trap_missing(true);
-                    let image = Image::from_bytes(bytes, &any, Trust::Verify);
-                    image
-                        .is_ok_and(|image| image.func_type(START) == Some(&FuncType::new(&[], &[])))
-                }
-            };
+        let of_runtimes = self.entry.is_some()
+            || self.initialize.is_some()
+            || self.state.is_some()
+            || self.signature_threads > 0
+            || self.profile
+            || self.json;
+        if of_runtimes {
+            let word = "ENTRY and the options of calls and blocks are for runtimes, and --dir, --env \
+                        and ARGS for programs";
+            ensure!(!self.program.are_given(), Usage(word.into()));
+            return Ok(false);
+        }
+        let found = match &source.input {
+            Input::Runtime(runtime) if runtime.state.is_some() => false,
+            Input::Runtime(runtime) => {
+                let code = self.code.options(runtime, crate::source::host_target())?;
+                // What is no module is refused where modules are compiled.
+                let Ok(info) = inspect(runtime.wasm(), &code) else { return Ok(false) };
+                let exports = info.exports.into_iter().map(|export| (export.name, export.ty));
+                starts(exports, info.imports.iter().map(|import| &*import.module))
+            }
+            Input::Image(bytes) => {
+                let mut any = imports();
+                any.trap_missing(true);
+                let Ok(image) = Image::from_bytes(bytes, &any, Trust::Verify) else {
+                    return Ok(false);
+                };
+                let exports = image.exports().into_iter().map(|export| (export.name, export.ty));
+                starts(exports, image.imports().iter().map(|import| &*import.module))
+            }
+        };
         if !found && self.program.are_given() {
             let name = &source.name;
             bail!(Usage(format!(
-                "{name} is no program, as it exports no function {START}: --dir, --env and ARGS are \
-                 for programs, and --invoke calls any other function"
+                "{name} is no program, as it exports no function {START} of type () -> () or imports \
+                 from a chain's host: --dir, --env and ARGS are for programs, and --invoke calls any \
+                 other function"
             )));
         }
         Ok(found)
@@ -91,8 +104,8 @@ impl Run {
         let bytes = self.image(source)?;
         let mut imports = imports();
         imports.trap_missing(self.trap_missing);
-        let image =
-            Image::from_bytes(&bytes, &imports, Trust::Verify).with_context(|| name.clone())?;
+        let image = Image::from_bytes(&bytes, &imports, Trust::Verify)
+            .map_err(|error| self.refused(error.into()).context(name.clone()))?;
         let memory = match (self.max_pages, self.heap_pages) {
             (Some(max), _) => MemoryPlan::Dynamic { extra_pages: 0, max_pages: Some(max) },
             (None, Some(extra_pages)) => MemoryPlan::Static { extra_pages },
@@ -104,6 +117,9 @@ impl Run {
         let deadline = self.bounds.call_timeout().map(|timeout| Instant::now() + timeout);
         let call = deadline.map_or_else(CallOptions::default, CallOptions::until);
         let mut wasi = self.start(&name)?.start()?;
+        if let Some(timeout) = self.bounds.call_timeout() {
+            end_waiting(timeout);
+        }
         let started = Instant::now();
         let mut instance = pool.instance_with(call)?;
         let status = match &self.program.invoke {
@@ -114,11 +130,14 @@ impl Run {
             Some(export) => {
                 let (func, values) = self.function(&name, &instance, export)?;
                 // Of WASI's reactors, whoever made them.
-                if let Some(initialize) = instance.func(INITIALIZE)
+                if export != INITIALIZE
+                    && let Some(initialize) = instance.func(INITIALIZE)
                     && *instance.func_type(&initialize) == FuncType::new(&[], &[])
                 {
                     let done = instance.call_with(&initialize, &mut [], &mut wasi, call);
-                    wasi.ended(done)?;
+                    if let Some(status) = wasi.ended(done)? {
+                        return exit(status);
+                    }
                 }
                 let mut results = Vec::new();
                 let done = instance.call_values_with(&func, &values, &mut wasi, call);
@@ -127,7 +146,7 @@ impl Run {
                         results = values;
                         0
                     }
-                    Err(CallError::Trap(trap)) => wasi.ended(Err(trap))?,
+                    Err(CallError::Trap(trap)) => wasi.ended(Err(trap))?.unwrap_or(0),
                     Err(error) => return Err(error.into()),
                 };
                 for value in results {
@@ -139,11 +158,7 @@ impl Run {
         if self.time {
             print_time("call", started);
         }
-        match status {
-            0 => Ok(()),
-            // As a shell has it, eight bits of it.
-            status => Err(crate::status::Exit(status as u8).into()),
-        }
+        exit(status)
     }
 
     /// What the program begins with.
@@ -202,6 +217,33 @@ impl Run {
             value(*ty, text).ok_or_else(|| anyhow!(Usage(format!("{text:?} is no {ty}"))))
         });
         Ok((func, values.collect::<Result<_>>()?))
+    }
+}
+
+/// Whether a module is a program: it exports [`START`], and imports nothing from a chain's host.
+fn starts<'i>(
+    mut exports: impl Iterator<Item = (String, ExternType)>,
+    mut imports: impl Iterator<Item = &'i str>,
+) -> bool {
+    let start = ExternType::Func(FuncType::new(&[], &[]));
+    exports.any(|(name, ty)| name == START && ty == start) && imports.all(|module| module != "env")
+}
+
+/// Ends the process a moment after `timeout`: a deadline stops the guest, and no host function, but
+/// a program may wait in one for ever.
+fn end_waiting(timeout: Duration) {
+    std::thread::spawn(move || {
+        std::thread::sleep(timeout.saturating_add(GRACE));
+        output::error(&anyhow!("deadline exceeded while the program waited for the system"));
+        std::process::exit(i32::from(crate::status::LATE));
+    });
+}
+
+/// The exit status of a program, of which the system keeps eight bits.
+fn exit(status: i32) -> Result<()> {
+    match status as u8 {
+        0 => Ok(()),
+        status => Err(crate::status::Exit(status).into()),
     }
 }
 

@@ -1,0 +1,2 @@
+lithify run program.wasm Core_version -- 1
+# 2

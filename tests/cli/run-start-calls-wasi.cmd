@@ -1,0 +1,2 @@
+lithify run begins.wasm
+# 134

@@ -1,0 +1,2 @@
+lithify run ends.wasm
+# 134

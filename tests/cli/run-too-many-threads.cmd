@@ -1,0 +1,2 @@
+lithify run program.wasm --signature-threads 1000
+# 2

@@ -1,0 +1,2 @@
+lithify run sleeper.wasm --timeout 300ms
+# 124
