@@ -150,7 +150,7 @@ impl Run {
                     Err(error) => return Err(error.into()),
                 };
                 for value in results {
-                    output::line(text(value))?;
+                    output::asked(text(value))?;
                 }
                 status
             }

@@ -1,0 +1,2 @@
+lithify -q run math.wasm --invoke add -- 1 2
+# 0
