@@ -234,18 +234,12 @@ impl Run {
 
     /// Loads the image, or compiles the runtime and loads that.
     fn load(&self, source: Source, state: &State) -> Result<Runtime> {
-        let memory = match (self.max_pages, self.heap_pages) {
-            (Some(max), _) => MemoryPlan::Dynamic { extra_pages: 0, max_pages: Some(max) },
-            (None, Some(extra_pages)) => MemoryPlan::Static { extra_pages },
-            (None, None) => {
-                let pages = state.heap_pages().unwrap_or(u64::from(DEFAULT_HEAP_PAGES));
-                let extra_pages = u32::try_from(pages)
-                    .map_err(|_| anyhow!(":heappages asks for {pages} pages; memory has 65536"))?;
-                MemoryPlan::Static { extra_pages }
-            }
-        };
-        let instances =
-            InstanceOptions { memory, stack_size: self.stack_size, ..InstanceOptions::default() };
+        let instances = self.instances(|| {
+            let pages = state.heap_pages().unwrap_or(u64::from(DEFAULT_HEAP_PAGES));
+            let extra_pages = u32::try_from(pages)
+                .map_err(|_| anyhow!(":heappages asks for {pages} pages; memory has 65536"))?;
+            Ok(MemoryPlan::Static { extra_pages })
+        })?;
         let options = RuntimeOptions {
             instances,
             trap_missing: self.trap_missing,
@@ -266,6 +260,16 @@ impl Run {
             find_entry(entry, exports.into_iter().map(|e| (e.name, e.ty.to_string())))?;
         }
         Ok(runtime)
+    }
+
+    /// How much memory and stack the options ask for; `otherwise` says of the memory where they don't.
+    fn instances(&self, otherwise: impl FnOnce() -> Result<MemoryPlan>) -> Result<InstanceOptions> {
+        let memory = match (self.max_pages, self.heap_pages) {
+            (Some(max), _) => MemoryPlan::Dynamic { extra_pages: 0, max_pages: Some(max) },
+            (None, Some(extra_pages)) => MemoryPlan::Static { extra_pages },
+            (None, None) => otherwise()?,
+        };
+        Ok(InstanceOptions { memory, stack_size: self.stack_size, ..InstanceOptions::default() })
     }
 
     /// The image, compiled where it is none yet.

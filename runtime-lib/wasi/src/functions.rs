@@ -18,41 +18,29 @@ const INVALID: i32 = 28;
 const MAX_ITEMS: i32 = 1024;
 
 /// What is to be done before a function gets the guest's memory.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
-    Nothing,
-    /// The argument at this place counts a list.
-    Count(usize),
+#[derive(Clone, Copy)]
+struct Before {
+    /// Its third argument counts a list.
+    counts: bool,
     /// The kernel writes there.
-    Touch,
-    /// Both.
-    CountAndTouch(usize),
+    touches: bool,
 }
 
 impl Before {
     /// By the name of the function.
     fn of(name: &str) -> Self {
-        match name {
-            "fd_write" | "fd_pwrite" | "sock_send" => Self::Count(2),
-            "fd_read" | "fd_pread" | "sock_recv" => Self::CountAndTouch(2),
-            "poll_oneoff" => Self::Count(2),
-            "random_get" => Self::Touch,
-            _ => Self::Nothing,
-        }
+        let reads = ["fd_read", "fd_pread", "sock_recv"].contains(&name);
+        let counts = ["fd_write", "fd_pwrite", "sock_send", "poll_oneoff"].contains(&name);
+        Self { counts: reads || counts, touches: reads || name == "random_get" }
     }
 
     /// Whether the function may be called.
     fn prepare(self, caller: &mut Caller<'_>, slots: &[u128]) -> bool {
-        if let Self::Touch | Self::CountAndTouch(_) = self {
+        if self.touches {
             let len = caller.memory().len();
             caller.touch(0..len);
         }
-        match self {
-            Self::Count(at) | Self::CountAndTouch(at) => {
-                (0..=MAX_ITEMS).contains(&(slots[at] as i32))
-            }
-            Self::Nothing | Self::Touch => true,
-        }
+        !self.counts || (0..=MAX_ITEMS).contains(&(slots[2] as i32))
     }
 }
 

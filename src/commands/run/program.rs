@@ -7,10 +7,10 @@ use clap::Args;
 use lithify_compiler::inspect;
 use lithify_polkadot::Input;
 use lithify_runtime::{
-    CallError, CallOptions, ExternType, FuncType, Image, Instance, InstanceOptions, MemoryPlan,
-    Pool, Trust, ValType, Value,
+    CallError, CallOptions, ExternType, FuncType, Image, Instance, MemoryPlan, Metadata, Pool,
+    Trust, ValType, Value,
 };
-use lithify_wasi::{Program, START, imports, is_program};
+use lithify_wasi::{Program, START, imports};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -78,13 +78,9 @@ impl Run {
                 starts(exports, info.imports.iter().map(|import| &*import.module))
             }
             Input::Image(bytes) => {
-                let mut any = imports();
-                any.trap_missing(true);
-                let Ok(image) = Image::from_bytes(bytes, &any, Trust::Verify) else {
-                    return Ok(false);
-                };
-                let exports = image.exports().into_iter().map(|export| (export.name, export.ty));
-                starts(exports, image.imports().iter().map(|import| &*import.module))
+                let Ok(image) = Metadata::parse(bytes, Trust::Verify) else { return Ok(false) };
+                let exports = image.exports.into_iter().map(|export| (export.name, export.ty));
+                starts(exports, image.imports.iter().map(|import| &*import.module))
             }
         };
         if !found && self.program.are_given() {
@@ -106,14 +102,7 @@ impl Run {
         imports.trap_missing(self.trap_missing);
         let image = Image::from_bytes(&bytes, &imports, Trust::Verify)
             .map_err(|error| self.refused(error.into()).context(name.clone()))?;
-        let memory = match (self.max_pages, self.heap_pages) {
-            (Some(max), _) => MemoryPlan::Dynamic { extra_pages: 0, max_pages: Some(max) },
-            (None, Some(extra_pages)) => MemoryPlan::Static { extra_pages },
-            (None, None) => MemoryPlan::Module,
-        };
-        let options =
-            InstanceOptions { memory, stack_size: self.stack_size, ..InstanceOptions::default() };
-        let pool = Pool::new(&image, &options)?;
+        let pool = Pool::new(&image, &self.instances(|| Ok(MemoryPlan::Module))?)?;
         let deadline = self.bounds.call_timeout().map(|timeout| Instant::now() + timeout);
         let call = deadline.map_or_else(CallOptions::default, CallOptions::until);
         let mut wasi = self.start(&name)?.start()?;
@@ -123,10 +112,7 @@ impl Run {
         let started = Instant::now();
         let mut instance = pool.instance_with(call)?;
         let status = match &self.program.invoke {
-            None => {
-                ensure!(is_program(&instance), "{name} exports no function {START}");
-                wasi.run(&mut instance, call)?
-            }
+            None => wasi.run(&mut instance, call)?,
             Some(export) => {
                 let (func, values) = self.function(&name, &instance, export)?;
                 // Of WASI's reactors, whoever made them.

@@ -10,8 +10,9 @@
 //! The rule not to break: nothing that a guest does on an answer that nobody has checked is seen
 //! outside of its call. Its memory and the overlay end with the call; before a host function that
 //! does anything else ([`Reach::Outside`]) the calling thread waits for what is in the queue, and
-//! the call ends there if one is not right. So the result is that of a call without this, always;
-//! one with a wrong signature takes at most twice as long.
+//! the call ends there if one is not right. So the result is that of a call without this. One with a
+//! wrong signature takes as long as it would if that were right, and then as long as without this: a
+//! guest that never ends when told that a signature is right needs a deadline.
 
 use crate::pointer_size::PointerSize;
 use lithify_runtime::host::{Guest, HostError};
