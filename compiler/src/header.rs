@@ -14,7 +14,7 @@ use crate::{
 use lithify_abi::{
     symbols,
     types::{FuncType, ValType},
-    vmctx::VALUE_SLOT,
+    vmctx::VALUE_SIZE,
 };
 use std::{collections::HashMap, fmt::Write};
 
@@ -51,7 +51,7 @@ fn write_header(module: &Module<'_>, symbols: &Symbols) -> Result<String, Compil
         let more = match ty.results.len() {
             0 | 1 => String::new(),
             _ => format!(
-                "; results from the second on: from base{area:+} on, {VALUE_SLOT} bytes apart"
+                "; results from the second on: from base{area:+} on, {VALUE_SIZE} bytes apart"
             ),
         };
         let result = ty.results.first().map_or("void", |ty| c_type(*ty));

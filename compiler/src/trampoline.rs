@@ -14,7 +14,7 @@ use cranelift_codegen::{
     isa::TargetIsa,
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
-use lithify_abi::{libcall::Libcall, types::FuncType, vmctx::VALUE_SLOT};
+use lithify_abi::{libcall::Libcall, types::FuncType, vmctx::VALUE_SIZE};
 
 /// Writes the entry trampoline for functions of type `ty` into `func`.
 pub fn entry(
@@ -69,8 +69,8 @@ pub fn exit(
     let count = ty.params.len().max(ty.results.len()).max(1) as u32;
     let slots = builder.create_sized_stack_slot(StackSlotData::new(
         StackSlotKind::ExplicitSlot,
-        count * VALUE_SLOT,
-        VALUE_SLOT.trailing_zeros() as u8,
+        count * VALUE_SIZE,
+        VALUE_SIZE.trailing_zeros() as u8,
     ));
     let slots = builder.ins().stack_addr(I64, slots, 0);
     let base = builder.block_params(block)[0];
@@ -111,5 +111,5 @@ fn start<'f>(
 
 /// Offset of value slot `index`.
 fn slot(index: u32) -> i32 {
-    (index * VALUE_SLOT) as i32
+    (index * VALUE_SIZE) as i32
 }

@@ -24,7 +24,7 @@ pub struct VmctxPlan {
     /// The records of functions that have one.
     pub record_of: HashMap<FuncIndex, RecordIndex>,
     /// Offset from `base` of the second result of a function; the next ones follow at
-    /// [`vmctx::VALUE_SLOT`] distance.
+    /// [`vmctx::VALUE_SIZE`] distance.
     pub return_area: i32,
     /// The host's allocator, where compiled code has a part in it.
     pub allocator: Option<AllocatorPlace>,
@@ -99,7 +99,7 @@ impl VmctxPlan {
         let results = module.signatures.values().map(|ty| ty.results.len()).max().unwrap_or(0);
         let return_area = far.take(results.saturating_sub(1) as u32);
         let allocator = allocator_imports(module).map(|imports| {
-            let slots = size_of::<Heap>() as u32 / vmctx::VALUE_SLOT;
+            let slots = size_of::<Heap>() as u32 / vmctx::VALUE_SIZE;
             AllocatorPlace { record: far.take(slots), imports }
         });
         let func_records = func_records(module, &tables);
@@ -109,15 +109,15 @@ impl VmctxPlan {
     }
 }
 
-/// Hands out far slots downwards.
+/// Hands out far fields downwards.
 struct Far {
     lowest: i32,
 }
 
 impl Far {
-    /// The offset of the lowest of `count` slots.
+    /// The offset of the lowest of `count` fields.
     fn take(&mut self, count: u32) -> i32 {
-        self.lowest -= (count * vmctx::VALUE_SLOT) as i32;
+        self.lowest -= (count * vmctx::VALUE_SIZE) as i32;
         self.lowest
     }
 }

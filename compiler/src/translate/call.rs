@@ -110,7 +110,7 @@ impl Translator<'_, '_> {
         self.push(first);
         for (i, result) in results.iter().skip(1).enumerate() {
             let flags = self.trusted(region::VMCTX, "vmctx");
-            let offset = self.plan.return_area + (i as u32 * vmctx::VALUE_SLOT) as i32;
+            let offset = self.plan.return_area + (i as u32 * vmctx::VALUE_SIZE) as i32;
             let ty = isa::clif_type(*result);
             let value = self.builder.ins().load(ty, flags, self.base, offset);
             self.push(value);

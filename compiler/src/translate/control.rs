@@ -409,7 +409,7 @@ impl Translator<'_, '_> {
         if let Some((first, rest)) = results.split_first() {
             let flags = self.trusted(region::VMCTX, "vmctx");
             for (i, value) in rest.iter().enumerate() {
-                let offset = self.plan.return_area + (i as u32 * vmctx::VALUE_SLOT) as i32;
+                let offset = self.plan.return_area + (i as u32 * vmctx::VALUE_SIZE) as i32;
                 self.builder.ins().store(flags, *value, self.base, offset);
             }
             self.builder.ins().return_(&[*first]);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! base - vmctx_size      base - 128       base - 64          base
-//!  | far slots            | header         | near globals     | linear memory ...
+//!  | far fields           | header         | near globals     | linear memory ...
 //! ```
 //!
 //! `base` is the one hidden argument of every guest function. A WebAssembly address is added to
@@ -20,7 +20,7 @@ pub const fn near_global(index: u32) -> i32 {
 /// Offset of the header from `base`.
 pub const HEADER: i32 = -128;
 
-/// Where far slots end: they lie below this offset from `base`, 16 bytes each.
+/// Where far fields end: they lie below this offset from `base`, 16 bytes each.
 pub const FAR_END: i32 = HEADER;
 
 /// The part of the vmctx with fixed fields, at `base + HEADER`.
@@ -63,7 +63,7 @@ pub const INSTANCE: i32 = HEADER + core::mem::offset_of!(Header, instance) as i3
 /// Offset of [`Header::host_data`] from `base`.
 pub const HOST_DATA: i32 = HEADER + core::mem::offset_of!(Header, host_data) as i32;
 
-/// A table that the guest can change: a far slot holds this record.
+/// A table that the guest can change: a far field holds this record.
 #[derive(Debug)]
 #[repr(C)]
 pub struct TableRecord {
@@ -81,8 +81,8 @@ pub const RESERVATION: u64 = (4 << 30) + GUARD;
 /// exceeds it are bounds-checked in the code.
 pub const GUARD: u64 = 2 << 30;
 
-/// Size of one argument or result slot of a trampoline, in bytes.
-pub const VALUE_SLOT: u32 = 16;
+/// Size of one argument or result of a trampoline, in bytes.
+pub const VALUE_SIZE: u32 = 16;
 
 /// A stack frame larger than this is probed page by page in its prologue, so that the guard
 /// below the guest stack, which must be at least as large, cannot be jumped over. In bytes.

@@ -113,7 +113,7 @@ impl Reader<'_> {
             .map_err(|_| malformed(field, "a name that is not UTF-8"))
     }
 
-    /// Checks that `size` bytes at `offset` from `base` lie in the near globals or the far slots.
+    /// Checks that `size` bytes at `offset` from `base` lie in the near globals or the far fields.
     fn place(&self, field: &'static str, offset: i32, size: u32) -> Result<(), Malformed> {
         let (start, end) = (i64::from(offset), i64::from(offset) + i64::from(size));
         let near = i64::from(HEADER) + size_of::<Header>() as i64;
@@ -122,7 +122,7 @@ impl Reader<'_> {
         if inside && start % i64::from(size.min(16)) == 0 {
             return Ok(());
         }
-        Err(malformed(field, format!("slot at {offset}, {size} bytes")))
+        Err(malformed(field, format!("{size} bytes at {offset} in the vmctx")))
     }
 
     fn value_type(field: &'static str, ty: u32) -> Result<ValType, Malformed> {
@@ -388,7 +388,7 @@ impl Reader<'_> {
             .windows(2)
             .find(|pair| i64::from(pair[0].0) + i64::from(pair[0].1) > i64::from(pair[1].0));
         match overlap {
-            Some(pair) => Err(malformed("globals", format!("two at slot {}", pair[1].0))),
+            Some(pair) => Err(malformed("globals", format!("two at {} in the vmctx", pair[1].0))),
             None => Ok(()),
         }
     }
