@@ -25,8 +25,9 @@ static ALLOCATOR: Allocator = Allocator;
 
 /// Compiles Polkadot and Substrate runtimes ahead of time to native code, runs and measures them.
 ///
-/// An INPUT is a runtime in any of its forms: WebAssembly, the compressed form of a chain, hex
-/// text of either, a raw chain spec, a block with its parent state, or `-` for standard input.
+/// An INPUT is a runtime in any of its forms: WebAssembly, binary or text, the compressed form of a
+/// chain, hex text of either, a raw chain spec, a block with its parent state, or `-` for standard
+/// input.
 #[derive(Parser)]
 #[command(
     name = "lithify",

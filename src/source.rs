@@ -1,9 +1,13 @@
 //! Reads what a command was given, and knows what to call it. Nothing of it is executed here.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use lithify_compiler::{Options, Target};
 use lithify_polkadot::{Hex, Input, RuntimeInput, RuntimeVersion};
 use std::{io::Read, path::Path};
+use wast::{
+    Wat,
+    parser::{self, ParseBuffer},
+};
 
 #[cfg(feature = "bench")]
 const BUNDLED: &[u8] = include_bytes!("../workloads/solochain/block-transfers.json");
@@ -32,7 +36,7 @@ impl Source {
             let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
             (name, bytes)
         };
-        let input = Input::read(bytes, &name)?;
+        let input = Input::read(binary(bytes, &name)?, &name)?;
         Ok(Self { name, input })
     }
 
@@ -71,6 +75,23 @@ impl Source {
             ),
         }
     }
+}
+
+/// The module in its binary form where the bytes are its text form, which begins with a parenthesis or
+/// a comment.
+fn binary(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>> {
+    let text = bytes.trim_ascii_start();
+    if !text.starts_with(b"(") && !text.starts_with(b";;") {
+        return Ok(bytes);
+    }
+    let text = std::str::from_utf8(&bytes).with_context(|| format!("{name} is no text"))?;
+    let refused = |error: wast::Error| {
+        let (line, column) = error.span().linecol_in(text);
+        anyhow!("{name}:{}:{}: {}", line + 1, column + 1, error.message())
+    };
+    let tokens = ParseBuffer::new(text).map_err(refused)?;
+    let mut module = parser::parse::<Wat<'_>>(&tokens).map_err(refused)?;
+    module.encode().map_err(refused)
 }
 
 /// The target that code is compiled for when it is to run here: the default level of the CPU

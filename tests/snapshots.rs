@@ -1,6 +1,6 @@
 //! What the command line says, word for word: each `tests/cli/NAME.cmd` is a command and, behind a `#`,
 //! its exit status; `NAME.stdout` and `NAME.stderr` are what it prints, absent for nothing. So is the
-//! `--help` of every command. A `NAME.wat` is `NAME.wasm` in the folder where they run.
+//! `--help` of every command. A `NAME.wat` is there, and its `NAME.wasm`, in the folder where they run.
 //!
 //! `BLESS=1 cargo test --workspace --test snapshots` writes what is printed now; the difference is there to be
 //! read before it goes into a commit.
@@ -33,13 +33,15 @@ fn place(name: &str) -> PathBuf {
     let _ = fs::remove_dir_all(&place);
     fs::create_dir_all(&place).unwrap();
     for source in files(&folder(), "wat") {
-        let module = place.join(source.file_name().unwrap()).with_extension("wasm");
-        fs::write(module, wat::parse_file(source).unwrap()).unwrap();
+        let text = place.join(source.file_name().unwrap());
+        fs::copy(&source, &text).unwrap();
+        fs::write(text.with_extension("wasm"), wat::parse_file(source).unwrap()).unwrap();
     }
     for source in files(&folder(), "wast") {
         fs::copy(&source, place.join(source.file_name().unwrap())).unwrap();
     }
     fs::write(place.join("empty"), "").unwrap();
+    fs::write(place.join("broken.wat"), "(module\n  (fun))\n").unwrap();
     fs::write(place.join("nothing.json"), "{}").unwrap();
     place
 }

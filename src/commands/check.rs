@@ -95,7 +95,7 @@ impl Report {
         };
         report.imports(&info);
         report.exports(&info);
-        if runtime.version.is_none() {
+        if runtime.version.is_none() && info.exports.iter().any(|e| e.name == "Core_version") {
             report.notes.push(format!(
                 "no version in the custom section runtime_version: nodes call Core_version ({})",
                 source::ask_for_version(path)

@@ -12,7 +12,7 @@ use crate::{
 use anyhow::{Context, Result};
 use clap::Args;
 use lithify_compiler::{ModuleInfo, Options, Profile, Survey, Target, inspect, survey};
-use lithify_polkadot::{Input, RuntimeInput, RuntimeVersion, version};
+use lithify_polkadot::{Input, RuntimeInput, RuntimeVersion, State, StateVersion, version};
 use lithify_runtime::{MemoryType, Metadata, Trust};
 use serde_json::{Value, json};
 use std::{cmp::Reverse, path::PathBuf};
@@ -64,19 +64,21 @@ impl Inspect {
 
     fn module(&self, name: &str, runtime: &RuntimeInput) -> Result<Facts> {
         let mut facts = Facts::default();
+        let options = Options::default();
+        let info = inspect(runtime.wasm(), &options).or_else(|_| {
+            let profile = Some(Profile::General);
+            inspect(runtime.wasm(), &Options { profile, ..options })
+        });
         facts.add("form", json!(runtime.form.to_string()));
-        self.version(&mut facts, runtime.version.as_ref());
+        let exports = info.iter().flat_map(|info| &info.exports).map(|export| &*export.name);
+        self.version(&mut facts, runtime.version.as_ref(), exports);
         facts.add("code_hash", json!(source::hex(&runtime.code_hash)));
         facts.add("stored_bytes", json!(runtime.code.len()));
         facts.add("wasm_bytes", json!(runtime.wasm().len()));
         if let Some(state) = &runtime.state {
             facts.add("state_keys", json!(state.len()));
             if self.state_root {
-                // Its encoding depends on the version.
-                let root = runtime.version.as_ref().map(|_| source::hex(&state.root()));
-                let unknown = "unknown: it depends on the version of the runtime";
-                let words = root.clone().unwrap_or_else(|| unknown.into());
-                facts.say("state_root", json!(root), words);
+                facts.state_root(state, runtime.version.is_some());
             }
         }
         if let Some(block) = &runtime.block {
@@ -84,11 +86,6 @@ impl Inspect {
             facts.add("extrinsics", json!(block.extrinsics.len()));
         }
         facts.survey(&survey(runtime.wasm()).with_context(|| name.to_owned())?);
-        let options = Options::default();
-        let info = inspect(runtime.wasm(), &options).or_else(|_| {
-            let profile = Some(Profile::General);
-            inspect(runtime.wasm(), &Options { profile, ..options })
-        });
         match info {
             Ok(info) => facts.wasm(&info),
             Err(error) => facts.add("not_compiled", json!(error.to_string())),
@@ -104,13 +101,19 @@ impl Inspect {
     }
 
     /// What the module says of its version.
-    fn version(&self, facts: &mut Facts, version: Option<&RuntimeVersion>) {
+    fn version<'e>(
+        &self,
+        facts: &mut Facts,
+        version: Option<&RuntimeVersion>,
+        mut exports: impl Iterator<Item = &'e str>,
+    ) {
         match version {
             Some(version) => facts.version(version),
-            None => {
+            None if exports.any(|name| name == "Core_version") => {
                 let how = source::ask_for_version(&self.input);
                 facts.no_version(format!("not embedded; {how}"));
             }
+            None => facts.no_version("none: it exports no Core_version, which runtimes do".into()),
         }
     }
 
@@ -121,7 +124,10 @@ impl Inspect {
         let mut facts = Facts::default();
         facts.add("form", json!("image"));
         match version::from_sections(sections.0, sections.1) {
-            Ok(version) => self.version(&mut facts, version.as_ref()),
+            Ok(version) => {
+                let exports = metadata.exports.iter().map(|export| &*export.name);
+                self.version(&mut facts, version.as_ref(), exports);
+            }
             Err(error) => facts.no_version(format!("unknown: {error}")),
         }
         facts.add("code_hash", json!(source::hex(&metadata.code_hash)));
@@ -237,6 +243,21 @@ impl Facts {
             json!(version.system_version),
         ];
         VERSION.into_iter().zip(values).for_each(|(key, value)| self.add(key, value));
+    }
+
+    /// The root of the state: its trie is laid out as the runtime's version says, in one of two ways.
+    fn state_root(&mut self, state: &State, is_version_known: bool) {
+        let root = |layout| {
+            let mut state = state.clone();
+            state.set_version(layout);
+            source::hex(&state.root())
+        };
+        if is_version_known {
+            return self.add("state_root", json!(source::hex(&state.root())));
+        }
+        self.say("state_root", Value::Null, "one of two, as the version is not known".into());
+        self.add("state_root_v0", json!(root(StateVersion::V0)));
+        self.add("state_root_v1", json!(root(StateVersion::V1)));
     }
 
     /// What the module shows of itself, also one that the compiler refuses.

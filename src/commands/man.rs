@@ -56,7 +56,8 @@ fn pages() -> Result<Vec<(String, Vec<u8>)>> {
 
 /// The page of one command, its sections named and ordered as man-pages(7) has them.
 fn page(command: &Command, name: String) -> Result<(String, Vec<u8>)> {
-    let man = Man::new(command.clone()).title(name.clone()).manual("Lithify");
+    let version = concat!("lithify ", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command.clone()).title(name.clone()).source(version).manual("Lithify");
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;

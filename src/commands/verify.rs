@@ -43,7 +43,17 @@ impl Verify {
         let Source { name, input } = Source::read(&self.image)?;
         let Input::Image(image) = input else { bail!("{name} is not an image") };
         let (runtime_name, runtime) = Source::read(&self.runtime)?.runtime()?;
-        let metadata = Metadata::parse(&image, Trust::Verify).with_context(|| name.clone())?;
+        let metadata = Metadata::parse(&image, Trust::Verify);
+        if let (Err(error), true) = (&metadata, self.json) {
+            output::json(json!({
+                "image": name,
+                "runtime": runtime_name,
+                "verified": null,
+                "refused": error.to_string(),
+                "code_hash": source::hex(&runtime.code_hash),
+            }))?;
+        }
+        let metadata = metadata.with_context(|| name.clone())?;
         let (said, is) = (source::hex(&metadata.code_hash), source::hex(&runtime.code_hash));
         let differs = if said == is {
             let options = options(&metadata)?;

@@ -1,2 +1,2 @@
 lithify run math.wasm --invoke add --json -- 1 2
-# 2
+# 0

@@ -1,6 +1,6 @@
 //! `lithify run PROGRAM -- ARGS`: a program of WASI, and any exported function by name.
 
-use super::{Run, print_time};
+use super::{Form, Run, print_time};
 use crate::{output, source::Source, status::Usage};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
@@ -11,6 +11,7 @@ use lithify_runtime::{
     Trust, ValType, Value,
 };
 use lithify_wasi::{Program, START, imports};
+use serde_json::json;
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -27,7 +28,7 @@ const GRACE: Duration = Duration::from_millis(200);
 #[command(next_help_heading = "Programs (WASI preview 1)")]
 pub struct ProgramOptions {
     /// Call this exported function with the numbers behind `--`, and print its results, one a line.
-    #[arg(long, value_name = "EXPORT", conflicts_with_all = ["entry", "input_bytes", "profile", "json", "state", "initialize", "signature_threads"])]
+    #[arg(long, value_name = "EXPORT", conflicts_with_all = ["entry", "input_bytes", "profile", "state", "initialize", "signature_threads"])]
     invoke: Option<String>,
     /// A directory that the program may use with all that is in it, and its name there. Programs by
     /// Go want an absolute one: .::/
@@ -135,8 +136,8 @@ impl Run {
                     Err(CallError::Trap(trap)) => wasi.ended(Err(trap))?.unwrap_or(0),
                     Err(error) => return Err(error.into()),
                 };
-                for value in results {
-                    output::asked(text(value))?;
+                if status == 0 {
+                    self.print_results(export, results)?;
                 }
                 status
             }
@@ -145,6 +146,17 @@ impl Run {
             print_time("call", started);
         }
         exit(status)
+    }
+
+    /// Prints the results of a function.
+    fn print_results(&self, function: &str, results: Vec<Value>) -> Result<()> {
+        if self.form() == Form::Json {
+            let result =
+                |value: Value| json!({"type": value.ty().to_string(), "value": text(value)});
+            let results: Vec<_> = results.into_iter().map(result).collect();
+            return output::json(json!({"function": function, "results": results}));
+        }
+        results.into_iter().try_for_each(|value| output::asked(text(value)))
     }
 
     /// What the program begins with.

@@ -1,0 +1,2 @@
+lithify run math.wat --invoke add -- 1 -2
+# 0

@@ -1,0 +1,2 @@
+lithify check broken.wat
+# 2
