@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, anyhow, bail};
 use lithify_compiler::{Options, Target};
 use lithify_polkadot::{Hex, Input, RuntimeInput, RuntimeVersion};
-use std::{io::Read, path::Path};
+use std::{fs::File, io::Read, path::Path};
 use wast::{
     Wat,
     parser::{self, ParseBuffer},
@@ -75,6 +75,14 @@ impl Source {
             ),
         }
     }
+}
+
+/// Whether an image is in the file at `path`, which can be mapped instead of read.
+pub fn is_image_file(path: &Path) -> bool {
+    let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    let mut magic = [0; 4];
+    let mut begin = || File::open(path)?.read_exact(&mut magic);
+    is_file && begin().is_ok() && magic == *b"\x7fELF"
 }
 
 /// The module in its binary form where the bytes are its text form, which begins with a parenthesis or

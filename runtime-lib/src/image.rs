@@ -19,7 +19,8 @@ pub mod memory_image;
 pub mod metadata;
 pub mod section;
 
-use lithify_abi::types::{ExportType, FuncType, ImportType};
+use lithify_abi::descriptor::Span;
+use lithify_abi::types::{ExportType, FuncType, ImportType, MemoryType};
 use loaded::Loaded;
 use metadata::Metadata;
 use std::sync::Arc;
@@ -29,19 +30,24 @@ use std::sync::Arc;
 pub struct Image(pub(crate) Arc<Loaded>);
 
 impl Image {
-    /// What the image says about itself.
+    /// What the image says about itself: all of it, in time that grows with the code.
     pub fn metadata(&self) -> Metadata {
         Metadata::new(&self.0.section)
     }
 
-    /// What the module imports, in its order. It takes less than [`metadata`](Self::metadata).
+    /// What the module imports, in its order.
     pub fn imports(&self) -> Vec<ImportType> {
         metadata::imports(&self.0.section)
     }
 
-    /// What the module exports, in its order. It takes less than [`metadata`](Self::metadata).
+    /// What the module exports, in its order.
     pub fn exports(&self) -> Vec<ExportType> {
         metadata::exports(&self.0.section)
+    }
+
+    /// The module's memory, if it has one.
+    pub fn memory(&self) -> Option<MemoryType> {
+        metadata::memory(&self.0.records().descriptor)
     }
 
     /// The type of the function exported as `name`.
@@ -52,7 +58,16 @@ impl Image {
 
     /// The contents of the custom section `runtime_version`, if the module has it.
     pub fn runtime_version(&self) -> Option<&[u8]> {
-        let bytes = self.0.section.bytes(self.0.records().descriptor.runtime_version);
+        self.custom(self.0.records().descriptor.runtime_version)
+    }
+
+    /// The contents of the custom section `runtime_apis`, if the module has it.
+    pub fn runtime_apis(&self) -> Option<&[u8]> {
+        self.custom(self.0.records().descriptor.runtime_apis)
+    }
+
+    fn custom(&self, span: Span) -> Option<&[u8]> {
+        let bytes = self.0.section.bytes(span);
         (!bytes.is_empty()).then_some(bytes)
     }
 }

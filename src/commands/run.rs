@@ -24,7 +24,7 @@ use lithify_polkadot::{
     parse_hex, resolve, version,
 };
 use lithify_runtime::{
-    ExternType, ImageError, InstanceOptions, MemoryPlan, Metadata, STACK_MAX, STACK_MIN, Trap,
+    ExportType, ExternType, ImageError, InstanceOptions, MemoryPlan, STACK_MAX, STACK_MIN, Trap,
 };
 use profile::CallProfile;
 use serde_json::json;
@@ -134,17 +134,20 @@ impl Run {
         let argument = self.argument()?;
         let content = if self.form() == Form::Raw { Content::Binary } else { Content::Text };
         let stdout = Destination::open("-".as_ref(), content, &[])?;
-        let source = Source::read(&self.input)?;
+        // With an entry point to call, an image need not be looked into first.
+        let is_mapped = self.entry.is_some() && source::is_image_file(&self.input);
+        let source = if is_mapped { None } else { Some(Source::read(&self.input)?) };
         #[cfg(feature = "wasi")]
-        if self.is_program(&source)? {
-            return self.run_program(source);
-        }
-        let (state, block) = match &source.input {
-            Input::Runtime(runtime) => {
-                self.check_state(&source.name, runtime.form)?;
+        let source = match (self.is_program(source.as_ref())?, source) {
+            (true, Some(source)) => return self.run_program(source),
+            (_, source) => source,
+        };
+        let (state, block) = match &source {
+            Some(Source { name, input: Input::Runtime(runtime) }) => {
+                self.check_state(name, runtime.form)?;
                 (runtime.state.clone(), runtime.block.clone())
             }
-            Input::Image(_) => (None, None),
+            _ => (None, None),
         };
         let (mut state, block) = match &self.state {
             Some(path) => {
@@ -156,8 +159,8 @@ impl Run {
         let runtime = self.load(source, &state)?;
         let mut context = CallContext::new();
         if let Some(asked) = &self.initialize {
-            let metadata = runtime.image().metadata();
-            let names: Vec<&str> = metadata.exports.iter().map(|e| &*e.name).collect();
+            let exports = runtime.image().exports();
+            let names: Vec<&str> = exports.iter().map(|e| &*e.name).collect();
             context.initialize_by(Some(initializer(asked.as_deref(), &names)));
         }
         // The root of a state depends on it. What has no version is no runtime, and has no state.
@@ -182,7 +185,7 @@ impl Run {
                 self.print(&stdout, entry, &output)?;
             }
             (None, Some(block)) => self.block(&runtime, &mut session, &mut context, &block)?,
-            (None, None) => bail!(which_entry(runtime.image().metadata())),
+            (None, None) => bail!(which_entry(runtime.image().exports())),
         }
         if self.time {
             print_time("call", started);
@@ -232,8 +235,9 @@ impl Run {
         }
     }
 
-    /// Loads the image, or compiles the runtime and loads that.
-    fn load(&self, source: Source, state: &State) -> Result<Runtime> {
+    /// Loads the image, or compiles the runtime and loads that; without a source, the input is the
+    /// file of an image.
+    fn load(&self, source: Option<Source>, state: &State) -> Result<Runtime> {
         let instances = self.instances(|| {
             let pages = state.heap_pages().unwrap_or(u64::from(DEFAULT_HEAP_PAGES));
             let extra_pages = u32::try_from(pages)
@@ -247,16 +251,23 @@ impl Run {
             any_memory: self.code.general(),
             ..Default::default()
         };
-        let name = source.name.clone();
-        let image = self.image(source)?;
+        let name = source.as_ref().map(|source| source.name.clone());
+        let name = name.unwrap_or_else(|| self.input.display().to_string());
+        let image = source.map(|source| self.image(source)).transpose()?;
         let started = Instant::now();
-        let runtime = Runtime::from_bytes(&image, &options);
+        let runtime = match &image {
+            Some(image) => Runtime::from_bytes(image, &options),
+            None => {
+                self.not_shaped(&name)?;
+                Runtime::open(&self.input, &options)
+            }
+        };
         if self.time {
             print_time("load", started);
         }
         let runtime = runtime.map_err(|error| self.refused(error).context(name))?;
         if let Some(entry) = &self.entry {
-            let exports = runtime.image().metadata().exports;
+            let exports = runtime.image().exports();
             find_entry(entry, exports.into_iter().map(|e| (e.name, e.ty.to_string())))?;
         }
         Ok(runtime)
@@ -272,12 +283,18 @@ impl Run {
         Ok(InstanceOptions { memory, stack_size: self.stack_size, ..InstanceOptions::default() })
     }
 
+    /// Refuses options that shape code which is there already.
+    fn not_shaped(&self, name: &str) -> Result<()> {
+        let word = "is compiled already: --target and --cpu change nothing of it";
+        ensure!(!self.code.shapes(), Usage(format!("{name} {word}")));
+        Ok(())
+    }
+
     /// The image, compiled where it is none yet.
     fn image(&self, source: Source) -> Result<Vec<u8>> {
         match source.input {
             Input::Image(bytes) => {
-                let word = "is compiled already: --target and --cpu change nothing of it";
-                ensure!(!self.code.shapes(), Usage(format!("{} {word}", source.name)));
+                self.not_shaped(&source.name)?;
                 Ok(bytes)
             }
             Input::Runtime(runtime) => {
@@ -422,8 +439,8 @@ fn find_entry(entry: &str, exports: impl Iterator<Item = (String, String)>) -> R
 }
 
 /// Asks for an entry point, and offers the usual ones of those that there are.
-fn which_entry(metadata: Metadata) -> Usage {
-    let (mut names, usual) = (entry_points(metadata), ["Core_version", "Metadata_metadata"]);
+fn which_entry(exports: Vec<ExportType>) -> Usage {
+    let (mut names, usual) = (entry_points(exports), ["Core_version", "Metadata_metadata"]);
     names.sort_by_key(|name| !usual.contains(&name.as_str()));
     let (count, shown) = (names.len(), names.iter().take(4).map(|name| Plain(name).to_string()));
     let shown = shown.collect::<Vec<_>>().join(", ");

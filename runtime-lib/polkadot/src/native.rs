@@ -14,9 +14,9 @@ use crate::signatures::SignatureThreads;
 use lithify_abi::heap::{FREE, Heap, MALLOC};
 use lithify_runtime::host::{CallingGuest, HostError, Numbered};
 use lithify_runtime::{
-    CallOptions, Caller, Entry, ExternType, Func, FuncType, Guest, Image, ImageError, Imports,
-    Instance, InstanceError, InstanceOptions, MemoryPlan, Metadata, Pool, Trap, Trust, ValType,
-    Value,
+    CallOptions, Caller, Entry, ExportType, ExternType, Func, FuncType, Guest, Image, ImageError,
+    ImportType, Imports, Instance, InstanceError, InstanceOptions, MemoryPlan, Pool, Trap, Trust,
+    ValType, Value,
 };
 use std::{path::Path, sync::OnceLock, time::Duration};
 
@@ -112,12 +112,11 @@ impl Runtime {
 
     /// Takes an image whose imports are bound: [`imports`], perhaps with more beside them.
     pub fn new(image: &Image, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
-        let metadata = image.metadata();
-        let exports = |name| metadata.exports.iter().any(|export| export.name == name);
+        let exports = image.exports();
         let mut instances = options.instances.clone();
-        if !exports("__heap_base") {
+        if !exports.iter().any(|export| export.name == "__heap_base") {
             // A memory of the guest's own, which grows as the guest wants.
-            let initial = metadata.memory.map_or(0, |memory| memory.min);
+            let initial = image.memory().map_or(0, |memory| memory.min);
             let host_pages = REACTOR_HEAP_PAGES;
             instances.memory = match reactor_guest_pages(initial) {
                 Some(guest_pages) => MemoryPlan::Split { guest_pages, host_pages },
@@ -125,7 +124,7 @@ impl Runtime {
             };
         }
         let pool = Pool::new(image, &instances)?;
-        let memory_hidden = !options.any_memory && !has_memory(&metadata);
+        let memory_hidden = !options.any_memory && !has_memory(&exports, &image.imports());
         let call_timeout = options.call_timeout;
         Ok(Self { pool, heap_base: OnceLock::new(), call_timeout, memory_hidden })
     }
@@ -147,10 +146,10 @@ impl Runtime {
             Some(_) if self.memory_hidden => Err(RuntimeError::Memory),
             Some(entry) => Ok(EntryPoint { runtime: self, entry, name: name.to_owned() }),
             None => {
-                let metadata = self.image().metadata();
-                let export = metadata.exports.iter().find(|export| export.name == name);
+                let exports = self.image().exports();
+                let export = exports.iter().find(|export| export.name == name);
                 let found = export.map(|export| export.ty.to_string());
-                let (name, available) = (name.to_owned(), entry_points(metadata));
+                let (name, available) = (name.to_owned(), entry_points(exports));
                 Err(CallError::NoEntry { name, found, available }.into())
             }
         }
@@ -200,9 +199,9 @@ impl Runtime {
 
     /// The same with a context of one's own, which knows the initialiser of a guest that needs one.
     pub fn version_by(&self, context: &mut CallContext) -> Result<RuntimeVersion, RuntimeError> {
-        let metadata = self.image().metadata();
-        let (version, apis) = (metadata.runtime_version, metadata.runtime_apis);
-        if let Some(version) = version::from_sections(version.as_deref(), apis.as_deref())? {
+        let image = self.image();
+        let (version, apis) = (image.runtime_version(), image.runtime_apis());
+        if let Some(version) = version::from_sections(version, apis)? {
             return Ok(version);
         }
         let state = State::empty();
@@ -353,7 +352,7 @@ impl RuntimeInstance for RunningRuntime<'_> {
     }
 
     fn entries(&self) -> Vec<String> {
-        entry_points(self.instance.metadata())
+        entry_points(self.point.runtime.image().exports())
     }
 
     fn initialize(&mut self, name: &str, context: &mut CallContext) -> Option<Result<(), Trap>> {
@@ -379,9 +378,9 @@ impl RuntimeInstance for RunningRuntime<'_> {
 
 /// Whether a node finds the module's memory: it is exported as [`MEMORY`], or imported under that
 /// name, as a node exports an imported memory by the name of its import.
-fn has_memory(metadata: &Metadata) -> bool {
-    let exported = metadata.exports.iter().map(|export| (&export.name, &export.ty));
-    let imported = metadata.imports.iter().map(|import| (&import.name, &import.ty));
+fn has_memory(exports: &[ExportType], imports: &[ImportType]) -> bool {
+    let exported = exports.iter().map(|export| (&export.name, &export.ty));
+    let imported = imports.iter().map(|import| (&import.name, &import.ty));
     exported.chain(imported).any(|(name, ty)| name == MEMORY && matches!(ty, ExternType::Memory(_)))
 }
 
@@ -390,9 +389,9 @@ pub fn entry_type() -> FuncType {
     FuncType::new(&[ValType::I32, ValType::I32], &[ValType::I64])
 }
 
-/// The names of all entry points of a module.
-pub fn entry_points(metadata: Metadata) -> Vec<String> {
-    (metadata.exports.into_iter())
+/// The names of all entry points of a module that has these exports.
+pub fn entry_points(exports: Vec<ExportType>) -> Vec<String> {
+    (exports.into_iter())
         .filter(|export| export.ty == ExternType::Func(entry_type()))
         .map(|export| export.name)
         .collect()

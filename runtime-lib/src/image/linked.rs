@@ -27,6 +27,7 @@ pub unsafe fn linked(descriptor: *const u8) -> Result<Loaded, ImageError> {
     // SAFETY: as above; the records of segments say more.
     let metadata = unsafe { slice::from_raw_parts(descriptor, len) };
     let section = Section::read(metadata)?;
+    section.check_functions()?;
     check::check_compiler(&section)?;
     let at = |field: usize, relative: i64| {
         descriptor.wrapping_add(field).wrapping_offset(relative as isize)

@@ -4,7 +4,7 @@
 use super::check::{self, Trust};
 use super::error::ImageError;
 use super::section::{self, Export, Import, Section};
-use lithify_abi::descriptor::{Function, NONE, Span, optional};
+use lithify_abi::descriptor::{Descriptor, Function, NONE, Span, optional};
 use lithify_abi::record::Field;
 use lithify_abi::types::{ExportType, ImportType, MemoryType};
 use std::path::Path;
@@ -87,11 +87,7 @@ impl Metadata {
             code_hash: d.code_hash,
             text_len: d.text_len,
             memory_image_len: d.memory_image_len,
-            memory: (d.memory != 0).then_some(MemoryType {
-                min: d.memory_min,
-                max: optional(d.memory_max),
-                imported: d.memory == 2,
-            }),
+            memory: memory(d),
             imports: imports(section),
             exports: exports(section),
             functions: functions(section),
@@ -99,6 +95,15 @@ impl Metadata {
             runtime_apis: custom(d.runtime_apis),
         }
     }
+}
+
+/// The memory of an image.
+pub(crate) fn memory(descriptor: &Descriptor) -> Option<MemoryType> {
+    (descriptor.memory != 0).then_some(MemoryType {
+        min: descriptor.memory_min,
+        max: optional(descriptor.memory_max),
+        imported: descriptor.memory == 2,
+    })
 }
 
 /// What an image imports, in the module's order.
@@ -131,7 +136,7 @@ fn functions(section: &Section<'_>) -> Vec<FunctionInfo> {
             index: function.index,
             name: section.name(function.name).to_owned(),
             code: function.code,
-            code_len: next.code - function.code,
+            code_len: next.code.saturating_sub(function.code),
             body: function.body,
         })
         .collect()

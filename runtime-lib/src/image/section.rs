@@ -2,7 +2,7 @@
 //!
 //! The rest of the library indexes with what it reads here and does not look again: what a record
 //! says has a type of its own. What is large and rarely wanted (functions, sites, function records)
-//! is checked and left as bytes.
+//! is left as bytes, and checked where the code is.
 
 mod reader;
 
@@ -220,10 +220,17 @@ impl<'a> Section<'a> {
         Ok(descriptor)
     }
 
-    /// Reads and checks all records. Text and memory image themselves are the caller's matter.
+    /// Reads and checks all records but those of functions, which are left where they are. Text and
+    /// memory image themselves are the caller's matter.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let records = reader::read(bytes)?;
         Ok(Self { bytes, records })
+    }
+
+    /// Checks the records of functions, which takes time that grows with the code. Where they were not
+    /// checked, reading them is safe and says what they say.
+    pub fn check_functions(&self) -> Result<(), Malformed> {
+        reader::check_functions(self.bytes, &self.records)
     }
 
     /// The bytes of `span`, which was checked; empty if it was not.

@@ -52,8 +52,8 @@ impl ProgramOptions {
 
 impl Run {
     /// Whether the input is to be run as a program: a function is asked for by name, or no entry
-    /// point is and the module has a [`START`].
-    pub(super) fn is_program(&self, source: &Source) -> Result<bool> {
+    /// point is and the module has a [`START`]. What is not read is an image with an entry point.
+    pub(super) fn is_program(&self, source: Option<&Source>) -> Result<bool> {
         if self.program.invoke.is_some() {
             return Ok(true);
         }
@@ -69,6 +69,7 @@ impl Run {
             ensure!(!self.program.are_given(), Usage(word.into()));
             return Ok(false);
         }
+        let Some(source) = source else { return Ok(false) };
         let found = match &source.input {
             Input::Runtime(runtime) if runtime.state.is_some() => false,
             Input::Runtime(runtime) => {

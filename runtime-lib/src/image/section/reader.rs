@@ -1,4 +1,5 @@
-//! Reads and checks the records of a metadata section.
+//! Reads and checks the records of a metadata section: in one pass what a loader takes out of it, whose
+//! size is that of the module's face, and in another what stays where it is and grows with the code.
 
 use super::{
     DataSegment, ElementSegment, Export, ExternDesc, ExternGlobal, Global, Import, MAX_PAGES,
@@ -16,19 +17,18 @@ use lithify_abi::{IMAGE_GRANULE, WASM_PAGE};
 
 /// The largest vmctx that is accepted, in bytes.
 const MAX_VMCTX: u32 = 64 << 20;
-/// The most bytes of all names together, and with them what is made of names that many records
-/// share: as many as a module has.
+/// The most bytes of all names of functions, or of imports and exports, together, and with them what
+/// is made of names that many records share: as many as a module has.
 const MAX_NAMES: u64 = 128 << 20;
 /// The most parameters of a function, and the most results, as in the validator.
 const MAX_VALUES: usize = 1000;
 
-/// Reads and checks all records of a metadata section.
+/// Reads and checks the records that a loader takes out of a metadata section.
 pub(super) fn read(metadata: &[u8]) -> Result<Records, Malformed> {
     let descriptor = Section::descriptor(metadata)?;
     let reader = Reader { metadata, descriptor: &descriptor };
     reader.check_sizes()?;
     let types = reader.types()?;
-    reader.functions()?;
     let externs = reader.externs()?;
     let records = Records {
         imports: reader.imports(&types, &externs)?,
@@ -41,11 +41,20 @@ pub(super) fn read(metadata: &[u8]) -> Result<Records, Malformed> {
         types,
         descriptor,
     };
-    reader.func_records(records.types.len())?;
-    reader.check_names(&records)?;
+    let imports = records.imports.iter().flat_map(|import| [import.module, import.field]);
+    Reader::check_names(imports.chain(records.exports.iter().map(|export| export.name)))?;
     reader.check_overlap(&records)?;
     reader.check_segments(&records)?;
     Ok(records)
+}
+
+/// Checks the records that stay in the metadata section: those of functions.
+pub(super) fn check_functions(metadata: &[u8], records: &Records) -> Result<(), Malformed> {
+    let reader = Reader { metadata, descriptor: &records.descriptor };
+    reader.functions()?;
+    reader.func_records(records.types.len())?;
+    let functions = reader.all::<Function>("functions", records.descriptor.functions)?;
+    Reader::check_names(functions.iter().map(|function| function.name))
 }
 
 struct Reader<'a> {
@@ -177,11 +186,7 @@ impl Reader<'_> {
     }
 
     /// Checks that names shared by many records do not make much of a small file.
-    fn check_names(&self, records: &Records) -> Result<(), Malformed> {
-        let functions = self.all::<Function>("functions", self.descriptor.functions)?;
-        let names = (functions.iter().map(|function| function.name))
-            .chain(records.imports.iter().flat_map(|import| [import.module, import.field]))
-            .chain(records.exports.iter().map(|export| export.name));
+    fn check_names(names: impl Iterator<Item = Span>) -> Result<(), Malformed> {
         let bytes: u64 = names.map(|name| u64::from(name.len)).sum();
         match bytes <= MAX_NAMES {
             true => Ok(()),

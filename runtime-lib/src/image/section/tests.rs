@@ -46,7 +46,8 @@ fn append<T: Field>(tail: &mut Vec<u8>, records: &[T]) -> Span {
 
 #[track_caller]
 fn refused(field: &str, change: impl FnOnce(&mut Descriptor, &mut Vec<u8>)) {
-    match Section::read(&metadata(change)) {
+    let bytes = metadata(change);
+    match Section::read(&bytes).and_then(|section| section.check_functions()) {
         Err(error) => assert_eq!(error.field, field, "{}", error.message),
         Ok(_) => panic!("{field} was not refused"),
     }
