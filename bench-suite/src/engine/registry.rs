@@ -114,6 +114,15 @@ pub const KINDS: &[Kind] = &[
         open: |host| Ok(Box::new(Wasmtime::new(Setting::Scan, host)?)),
     },
     Kind {
+        engine: "wasmtime",
+        setting: "inlined-64k",
+        about: "as precompiled-64k, with its inliner on: a compile takes several times as long",
+        start: Start::Artifact,
+        every: 1,
+        column: "precompiled",
+        open: |host| Ok(Box::new(Wasmtime::new(Setting::Inlined(64 << 10), host)?)),
+    },
+    Kind {
         engine: "wasmi",
         setting: "interpreter",
         about: "the module, translated eagerly to its own bytecode",

@@ -11,9 +11,9 @@ use super::{
     fresh,
 };
 use ::wasmtime::{
-    Caller, Config, Enabled, Extern, ExternType, FuncType, InstanceAllocationStrategy, InstancePre,
-    Linker, Memory, Module, ModuleExport, OptLevel, PoolingAllocationConfig, Store, TypedFunc, Val,
-    ValType,
+    Caller, Config, Enabled, Extern, ExternType, FuncType, Inlining, InstanceAllocationStrategy,
+    InstancePre, Linker, Memory, Module, ModuleExport, OptLevel, PoolingAllocationConfig, Store,
+    TypedFunc, Val, ValType,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use lithify_abi::types as abi;
@@ -52,6 +52,8 @@ pub enum Setting {
     Resident(usize),
     /// One pooled slot, of which written pages stay resident, up to 2 MiB.
     Scan,
+    /// As [`Setting::Resident`], with functions inlined, which it does not do unless asked.
+    Inlined(usize),
     /// Without a pool.
     OnDemand,
 }
@@ -71,6 +73,10 @@ impl Wasmtime {
                 config.cranelift_opt_level(OptLevel::SpeedAndSize);
             }
             Setting::Resident(bytes) => _ = pool.linear_memory_keep_resident(bytes),
+            Setting::Inlined(bytes) => {
+                pool.linear_memory_keep_resident(bytes);
+                config.compiler_inlining(Inlining::Yes);
+            }
             Setting::Scan => {
                 if !PoolingAllocationConfig::is_pagemap_scan_available() {
                     bail!("this kernel has no PAGEMAP_SCAN (Linux 6.7 and later)");
