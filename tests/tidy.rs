@@ -45,12 +45,19 @@ fn crates_meet_only_in_the_contract() {
     assert!(!dependencies("compiler").contains("lithify-runtime"));
     for forbidden in ["cranelift", "wasmparser", "lithify-compiler", "lithify-polkadot", "sp-"] {
         assert!(!dependencies("runtime-lib").contains(forbidden), "{forbidden}");
+        assert!(!dependencies("runtime-lib/store").contains(forbidden), "{forbidden}");
     }
 }
 
 #[test]
 fn unsafe_is_a_place() {
-    for folder in ["compiler/src", "runtime-lib/abi/src", "runtime-lib/polkadot/src", "spec/src"] {
+    for folder in [
+        "compiler/src",
+        "runtime-lib/abi/src",
+        "runtime-lib/polkadot/src",
+        "runtime-lib/store/src",
+        "spec/src",
+    ] {
         let lib = fs::read_to_string(root().join(folder).join("lib.rs")).unwrap();
         assert!(lib.contains("#![forbid(unsafe_code)]"), "{folder}");
     }

@@ -31,6 +31,9 @@ pub mod vmctx;
 /// The version of this contract. An image of another version is refused.
 pub const ABI_VERSION: u32 = 4;
 
+/// The release that all of this belongs to, for the names of files.
+pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
 /// The compiler that belongs to this version of the contract, as images name it. An image of
 /// another one is refused: it may have mistakes that this one has not, or the other way round.
 pub const COMPILER: &str = concat!("lithify ", env!("CARGO_PKG_VERSION"), " (cranelift 0.135.8)");

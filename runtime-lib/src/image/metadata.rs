@@ -73,6 +73,12 @@ impl Metadata {
         Ok(Self::new(&checked.section))
     }
 
+    /// Makes the checks of [`Metadata::parse`], and returns only the hash of the code that the image
+    /// was made of. It takes less.
+    pub fn check(bytes: &[u8], trust: Trust) -> Result<[u8; 32], ImageError> {
+        Ok(check::check(bytes, trust)?.section.records.descriptor.code_hash)
+    }
+
     pub(crate) fn new(section: &Section<'_>) -> Self {
         let records = &section.records;
         let d = &records.descriptor;
