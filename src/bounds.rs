@@ -114,8 +114,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         ("m", 60_000),
         ("min", 60_000),
         ("h", 3_600_000),
+        ("d", 86_400_000),
     ];
-    scaled(text, UNITS, "seconds, or a number with ms, s, min or h").map(Duration::from_millis)
+    scaled(text, UNITS, "seconds, or a number with ms, s, min, h or d").map(Duration::from_millis)
 }
 
 /// A whole number above 0 with one of these units; the case of a unit counts where it must.

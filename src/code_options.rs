@@ -77,7 +77,7 @@ impl CodeOptions {
 }
 
 /// A target by any of its usual names.
-fn target(text: &str) -> Result<Target, String> {
+pub fn target(text: &str) -> Result<Target, String> {
     match text {
         "native" => Ok(source::host_target()),
         text => text.parse().map_err(|error| format!("{error}, and native")),

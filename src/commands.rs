@@ -4,6 +4,7 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod build_block;
+mod cache;
 mod check;
 #[cfg(feature = "bench")]
 mod compare;
@@ -37,6 +38,7 @@ pub enum Command {
     #[cfg(feature = "bench")]
     Compare(compare::Compare),
     Verify(verify::Verify),
+    Cache(cache::Cache),
     #[cfg(feature = "bench")]
     Soak(soak::Soak),
     #[cfg(feature = "bench")]
@@ -54,6 +56,7 @@ impl Command {
     pub fn is_question(&self) -> bool {
         match self {
             Self::Check(_) | Self::Verify(_) => true,
+            Self::Cache(command) => command.is_question(),
             #[cfg(feature = "bench")]
             Self::Compare(_) => true,
             _ => false,
@@ -73,6 +76,7 @@ impl Command {
             #[cfg(feature = "bench")]
             Self::Compare(command) => command.execute(),
             Self::Verify(command) => command.execute(),
+            Self::Cache(command) => command.execute(),
             #[cfg(feature = "bench")]
             Self::Soak(command) => command.execute(),
             #[cfg(feature = "bench")]

@@ -11,6 +11,7 @@ mod output;
 mod panics;
 mod source;
 mod status;
+mod store;
 mod watch;
 
 use clap::Parser;

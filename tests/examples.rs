@@ -28,6 +28,17 @@ const LONG: &[(&str, &str)] = &[
     ("lithify soak westend.json --rounds 100000 --threads 8", "a minute"),
     ("lithify soak --json > parts.jsonl", "a million rounds"),
     (
+        "lithify cache fill westend.json --remote http://127.0.0.1/images --trust operator.pub --reproduce",
+        "tests/cache.rs has a server and a signer",
+    ),
+    ("lithify cache import images/ --trust operator.pub", "tests/cache.rs has a signer"),
+    ("lithify cache watch --rpc ws://127.0.0.1:9944", "tests/watch.rs has a node"),
+    ("lithify cache watch --rpc ws://127.0.0.1:9944 --once", "the same"),
+    (
+        "lithify cache watch --rpc ws://127.0.0.1:9944 -- --all-targets --timeout 5min --max-memory 2G",
+        "the same",
+    ),
+    (
         "workloads/build solochain",
         "compiles a runtime, with a compiler that is not ours to install",
     ),
@@ -41,6 +52,8 @@ fn shell(folder: &Path, command: &str) -> Output {
     let ours = Path::new(LITHIFY).parent().unwrap().display();
     let mut shell = Command::new("sh");
     shell.args(["-c", command]).current_dir(folder).env("PATH", format!("{ours}:{path}"));
+    // Images are kept in this folder.
+    shell.env("XDG_CACHE_HOME", folder.join("caches")).env_remove("LITHIFY_CACHE");
     shell.output().unwrap()
 }
 
@@ -94,24 +107,31 @@ fn folder() -> PathBuf {
 
 /// The lines of a help's examples.
 fn examples(help: &str) -> Vec<String> {
-    let (_, examples) = help.split_once("Examples:\n").expect("every help has examples");
+    let (_, examples) = help.split_once("Examples:\n").expect(help);
     let lines = examples.lines().take_while(|line| !line.is_empty());
     lines.map(|line| line.trim().to_owned()).collect()
+}
+
+/// The names in the list of commands of a help, if it has one.
+fn commands(help: &str) -> Vec<String> {
+    let list = help.split_once("Commands:\n").map(|(_, list)| list).unwrap_or_default();
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
 #[test]
 fn examples_run_as_they_stand() {
     let folder = folder();
-    let main = done(&folder, "lithify --help");
-    let (_, list) = main.split_once("Commands:\n").unwrap();
-    let commands = list.lines().take_while(|line| !line.is_empty());
-    let commands = commands.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let commands: Vec<_> = commands.filter_map(|line| line.split_whitespace().next()).collect();
-    assert!(commands.contains(&"compile") && commands.contains(&"man"), "{commands:?}");
-    let mut lines = examples(&main);
-    for command in commands.iter().filter(|command| **command != "help") {
-        lines.extend(examples(&done(&folder, &format!("lithify {command} --help"))));
+    let mut lines = Vec::new();
+    let mut left = vec!["lithify".to_owned()];
+    while let Some(command) = left.pop() {
+        let help = done(&folder, &format!("{command} --help"));
+        lines.extend(examples(&help));
+        left.extend(commands(&help).into_iter().rev().map(|name| format!("{command} {name}")));
     }
+    assert!(lines.iter().any(|line| line.starts_with("lithify cache fill ")), "{lines:?}");
     let readme =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let (_, usage) = readme.split_once("## Use\n\n```sh\n").unwrap();

@@ -122,21 +122,29 @@ fn messages() {
     all_are(&differences);
 }
 
+/// The names in the list of commands of a help, if it has one.
+fn commands(help: &str) -> Vec<String> {
+    let list = help.split_once("Commands:\n").map(|(_, list)| list).unwrap_or_default();
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
 #[test]
 fn help() {
     let place = place("help");
     let mut differences = Vec::new();
-    let of_all = lithify(&place, &["--help"]);
-    let text = text(&of_all.stdout);
-    let (_, commands) = text.split_once("Commands:\n").expect("a list of commands");
-    let commands = commands.lines().take_while(|line| !line.is_empty());
-    let names = commands.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let names = names.filter_map(|line| line.split_whitespace().next());
-    differences.extend(compare(&folder().join("help/lithify"), &of_all));
-    for name in names.filter(|name| *name != "help") {
-        let output = lithify(&place, &[name, "--help"]);
-        assert!(output.status.success(), "{name}");
+    let mut left = vec![Vec::new()];
+    while let Some(command) = left.pop() {
+        let args: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        let output = lithify(&place, &args);
+        assert!(output.status.success(), "{args:?}");
+        let name = if command.is_empty() { "lithify".into() } else { command.join("-") };
         differences.extend(compare(&folder().join("help").join(name), &output));
+        let below = commands(&text(&output.stdout));
+        assert!(!command.is_empty() || below.len() > 5, "{below:?}");
+        left.extend(below.into_iter().map(|name| [&command[..], &[name]].concat()));
     }
     all_are(&differences);
 }

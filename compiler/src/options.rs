@@ -1,6 +1,6 @@
 //! What a caller chooses: target, profile, symbols, parallelism.
 
-use crate::{error::OptionsError, index::FuncIndex, module::Module, target::Target};
+use crate::{error::OptionsError, index::FuncIndex, module::Module, parse, target::Target};
 use lithify_abi::symbols;
 use std::{collections::BTreeSet, fmt, str::FromStr};
 
@@ -63,6 +63,15 @@ pub enum Profile {
     Runtime,
     /// WebAssembly 2.0.
     General,
+}
+
+impl Profile {
+    /// The profile that a module is compiled with where none is asked for: `Runtime` when something is
+    /// imported from `env`, but not when WASI is too, since then `env` holds the host of a chain, and
+    /// the module is still no runtime that a chain would take. Else `General`.
+    pub fn of(wasm: &[u8]) -> Self {
+        parse::default_profile(wasm)
+    }
 }
 
 impl fmt::Display for Profile {

@@ -52,10 +52,8 @@ fn features(profile: Profile) -> WasmFeatures {
     }
 }
 
-/// `Runtime` when something is imported from `env`, but not when WASI is too: then `env` holds the
-/// host of a chain, and the module is still no runtime that a chain would take. Else `General`.
-/// Malformed bytes are left to the real parser.
-fn default_profile(wasm: &[u8]) -> Profile {
+/// See [`Profile::of`]. Malformed bytes are left to the real parser.
+pub fn default_profile(wasm: &[u8]) -> Profile {
     let mut profile = Profile::General;
     for payload in Parser::new(0).parse_all(wasm).map_while(|payload| payload.ok()) {
         let Payload::ImportSection(section) = payload else { continue };

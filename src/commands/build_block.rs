@@ -5,6 +5,7 @@ use crate::{
     output::{self, Content, Destination},
     source::{self, Source},
     status::Usage,
+    store,
 };
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
@@ -189,7 +190,9 @@ fn inherent(text: &str) -> Result<(InherentId, Vec<u8>)> {
 /// The runtime of a state, compiled for this machine. What an author never calls may be missing.
 fn load(name: &str, input: &RuntimeInput, bounds: BoundOptions) -> Result<Runtime> {
     let options = source::host_options(input);
-    let image = bounds.compile(name, input.wasm(), Emit::Image, &options, &())?;
+    let compile = || bounds.compile(name, input.wasm(), Emit::Image, &options, &());
+    let store = store::on_the_way(None)?;
+    let image = store::image(store.as_ref(), || store::key(&options, input.wasm()), compile)?;
     let call_timeout = bounds.call_timeout();
     let options = RuntimeOptions { trap_missing: true, call_timeout, ..RuntimeOptions::default() };
     Runtime::from_bytes(&image, &options).with_context(|| name.to_owned())

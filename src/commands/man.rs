@@ -16,6 +16,7 @@ use std::{fs, path::PathBuf};
 Examples:
   lithify man > lithify.1
   lithify man compile > lithify-compile.1
+  lithify man cache-fill > lithify-cache-fill.1
   lithify man -o man/")]
 pub struct Manual {
     /// The command [default: the page of all].
@@ -49,9 +50,20 @@ impl Manual {
 fn pages() -> Result<Vec<(String, Vec<u8>)>> {
     let mut all = Cli::command().disable_help_subcommand(true);
     all.build();
-    let shown = all.get_subcommands().filter(|command| !command.is_hide_set());
-    let shown = shown.map(|command| page(command, format!("lithify-{}", command.get_name())));
-    std::iter::once(page(&all, "lithify".into())).chain(shown).collect()
+    let (mut pages, mut left) = (Vec::new(), vec![(&all, "lithify".to_owned())]);
+    while let Some((command, name)) = left.pop() {
+        left.extend(shown(command).map(|below| (below, format!("{name}-{}", below.get_name()))));
+        pages.push(page(command, name)?);
+    }
+    pages.sort();
+    Ok(pages)
+}
+
+/// The commands below a command that are there to be read about.
+fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+    command
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set() && command.get_name() != "help")
 }
 
 /// The page of one command, its sections named and ordered as man-pages(7) has them.
@@ -64,11 +76,11 @@ fn page(command: &Command, name: String) -> Result<(String, Vec<u8>)> {
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
     man.render_options_section(&mut page)?;
-    if command.has_subcommands() {
+    if shown(command).next().is_some() {
         page.extend_from_slice(b".SH COMMANDS\n");
-        for shown in command.get_subcommands().filter(|command| !command.is_hide_set()) {
-            let about = shown.get_about().map(ToString::to_string).unwrap_or_default();
-            let name = roff(&format!("{name}-{}(1)", shown.get_name()));
+        for below in shown(command) {
+            let about = below.get_about().map(ToString::to_string).unwrap_or_default();
+            let name = roff(&format!("{name}-{}(1)", below.get_name()));
             page.extend_from_slice(format!(".TP\n{name}\n{}\n", roff(&about)).as_bytes());
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     output::{self, Content, Destination, Plain},
     source::{self, Source},
     status::{Refused, Usage},
+    store,
     watch::Watch,
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -97,6 +98,10 @@ pub struct Run {
     /// Say where the time went.
     #[arg(long)]
     time: bool,
+    /// Keep the image of a runtime that is compiled, and take it from there the next time: in this
+    /// folder, by default that of `lithify cache`. Where LITHIFY_CACHE is set, that is so anyway.
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, require_equals = true)]
+    cache: Option<Option<PathBuf>>,
     /// The most verbose level of the guest's log to show: off, error, warn, info, debug, trace. It
     /// goes to standard error, and so do the warnings of the host's own libraries.
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
@@ -313,15 +318,19 @@ impl Run {
                         info.exports.into_iter().map(|e| (e.name, e.ty.to_string())),
                     )?;
                 }
-                let started = Instant::now();
-                let watch = Watch::start(runtime.wasm().len());
                 let (name, wasm) = (&source.name, runtime.wasm());
-                let image = self.bounds.compile(name, wasm, Emit::Image, &code, &watch);
-                watch.finish();
-                if self.time {
-                    print_time("compile", started);
-                }
-                image.map_err(|error| self.code.advise(error))
+                let compile = || {
+                    let started = Instant::now();
+                    let watch = Watch::start(wasm.len());
+                    let image = self.bounds.compile(name, wasm, Emit::Image, &code, &watch);
+                    watch.finish();
+                    if self.time {
+                        print_time("compile", started);
+                    }
+                    image.map_err(|error| self.code.advise(error))
+                };
+                let store = store::on_the_way(self.cache.as_ref())?;
+                store::image(store.as_ref(), || store::key(&code, wasm), compile)
             }
         }
     }

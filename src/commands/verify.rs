@@ -6,12 +6,13 @@ use crate::{
     output,
     source::{self, Source},
     status::No,
+    store,
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use lithify_compiler::{Emit, Options, Profile, Target};
+use lithify_compiler::Emit;
 use lithify_polkadot::Input;
-use lithify_runtime::{Metadata, Trust, abi::cpu::CpuFeature};
+use lithify_runtime::{Metadata, Trust};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -56,7 +57,7 @@ impl Verify {
         let metadata = metadata.with_context(|| name.clone())?;
         let (said, is) = (source::hex(&metadata.code_hash), source::hex(&runtime.code_hash));
         let differs = if said == is {
-            let options = options(&metadata)?;
+            let options = store::options(&metadata)?;
             let made =
                 self.bounds.compile(&runtime_name, runtime.wasm(), Emit::Image, &options, &())?;
             let same = || made.iter().zip(&image).take_while(|(a, b)| a == b).count();
@@ -91,16 +92,4 @@ impl Verify {
             )),
         }
     }
-}
-
-/// The options that an image says it was made with.
-fn options(metadata: &Metadata) -> Result<Options> {
-    let mut target: Target = metadata.machine.parse()?;
-    target.features = (CpuFeature::ALL.iter())
-        .filter(|feature| metadata.cpu_features.iter().any(|name| name == feature.name()))
-        .fold(0, |bits, feature| bits | feature.bit());
-    let profile = metadata.options.split(' ').find_map(|option| option.strip_prefix("profile="));
-    let profile: Option<Profile> = profile.map(str::parse).transpose()?;
-    let code_hash = metadata.code_hash;
-    Ok(Options { target, profile, code_hash, ..Options::default() })
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod aarch64;
+pub mod minisign;
 pub mod outcome;
 
 use std::{
