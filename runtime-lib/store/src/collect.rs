@@ -3,6 +3,7 @@
 use crate::{
     Key, Store, StoreError,
     files::{LOCK, Lock, NEW, beside, remove},
+    mark::{self, WHOLE},
 };
 use std::{
     ffi::OsString,
@@ -94,11 +95,16 @@ fn remove_unused(entry: &Entry) -> Result<bool, StoreError> {
     let Some(_held) = Lock::now(&entry.path).map_err(write)? else { return Ok(false) };
     match self::entry(entry.key.clone(), path())? {
         Some(found) if found.used > entry.used => Ok(false),
-        _ => remove(&entry.path).map_err(write).map(|()| true),
+        _ => {
+            remove(&entry.path).map_err(write)?;
+            let _ = remove(&mark::path(&entry.path));
+            Ok(true)
+        }
     }
 }
 
-/// Removes what writers that are no more left behind, and folders that have become empty.
+/// Removes what writers that are no more left behind, marks of images that are gone, and folders that
+/// have become empty.
 fn tidy(store: &Store) -> Result<usize, StoreError> {
     let mut removed = 0;
     for folder in names(store.dir())? {
@@ -107,10 +113,18 @@ fn tidy(store: &Store) -> Result<usize, StoreError> {
             continue;
         }
         for file in names(&path)? {
-            let image = file.to_str().and_then(|file| {
-                let name = file.strip_prefix('.')?;
-                name.strip_suffix(LOCK).or_else(|| name.strip_suffix(NEW))
-            });
+            let name = file.to_str().and_then(|file| file.strip_prefix('.'));
+            if let Some((image, writer)) = name.and_then(|name| name.rsplit_once(WHOLE)) {
+                // Who cannot remove it leaves it: it does no harm.
+                if (!writer.is_empty() || !path.join(image).exists())
+                    && remove(&path.join(&file)).is_ok()
+                {
+                    removed += 1;
+                }
+                continue;
+            }
+            let image =
+                name.and_then(|name| name.strip_suffix(LOCK).or_else(|| name.strip_suffix(NEW)));
             let Some(image) = image.map(|name| path.join(name)) else { continue };
             // Who cannot remove it leaves it: it does no harm.
             if let Ok(Some(_held)) = Lock::now(&image) {
@@ -128,6 +142,7 @@ fn entry(key: Key, path: PathBuf) -> Result<Option<Entry>, StoreError> {
     let found = fs::symlink_metadata(&path).and_then(|found| Ok((found.modified()?, found)));
     match found {
         Ok((used, found)) if found.is_file() => {
+            let used = mark::used(&path).map_or(used, |marked| marked.max(used));
             Ok(Some(Entry { key, path, bytes: found.len(), used }))
         }
         Ok(_) => Ok(None),

@@ -4,12 +4,13 @@
 //! DIR/<code hash>/<release>-<target>-<cpu>-<options hash>.so          an image
 //!                .<the same>.lock                                     somebody makes it
 //!                .<the same>.new                                      somebody writes it
+//!                .<the same>.whole                                    it was found whole
 //! ```
 //!
 //! Any number of processes and threads read and write it at once. Who promises what:
 //!
 //! - **The store**: what it hands out is whole (the image's own hash is right) and made of the code in
-//!   its name. It is written under another name, brought to the disk, and renamed, so that a process
+//!   its name, or was so when it was looked into and has not been changed since, as the system says. It is written under another name, brought to the disk, and renamed, so that a process
 //!   that is killed or a machine that stops leaves the image or none. Of those that want one at the
 //!   same moment one makes it. A lock goes with its holder, however that ends.
 //! - **The loader** (`lithify-runtime`): it is for this release, this machine and its CPU. After
@@ -30,6 +31,7 @@ mod collect;
 mod error;
 mod files;
 mod key;
+mod mark;
 
 pub use collect::{Collected, Entry};
 pub use error::{GetOrMakeError, StoreError};
@@ -100,25 +102,32 @@ impl Store {
         self.0.dir.join(key.folder()).join(key.file_name())
     }
 
-    /// The image, if there is one that is whole and made of this code, and marks it as used now (by
-    /// its time of modification; in silence not, where that is not allowed). One that is not is
-    /// removed and absent; the log has the reason.
+    /// The image, if there is one that is whole and made of this code, and marks it as used now (in
+    /// silence not, where that is not allowed). That it is whole is found out once and remembered until
+    /// the file changes. One that is not is removed and absent; the log has the reason.
     pub fn get(&self, key: &Key) -> Result<Option<PathBuf>, StoreError> {
         let path = self.path(key);
-        let read = || -> io::Result<(File, Vec<u8>)> {
-            let mut file = File::open(&path)?;
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            Ok((file, bytes))
+        let open = || -> io::Result<(File, fs::Metadata)> {
+            let file = File::open(&path)?;
+            let found = file.metadata()?;
+            Ok((file, found))
         };
-        let (file, bytes) = match read() {
-            Ok(read) => read,
+        let read_error = |source| StoreError::Read { path: path.clone(), source };
+        let (mut file, found) = match open() {
+            Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::Read { path, source }),
+            Err(source) => return Err(read_error(source)),
         };
+        if mark::is_whole(&path, &found) {
+            return Ok(Some(path));
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(read_error)?;
         match check(key, &bytes) {
             Ok(()) => {
-                let _ = file.set_modified(SystemTime::now());
+                if !mark::put(&path, &file, &found) {
+                    let _ = file.set_modified(SystemTime::now());
+                }
                 Ok(Some(path))
             }
             Err(why) => {
@@ -203,6 +212,7 @@ impl Store {
             && files::is_at(file, &path).is_ok_and(|is| is)
         {
             let _ = fs::remove_file(&path);
+            let _ = files::remove(&mark::path(&path));
         }
     }
 }

@@ -98,6 +98,42 @@ fn what_is_damaged_is_made_again() {
     }
 }
 
+/// An image is looked into once, and again when the system says that the file changed.
+#[test]
+fn what_was_whole_is_remembered_until_it_changes() {
+    let (folder, store) = store(Bounds::default());
+    let path = store.put(&key(1), &image(1)).unwrap();
+    let mark =
+        path.with_file_name(format!(".{}.whole", path.file_name().unwrap().to_str().unwrap()));
+    assert_eq!(store.get(&key(1)).unwrap(), Some(path.clone()));
+    assert!(!mark.exists(), "what changed this moment may do so again");
+    thread::sleep(Duration::from_millis(1100));
+    assert_eq!(store.get(&key(1)).unwrap(), Some(path.clone()));
+    assert!(mark.exists());
+    used_ago(&mark, 1000);
+    assert_eq!(store.get(&key(1)).unwrap(), Some(path.clone()));
+    assert!(store.list().unwrap()[0].used.elapsed().unwrap() < Duration::from_secs(500));
+
+    // A bit, in place: neither length nor inode say so.
+    let mut flipped = image(1);
+    flipped[200] ^= 1;
+    fs::write(&path, &flipped).unwrap();
+    assert_eq!(store.get(&key(1)).unwrap(), None);
+    assert!(files(folder.path()).is_empty());
+
+    // Another file in its place, with the old mark.
+    store.put(&key(1), &image(1)).unwrap();
+    thread::sleep(Duration::from_millis(1100));
+    store.get(&key(1)).unwrap();
+    let kept = fs::read(&mark).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(store.collect().unwrap().leftovers, 1, "a mark without an image goes");
+    store.put(&key(1), &image(1)).unwrap();
+    fs::write(&mark, kept).unwrap();
+    fs::write(&path, flipped).unwrap();
+    assert_eq!(store.get(&key(1)).unwrap(), None);
+}
+
 #[test]
 fn of_those_who_ask_one_makes_it() {
     let (folder, store) = store(Bounds::default());
