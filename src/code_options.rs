@@ -1,9 +1,9 @@
-//! `--target`, `--cpu`, `--accept` and `--jobs`, for the commands whose code a user chooses.
+//! `--target`, `--cpu`, `--accept`, `--inline` and `--jobs`, for the commands whose code a user chooses.
 
 use crate::{source, status::Usage};
 use anyhow::{Result, anyhow, ensure};
 use clap::Args;
-use lithify_compiler::{CompileError, Options, Profile, Target};
+use lithify_compiler::{CompileError, Inline, Options, Profile, Target};
 use lithify_polkadot::RuntimeInput;
 
 /// Options that shape code.
@@ -22,6 +22,9 @@ pub struct CodeOptions {
     /// from WASI) or general (WebAssembly 2.0).
     #[arg(long, value_name = "PROFILE")]
     accept: Option<Profile>,
+    /// Whether calls become the bodies that they reach, where that is worth it: on or off.
+    #[arg(long, value_name = "ON|OFF", default_value_t = Inline::On, hide_default_value = true)]
+    inline: Inline,
     /// Worker threads; 0 for one a CPU.
     #[arg(short, long, default_value_t = 0)]
     jobs: usize,
@@ -36,8 +39,9 @@ impl CodeOptions {
     /// The compiler's options for `runtime`.
     pub fn options(&self, runtime: &RuntimeInput, default: Target) -> Result<Options> {
         let target = self.target(default)?;
-        let (profile, jobs, code_hash) = (self.accept, self.jobs, runtime.code_hash);
-        Ok(Options { target, profile, jobs, code_hash, ..Options::default() })
+        let (profile, inline, jobs) = (self.accept, self.inline, self.jobs);
+        let code_hash = runtime.code_hash;
+        Ok(Options { target, profile, inline, jobs, code_hash, ..Options::default() })
     }
 
     /// Whether the machine was chosen by name.

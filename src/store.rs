@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
-use lithify_compiler::{Options, Profile, Target};
+use lithify_compiler::{Inline, Options, Profile, Target};
 use lithify_runtime::{
     Metadata,
     abi::{RELEASE, cpu::CpuFeature},
@@ -125,15 +125,22 @@ fn open(named: Option<&Path>, bounds: Bounds) -> Result<Store> {
 pub fn key(options: &Options, wasm: &[u8]) -> Key {
     let profile = options.profile.unwrap_or_else(|| Profile::of(wasm));
     let Target { machine, features } = options.target;
-    Key::new(options.code_hash, machine, features, &format!("profile={profile}"))
+    Key::new(options.code_hash, machine, features, &shape(profile, options.inline))
 }
 
 /// What an image has to be called, by what it says of itself. Only those of this release can be read.
 pub fn key_of(metadata: &Metadata) -> Result<Key> {
-    let Options { target, profile, code_hash, .. } = options(metadata)?;
+    let Options { target, profile, inline, code_hash, .. } = options(metadata)?;
     let profile = profile.context("the image does not say what it was made with")?;
-    let options = format!("profile={profile}");
-    Ok(Key::new(code_hash, target.machine, target.features, &options))
+    Ok(Key::new(code_hash, target.machine, target.features, &shape(profile, inline)))
+}
+
+/// What shapes an image besides the machine, as far as it is not the default.
+fn shape(profile: Profile, inline: Inline) -> String {
+    match inline {
+        Inline::On => format!("profile={profile}"),
+        Inline::Off => format!("profile={profile} inline=off"),
+    }
 }
 
 /// The options that an image says it was made with.
@@ -142,10 +149,11 @@ pub fn options(metadata: &Metadata) -> Result<Options> {
     target.features = (CpuFeature::ALL.iter())
         .filter(|feature| metadata.cpu_features.iter().any(|name| name == feature.name()))
         .fold(0, |bits, feature| bits | feature.bit());
-    let profile = metadata.options.split(' ').find_map(|option| option.strip_prefix("profile="));
-    let profile: Option<Profile> = profile.map(str::parse).transpose()?;
-    let code_hash = metadata.code_hash;
-    Ok(Options { target, profile, code_hash, ..Options::default() })
+    let option = |name| metadata.options.split(' ').find_map(|option| option.strip_prefix(name));
+    let profile: Option<Profile> = option("profile=").map(str::parse).transpose()?;
+    let inline: Option<Inline> = option("inline=").map(str::parse).transpose()?;
+    let (code_hash, inline) = (metadata.code_hash, inline.unwrap_or_default());
+    Ok(Options { target, profile, inline, code_hash, ..Options::default() })
 }
 
 /// The image that is kept, else the one that `make` makes, which is kept from then on. That it cannot

@@ -1,12 +1,15 @@
 //! Turns function bodies into machine code, in parallel.
 //!
 //! Workers take functions largest first and put each result in its place, so the text does not
-//! depend on how many there are. Stubs and trampolines follow the functions.
+//! depend on how many there are. A function that one other may have inlined is compiled after that
+//! one, by the same worker, if its code still calls it; else it is only validated. Stubs and trampolines
+//! follow the functions.
 
 use crate::{
     allocator::{self, AllocatorCall},
     error::CompileError,
-    index::{DefinedFuncIndex, SignatureIndex},
+    index::{DefinedFuncIndex, FuncIndex, SignatureIndex},
+    inlining::Inlining,
     isa::{Isas, Way},
     limits::{self, Work},
     module::{Body, Module},
@@ -17,7 +20,7 @@ use crate::{
     symbol::Symbol,
     text::{Piece, Reloc, Role, Text, TextBuilder},
     trampoline,
-    translate::{self, ModuleContext, Translated},
+    translate::{self, Buffers, ModuleContext, Translated},
     vmctx::VmctxPlan,
 };
 use cranelift_codegen::{Context, control::ControlPlane, isa::TargetIsa};
@@ -25,12 +28,12 @@ use cranelift_frontend::FunctionBuilderContext;
 use lithify_abi::{machine::Machine, site};
 use std::{
     collections::BTreeSet,
+    ops::Range,
     sync::{
         Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
-use wasmparser::FuncValidatorAllocations;
 
 type Result<T> = std::result::Result<T, CompileError>;
 
@@ -44,7 +47,8 @@ pub fn codegen(
 ) -> Result<Text> {
     let isas = Isas::new(options.target)?;
     let isa = isas.isa(Way::Optimised);
-    let context = ModuleContext { module, plan, isas: &isas };
+    let inlining = Inlining::new(module, plan, options.inline);
+    let context = ModuleContext { module, plan, isas: &isas, inlining: &inlining };
     let machine = options.target.machine;
     let mut text = TextBuilder::default();
     for (index, import) in &module.imported_functions {
@@ -90,25 +94,41 @@ fn functions(
     let total = Work::default();
     let text = AtomicU64::new(0);
     let outcomes: Vec<Outcome> = bodies.values().map(|_| Mutex::new(None)).collect();
+    let put = |defined: DefinedFuncIndex, piece: Result<Piece>| {
+        if piece.is_err() {
+            // Everyone stops; what was compiled before the first error is thrown away.
+            next.store(order.len(), Ordering::Relaxed);
+        }
+        let outcome = &outcomes[defined.as_u32() as usize];
+        *outcome.lock().expect("a worker does not panic while it holds it") = Some(piece);
+    };
+    let compile = |worker: &mut Worker, defined: DefinedFuncIndex| {
+        if let Some(reason) = progress.stop() {
+            return Err(CompileError::Stopped(reason));
+        }
+        let piece = worker.function(context, defined, &total)?;
+        let len = piece.code.len() as u64;
+        limits::check_text(text.fetch_add(len, Ordering::Relaxed) + len)?;
+        Ok(piece)
+    };
+    let is_optional = |index: &FuncIndex| context.inlining.is_optional(*index);
     let work = || {
         let mut worker = Worker::new();
         while let Some((defined, body)) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let piece = match progress.stop() {
-                Some(reason) => Err(CompileError::Stopped(reason)),
-                None => worker.function(context, *defined, &total).and_then(|piece| {
-                    let len = piece.code.len() as u64;
-                    limits::check_text(text.fetch_add(len, Ordering::Relaxed) + len)?;
-                    Ok(piece)
-                }),
-            };
-            let failed = piece.is_err();
-            progress.function(body.range.len(), order.len());
-            let outcome = &outcomes[defined.as_u32() as usize];
-            *outcome.lock().expect("a worker does not panic while it holds it") = Some(piece);
-            if failed {
-                // Everyone stops; what was compiled before the first error is thrown away.
-                next.store(order.len(), Ordering::Relaxed);
+            if is_optional(&context.module.defined_index(*defined)) {
+                if let Err(error) = worker.validate(context.module, *defined) {
+                    put(*defined, Err(error));
+                }
+            } else {
+                let mut left = vec![*defined];
+                while let Some(defined) = left.pop() {
+                    let piece = compile(&mut worker, defined);
+                    let called = piece.iter().flat_map(Piece::called).filter(is_optional);
+                    left.extend(called.filter_map(|index| context.module.defined_of(index)));
+                    put(defined, piece);
+                }
             }
+            progress.function(body.range.len(), order.len());
         }
     };
     let jobs = worker_count(jobs).min(order.len());
@@ -121,10 +141,19 @@ fn functions(
         }
         work();
     });
-    let outcomes = outcomes.into_iter().map(|o| o.into_inner().expect("no worker panicked"));
-    let done: Vec<Piece> = outcomes.flatten().collect::<Result<_>>()?;
-    assert_eq!(done.len(), bodies.len(), "functions are skipped only after an error");
-    Ok(done)
+    let mut pieces = Vec::with_capacity(bodies.len());
+    let mut skipped = false;
+    for (defined, outcome) in bodies.keys().zip(outcomes) {
+        match outcome.into_inner().expect("no worker panicked") {
+            Some(piece) => pieces.push(piece?),
+            None if is_optional(&context.module.defined_index(defined)) => {
+                pieces.push(Piece::default());
+            }
+            None => skipped = true,
+        }
+    }
+    assert!(!skipped, "functions are skipped only after an error");
+    Ok(pieces)
 }
 
 fn worker_count(jobs: usize) -> usize {
@@ -142,7 +171,7 @@ fn allocator_calls(plan: &VmctxPlan, isa: &dyn TargetIsa, text: &mut TextBuilder
     let mut worker = Worker::new();
     for call in AllocatorCall::ALL {
         allocator::function(isa, place, *call, &mut worker.context.func, &mut worker.builder);
-        let piece = worker.generate(isa, 0).map_err(|e| failed("heap function", e))?;
+        let piece = worker.stub(isa).map_err(|e| failed("heap function", e))?;
         text.push(Role::Allocator(*call), piece);
     }
     Ok(())
@@ -161,14 +190,14 @@ fn trampolines(
     for signature in entry_signatures(module, plan) {
         let ty = &module.signatures[signature];
         trampoline::entry(isa, plan, ty, &mut worker.context.func, &mut worker.builder);
-        let piece = worker.generate(isa, 0).map_err(|e| failed("entry trampoline", e))?;
+        let piece = worker.stub(isa).map_err(|e| failed("entry trampoline", e))?;
         text.push(Role::Entry(signature), piece);
     }
     for (index, import) in module.imported_functions.iter().filter(|_| exits) {
         let ty = module.function_type(index);
         let (func, builder) = (&mut worker.context.func, &mut worker.builder);
         trampoline::exit(isa, plan, *import, ty, func, builder);
-        let piece = worker.generate(isa, 0).map_err(|e| failed("exit trampoline", e))?;
+        let piece = worker.stub(isa).map_err(|e| failed("exit trampoline", e))?;
         text.push(Role::Exit(*import), piece);
     }
     Ok(())
@@ -188,8 +217,8 @@ fn entry_signatures(module: &Module<'_>, plan: &VmctxPlan) -> BTreeSet<Signature
 /// Buffers that one thread reuses from function to function.
 struct Worker {
     context: Context,
+    buffers: Buffers,
     builder: FunctionBuilderContext,
-    allocations: FuncValidatorAllocations,
     control: ControlPlane,
 }
 
@@ -197,8 +226,8 @@ impl Worker {
     fn new() -> Self {
         Self {
             context: Context::new(),
+            buffers: Buffers::default(),
             builder: FunctionBuilderContext::new(),
-            allocations: FuncValidatorAllocations::default(),
             control: ControlPlane::default(),
         }
     }
@@ -212,17 +241,11 @@ impl Worker {
     ) -> Result<Piece> {
         let ModuleContext { module, isas, .. } = context;
         let (index, body) = (module.defined_index(defined), &module.bodies[defined]);
-        let Translated { allocations, work, way } = translate::translate(
-            context,
-            index,
-            body,
-            std::mem::take(&mut self.allocations),
-            &mut self.context.func,
-            &mut self.builder,
-        )?;
-        self.allocations = allocations;
-        total.add(work)?;
-        let generated = self.generate(isas.isa(way), body.range.start as u32);
+        let (func, buffers) = (&mut self.context.func, &mut self.buffers);
+        let translated = translate::translate(context, index, body, func, buffers)?;
+        total.add(translated.work)?;
+        let range = body.range.start as u32..body.range.end as u32;
+        let generated = self.generate(isas.isa(translated.way), range, &translated);
         generated.map_err(|message| CompileError::Codegen {
             func: index.as_u32(),
             name: module.function_name(index),
@@ -230,18 +253,37 @@ impl Worker {
         })
     }
 
-    /// Compiles the CLIF in the context and clears it.
-    fn generate(&mut self, isa: &dyn TargetIsa, body: u32) -> std::result::Result<Piece, String> {
+    /// Validates a function that nothing is compiled of.
+    fn validate(&mut self, module: &Module<'_>, defined: DefinedFuncIndex) -> Result<()> {
+        let body = &module.bodies[defined];
+        let validated = body.validator(self.buffers.allocations()).validate(&body.body);
+        validated
+            .map_err(|error| CompileError::from(error).in_function(module.defined_index(defined)))
+    }
+
+    /// Compiles code without operators.
+    fn stub(&mut self, isa: &dyn TargetIsa) -> std::result::Result<Piece, String> {
+        self.generate(isa, 0..0, &Translated::default())
+    }
+
+    /// Compiles the CLIF in the context and clears it. The function's body lies there in the Wasm
+    /// file; `of` is what became of it.
+    fn generate(
+        &mut self,
+        isa: &dyn TargetIsa,
+        body: Range<u32>,
+        of: &Translated,
+    ) -> std::result::Result<Piece, String> {
         self.context.compile(isa, &mut self.control).map_err(|e| format!("{:?}", e.inner))?;
         let compiled = self.context.compiled_code().expect("just compiled");
-        let places = sites(compiled, body);
+        let places = sites(compiled, body.start, &of.unreachable);
         // Cranelift drops the low bits of a branch's distance without a look.
         let unit = isa.function_alignment().minimum;
         if places.iter().any(|site| !site.code.is_multiple_of(unit)) {
             return Err(format!("an instruction beside its {unit} bytes"));
         }
         let mut sites = Vec::new();
-        site::encode(&places, body, &mut sites);
+        site::encode(body, &of.inlined, &places, &mut sites);
         let unwind = compiled.create_unwind_info(isa).map_err(|e| e.to_string())?;
         let code = compiled.code_buffer().to_vec();
         let relocs = Reloc::of(compiled, &self.context.func);

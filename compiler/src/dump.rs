@@ -4,22 +4,21 @@
 use crate::{
     error::{CompileError, OptionsError},
     index::FuncIndex,
+    inlining::Inlining,
     isa::Isas,
     module::{Body, Module},
     options::Options,
     parse,
     symbol::Symbol,
-    translate::{self, ModuleContext},
+    translate::{self, Buffers, ModuleContext},
     vmctx::VmctxPlan,
 };
 use capstone::prelude::*;
 use cranelift_codegen::{
     Context, FinalizedRelocTarget, control::ControlPlane, ir::ExternalName, isa::TargetIsa,
 };
-use cranelift_frontend::FunctionBuilderContext;
-use lithify_abi::{machine::Machine, plain::Plain};
+use lithify_abi::{machine::Machine, plain::Plain, site::Inlined};
 use std::{collections::BTreeMap, fmt::Write};
-use wasmparser::FuncValidatorAllocations;
 
 type Result<T> = std::result::Result<T, CompileError>;
 
@@ -27,7 +26,8 @@ type Result<T> = std::result::Result<T, CompileError>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dump {
     /// Cranelift's intermediate representation, before optimisation. `@1f3` before an
-    /// instruction is the offset of its operator in the Wasm file.
+    /// instruction is the position of its operator: the offset in the Wasm file or, from the end of
+    /// the function's body on, that in the bodies which were inlined, one after the other.
     Clif,
     /// Assembly. Addresses count from the function's start; references to other symbols are not
     /// resolved yet and are named instead.
@@ -55,19 +55,17 @@ fn write(
 ) -> Result<String> {
     let plan = VmctxPlan::new(module);
     let isas = Isas::new(options.target)?;
-    let module_context = ModuleContext { module, plan: &plan, isas: &isas };
+    let inlining = Inlining::new(module, &plan, options.inline);
+    let module_context = ModuleContext { module, plan: &plan, isas: &isas, inlining: &inlining };
     let mut out = String::new();
     let mut context = Context::new();
-    let mut builder = FunctionBuilderContext::new();
-    let mut allocations = FuncValidatorAllocations::default();
+    let mut buffers = Buffers::default();
     for (index, body) in module.defined() {
         if selected.is_some_and(|selected| selected != index) {
             continue;
         }
-        let (func, builder) = (&mut context.func, &mut builder);
-        let translated =
-            translate::translate(module_context, index, body, allocations, func, builder)?;
-        allocations = translated.allocations;
+        let func = &mut context.func;
+        let translated = translate::translate(module_context, index, body, func, &mut buffers)?;
         let (name, ty) = (module.function_name(index), module.function_type(index));
         let (start, end) = (body.range.start, body.range.end);
         let (func, shown) = (index.as_u32(), Plain(&name));
@@ -78,7 +76,8 @@ fn write(
             }
             Dump::Asm => {
                 let isa = isas.isa(translated.way);
-                assembly(module, isa, options.target.machine, &mut context, body, &mut out)
+                let operators = Operators { module, body, inlined: &translated.inlined };
+                assembly(operators, isa, options.target.machine, &mut context, &mut out)
                     .map_err(|message| CompileError::Codegen { func, name, message })?;
             }
         }
@@ -107,16 +106,16 @@ fn find(module: &Module<'_>, name: &str) -> std::result::Result<FuncIndex, Optio
 
 /// Writes the assembly of the function in `context`.
 fn assembly(
-    module: &Module<'_>,
+    operators: Operators<'_>,
     isa: &dyn TargetIsa,
     machine: Machine,
     context: &mut Context,
-    body: &Body<'_>,
     out: &mut String,
 ) -> std::result::Result<(), String> {
     context.compile(isa, &mut ControlPlane::default()).map_err(|e| format!("{:?}", e.inner))?;
     let compiled = context.compiled_code().expect("just compiled");
-    let operators = operators(body).map_err(|e| e.to_string())?;
+    let module = operators.module;
+    let operators = operators.by_position().map_err(|e| e.to_string())?;
     let locations: BTreeMap<u32, u32> = (compiled.buffer.get_srclocs_sorted().iter())
         .filter(|location| !location.loc.is_default())
         .map(|location| (location.start, location.loc.bits()))
@@ -136,9 +135,9 @@ fn assembly(
         disassembler.disasm_all(compiled.code_buffer(), 0).map_err(|e| e.to_string())?;
     for instruction in instructions.iter() {
         let start = instruction.address() as u32;
-        if let Some(offset) = locations.get(&start) {
-            let operator = operators.get(offset).map_or("", String::as_str);
-            let _ = writeln!(out, "    ;; @{offset:x} {operator}");
+        if let Some(position) = locations.get(&start) {
+            let operator = operators.get(position).map_or("", String::as_str);
+            let _ = writeln!(out, "    ;; {operator}");
         }
         let end = start + instruction.len() as u32;
         let reference = references.range(start..end).next();
@@ -162,15 +161,37 @@ fn disassembler(machine: Machine) -> CsResult<Capstone> {
     Ok(disassembler)
 }
 
-/// The operators of a body by their offset, as the text format writes them, nearly.
-fn operators(body: &Body<'_>) -> wasmparser::Result<BTreeMap<u32, String>> {
-    let mut reader = body.body.get_operators_reader()?;
-    let mut operators = BTreeMap::new();
-    while !reader.eof() {
-        let (operator, offset) = reader.read_with_offset()?;
-        operators.insert(offset as u32, format!("{operator:?}"));
+/// What a function's code is made of.
+struct Operators<'m> {
+    module: &'m Module<'m>,
+    body: &'m Body<'m>,
+    inlined: &'m [Inlined],
+}
+
+impl Operators<'_> {
+    /// The operators by their position, with their offset in the file and as the text format writes
+    /// them, nearly; those of an inlined body with its function.
+    fn by_position(&self) -> wasmparser::Result<BTreeMap<u32, String>> {
+        let mut all = BTreeMap::new();
+        let mut add = |body: &Body<'_>, start: u32, of: &str| -> wasmparser::Result<()> {
+            let mut reader = body.body.get_operators_reader()?;
+            while !reader.eof() {
+                let (operator, offset) = reader.read_with_offset()?;
+                let position = start + (offset - body.range.start) as u32;
+                all.insert(position, format!("@{offset:x} {of}{operator:?}"));
+            }
+            Ok(())
+        };
+        add(self.body, self.body.range.start as u32, "")?;
+        let mut start = self.body.range.end as u32;
+        for Inlined { function, len, .. } in self.inlined {
+            let index = FuncIndex::from_u32(*function);
+            let body = self.module.body_of(index).expect("what was inlined has a body");
+            add(body, start, &format!("{}: ", Plain(&self.module.function_name(index))))?;
+            start += len;
+        }
+        Ok(all)
     }
-    Ok(operators)
 }
 
 fn symbol_name(module: &Module<'_>, symbol: Symbol) -> String {

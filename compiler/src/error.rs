@@ -80,7 +80,7 @@ impl CompileError {
     /// Says in which function body it was found.
     pub(crate) fn in_function(self, index: FuncIndex) -> Self {
         match self {
-            Self::Invalid { offset, message, .. } => {
+            Self::Invalid { offset, func: None, message } => {
                 Self::Invalid { offset, func: Some(index.as_u32()), message }
             }
             error => error,
@@ -160,6 +160,10 @@ pub enum OptionsError {
     /// No name of a profile.
     #[error("unknown profile {:?}; there are runtime and general", .0)]
     UnknownProfile(String),
+
+    /// Neither on nor off.
+    #[error("unknown choice of inlining {:?}; there are on and off", .0)]
+    UnknownInline(String),
 
     /// No name of a CPU level of the machine.
     #[error("unknown CPU level {level:?}; {}", match machine {

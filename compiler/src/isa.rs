@@ -29,9 +29,10 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// How code is generated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Way {
     /// As well as can be.
+    #[default]
     Optimised,
     /// In a time that grows with the length of a function and with nothing else.
     Plain,

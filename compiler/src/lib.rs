@@ -32,6 +32,7 @@ mod error;
 mod header;
 mod image;
 mod index;
+mod inlining;
 mod inspect;
 mod isa;
 pub mod limits;
@@ -61,7 +62,7 @@ pub use inspect::{
     FeatureUse, FunctionBody, MemoryLayout, ModuleInfo, Survey, functions, inspect, survey,
 };
 pub use lithify_abi::machine::Machine;
-pub use options::{Options, Profile, Symbols};
+pub use options::{Inline, Options, Profile, Symbols};
 pub use progress::{Phase, Progress};
 pub use target::Target;
 

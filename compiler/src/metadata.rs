@@ -127,7 +127,8 @@ fn describe(module: &Module<'_>, options: &Options) -> String {
         .map(|feature| feature.name())
         .collect();
     let cpu = if cpu.is_empty() { "base".into() } else { cpu.join(",") };
-    format!("profile={} opt=speed nan=canonical cpu={cpu}", module.profile)
+    let Options { inline, .. } = options;
+    format!("profile={} opt=speed inline={inline} nan=canonical cpu={cpu}", module.profile)
 }
 
 /// The section under construction; the descriptor's place is kept free.

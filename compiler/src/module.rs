@@ -200,8 +200,13 @@ impl<'a> Module<'a> {
 
     /// The body of a function, unless it is imported.
     pub fn body_of(&self, index: FuncIndex) -> Option<&Body<'a>> {
+        self.bodies.get(self.defined_of(index)?)
+    }
+
+    /// The position of a function among those with a body, unless it is imported.
+    pub fn defined_of(&self, index: FuncIndex) -> Option<DefinedFuncIndex> {
         let position = index.index().checked_sub(self.imported_functions.len())?;
-        self.bodies.get(DefinedFuncIndex::new(position))
+        Some(DefinedFuncIndex::new(position))
     }
 
     /// The index of the function with a body.

@@ -21,7 +21,6 @@ use crate::{
     vmctx::{TablePlace, VmctxPlan},
 };
 use cranelift_codegen::{
-    entity::PrimaryMap,
     ir::Signature,
     isa::{CallConv, TargetIsa, unwind::UnwindInfo},
 };
@@ -134,12 +133,17 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Defines every piece of the text, in order.
-    fn pieces(&mut self, text: &Text) -> Result<Vec<FuncId>> {
+    /// Defines every piece of the text, in order; none where there is no code.
+    fn pieces(&mut self, text: &Text) -> Result<Vec<Option<FuncId>>> {
         let mut ids = Vec::with_capacity(text.pieces.len());
+        let mut first = None;
         for Placed { piece, .. } in &text.pieces {
+            if piece.code.is_empty() {
+                ids.push(None);
+                continue;
+            }
             let id = self.object.declare_anonymous_function(&self.signature)?;
-            let first = ids.first().copied().unwrap_or(id);
+            let first = *first.get_or_insert(id);
             let relocs = (piece.relocs.iter())
                 .map(|reloc| {
                     let name = self.reloc_target(reloc.symbol, first)?;
@@ -148,7 +152,7 @@ impl Writer<'_> {
                 })
                 .collect::<Result<Vec<_>>>()?;
             self.object.define_function_bytes(id, u64::from(text.align), &piece.code, &relocs)?;
-            ids.push(id);
+            ids.push(Some(id));
         }
         Ok(ids)
     }
@@ -189,21 +193,22 @@ fn name_symbols(
     product: &mut ObjectProduct,
     module: &Module<'_>,
     text: &Text,
-    pieces: &[FuncId],
+    pieces: &[Option<FuncId>],
     exports: &[(FuncIndex, &str, String)],
 ) {
-    let mut functions = PrimaryMap::new();
+    let mut functions = HashMap::new();
     for (Placed { role, offset, .. }, id) in text.pieces.iter().zip(pieces) {
-        let id = product.function_symbol(*id);
+        let Some(id) = *id else { continue };
+        let id = product.function_symbol(id);
         let symbol = product.object.symbol_mut(id);
         assert_eq!(symbol.value, u64::from(*offset), "the text is laid out as planned");
         symbol.name = local_name(&piece_name(module, *role));
         if let Role::Function(index) = role {
-            assert_eq!(functions.push(id), *index, "functions come in order");
+            functions.insert(*index, id);
         }
     }
     let mut add = |index: FuncIndex, name: Vec<u8>, scope: SymbolScope| {
-        let function = product.object.symbol(functions[index]);
+        let function = product.object.symbol(functions[&index]);
         let (value, size, section) = (function.value, function.size, function.section);
         if name.is_empty() || (scope == SymbolScope::Compilation && name == function.name) {
             return;

@@ -12,6 +12,8 @@ pub struct Options {
     pub target: Target,
     /// The language accepted; by default by the module's imports, see [`Profile`].
     pub profile: Option<Profile>,
+    /// Whether calls become the bodies that they reach.
+    pub inline: Inline,
     /// BLAKE2b-256 of the code as it is stored on chain, kept in the image as its identity.
     pub code_hash: [u8; 32],
     /// Worker threads; 0 for as many as there are CPUs.
@@ -91,6 +93,38 @@ impl FromStr for Profile {
             "runtime" => Ok(Self::Runtime),
             "general" => Ok(Self::General),
             _ => Err(OptionsError::UnknownProfile(s.into())),
+        }
+    }
+}
+
+/// Whether calls become the bodies that they reach, where that is worth it. It shapes code, never what
+/// code does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Inline {
+    /// Small functions, and those that are called in one place.
+    #[default]
+    On,
+    /// Every call stays a call.
+    Off,
+}
+
+impl fmt::Display for Inline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::On => "on",
+            Self::Off => "off",
+        })
+    }
+}
+
+impl FromStr for Inline {
+    type Err = OptionsError;
+
+    fn from_str(s: &str) -> Result<Self, OptionsError> {
+        match s {
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err(OptionsError::UnknownInline(s.into())),
         }
     }
 }

@@ -26,8 +26,8 @@ pub fn stub(machine: Machine, import: Symbol) -> Piece {
         Machine::Aarch64 => aarch64(import),
     };
     let mut sites = Vec::new();
-    let overflow = Site { code: trap, wasm: 0, kind: TrapCode::StackOverflow as u8 };
-    site::encode(&[overflow], 0, &mut sites);
+    let overflow = Site { code: trap, position: 0, kind: TrapCode::StackOverflow as u8 };
+    site::encode(0..0, &[], &[overflow], &mut sites);
     Piece { code, relocs, sites, ..Piece::default() }
 }
 

@@ -26,7 +26,7 @@ type Result<T> = std::result::Result<T, CompileError>;
 /// A contiguous piece of machine code: a function, a stub or a trampoline.
 #[derive(Default)]
 pub struct Piece {
-    /// Machine code.
+    /// Machine code; none of a function that no code calls any more.
     pub code: Vec<u8>,
     /// What in it is still to be resolved.
     pub relocs: Vec<Reloc>,
@@ -34,6 +34,16 @@ pub struct Piece {
     pub sites: Vec<u8>,
     /// How to unwind through it.
     pub unwind: Option<UnwindInfo>,
+}
+
+impl Piece {
+    /// The functions that it calls directly.
+    pub fn called(&self) -> impl Iterator<Item = FuncIndex> {
+        self.relocs.iter().filter_map(|reloc| match reloc.symbol {
+            Symbol::Function(index) => Some(index),
+            _ => None,
+        })
+    }
 }
 
 /// A reference from code.

@@ -6,13 +6,15 @@
 //!
 //! Every guest function takes `base` first, which dominates all its blocks, and then the Wasm
 //! arguments. One result is returned in a register; the others go to the return area in the
-//! vmctx, from which the caller takes them before it does anything else.
+//! vmctx, from which the caller takes them before it does anything else. Functions that are inlined
+//! (`translate/inline.rs`) are blocks of their callers.
 
 mod call;
 mod control;
 mod dispatch;
 mod global;
 mod home;
+mod inline;
 mod memory;
 mod numeric;
 mod operator;
@@ -22,9 +24,11 @@ mod table;
 use crate::{
     error::CompileError,
     index::{FuncIndex, SignatureIndex},
+    inlining::Inlining,
     isa::{self, Isas, Way},
     limits,
     module::{Body, Module},
+    sites::Unreachable,
     symbol::Symbol,
     vmctx::VmctxPlan,
     widen,
@@ -37,7 +41,8 @@ use cranelift_codegen::ir::{
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use dispatch::Dispatches;
 use home::{Homes, Local};
-use lithify_abi::types::ValType;
+use inline::Inlines;
+use lithify_abi::{site::Inlined, types::ValType};
 use std::{borrow::Cow, collections::HashMap};
 use target_lexicon::Architecture;
 use wasmparser::{FuncValidator, FuncValidatorAllocations, Operator, ValidatorResources};
@@ -53,51 +58,97 @@ pub struct ModuleContext<'m> {
     pub plan: &'m VmctxPlan,
     /// The instruction set.
     pub isas: &'m Isas,
+    /// Which calls become bodies.
+    pub inlining: &'m Inlining,
 }
 
-/// A function body in CLIF.
+/// A function body in CLIF. Source locations in it are positions, see [`lithify_abi::site`].
+#[derive(Default)]
 pub struct Translated {
-    /// The validator's, for the next function.
-    pub allocations: FuncValidatorAllocations,
     /// The work that it is; see [`limits::FUNCTION_WORK`].
     pub work: u64,
     /// How code is generated from it.
     pub way: Way,
+    /// The bodies that it holds beside its own.
+    pub inlined: Vec<Inlined>,
+    /// Where its traps are that branches may become.
+    pub unreachable: Unreachable,
 }
 
-/// Translates `body`, that of function `index`, into `func`: optimised, unless that is beyond what grows
-/// with more than a function's length, see [`limits::STEPS`].
+/// Buffers that translating a function reuses.
+#[derive(Default)]
+pub struct Buffers {
+    builder: FunctionBuilderContext,
+    /// Those of validators, one for each body within another.
+    validators: Vec<FuncValidatorAllocations>,
+}
+
+impl Buffers {
+    /// Buffers of a validator.
+    pub fn allocations(&mut self) -> FuncValidatorAllocations {
+        self.validators.pop().unwrap_or_default()
+    }
+}
+
+/// Translates `body`, that of function `index`, into `func`: with others inlined, and optimised,
+/// unless that is beyond what grows with more than a function's length, see [`limits::STEPS`].
 pub fn translate(
     module: ModuleContext<'_>,
     index: FuncIndex,
     body: &Body<'_>,
-    allocations: FuncValidatorAllocations,
     func: &mut Function,
-    builder: &mut FunctionBuilderContext,
+    buffers: &mut Buffers,
 ) -> Result<Translated> {
-    let in_function = |error: CompileError| error.in_function(index);
-    let optimised = Translator::new(module, index, body, func, builder, Way::Optimised);
-    let translated = optimised.function(module, body, allocations).map_err(in_function)?;
-    if let Some(translated) = translated {
-        widen::widen(func);
-        return Ok(translated);
+    let mut ways = vec![(Way::Plain, false), (Way::Optimised, false), (Way::Optimised, true)];
+    while let Some((way, inline)) = ways.pop() {
+        let Buffers { builder, validators } = &mut *buffers;
+        let translator =
+            Translator::new(module, index, body, func, builder, validators, way, inline);
+        let attempt = translator.function(module, body);
+        match attempt.map_err(|error| error.in_function(index))? {
+            Attempt::Done(mut translated) => {
+                if translated.way == Way::Optimised {
+                    translated.unreachable = Unreachable::new(func);
+                    widen::widen(func);
+                }
+                return Ok(translated);
+            }
+            Attempt::TooMuch { inlined } => {
+                if inline && !inlined {
+                    ways.pop();
+                }
+            }
+        }
+        func.clear();
+        buffers.builder = FunctionBuilderContext::new();
     }
-    func.clear();
-    *builder = FunctionBuilderContext::new();
-    let plain = Translator::new(module, index, body, func, builder, Way::Plain);
-    let allocations = FuncValidatorAllocations::default();
-    let translated = plain.function(module, body, allocations).map_err(in_function)?;
-    Ok(translated.expect("nothing is too much to be compiled plainly, or it is an error"))
+    unreachable!("nothing is too much to be compiled plainly, or it is an error")
+}
+
+/// What came of translating a function in one way.
+enum Attempt {
+    Done(Translated),
+    /// It is too much, perhaps since others were inlined.
+    TooMuch {
+        inlined: bool,
+    },
 }
 
 /// One function under translation.
 pub(crate) struct Translator<'m, 'f> {
     module: &'m Module<'m>,
     plan: &'m VmctxPlan,
-    /// Which function it is.
+    inlining: &'m Inlining,
+    /// Which function's body it is in.
     index: FuncIndex,
     /// Offset of the current operator in the file.
     offset: usize,
+    /// Added to that, its position.
+    shift: u32,
+    /// The position where the next inlined body starts.
+    next_position: u32,
+    inlines: Inlines,
+    validators: &'f mut Vec<FuncValidatorAllocations>,
     builder: FunctionBuilder<'f>,
     /// Whether the target is x86-64.
     x86_64: bool,
@@ -119,6 +170,10 @@ pub(crate) struct Translator<'m, 'f> {
     carried: u64,
     /// What optimising takes; see [`limits::STEPS`].
     steps: u64,
+    /// What it may take.
+    most_steps: u64,
+    /// Whether it is more than should be done in this way.
+    too_much: bool,
     /// Values passed to calls and got back.
     call_operands: u64,
     signatures: HashMap<SignatureIndex, SigRef>,
@@ -136,23 +191,33 @@ mod region {
 }
 
 impl Translator<'_, '_> {
+    #[allow(clippy::too_many_arguments, reason = "what there is, with no meaning together")]
     fn new<'m, 'f>(
         context: ModuleContext<'m>,
         index: FuncIndex,
         body: &Body<'_>,
         func: &'f mut Function,
         builder: &'f mut FunctionBuilderContext,
+        validators: &'f mut Vec<FuncValidatorAllocations>,
         way: Way,
+        inline: bool,
     ) -> Translator<'m, 'f> {
-        let ModuleContext { module, plan, isas } = context;
+        let ModuleContext { module, plan, isas, inlining } = context;
         let isa = isas.isa(way);
         func.signature = isa::signature(isa, module.function_type(index));
         func.name = Symbol::Function(index).user_name();
+        let bytes = body.range.len() as u64;
+        let room = if inline { inlining.room(bytes) } else { 0 };
         Translator {
             module,
             plan,
+            inlining,
             index,
             offset: body.range.start,
+            shift: 0,
+            next_position: body.range.end as u32,
+            inlines: Inlines::new(room),
+            validators,
             builder: FunctionBuilder::new(func, builder),
             x86_64: isa.triple().architecture == Architecture::X86_64,
             base: Value::from_u32(0),
@@ -167,6 +232,8 @@ impl Translator<'_, '_> {
             call_operands: 0,
             carried: 0,
             steps: 0,
+            most_steps: limits::steps(bytes),
+            too_much: false,
             signatures: HashMap::new(),
             functions: HashMap::new(),
             symbols: HashMap::new(),
@@ -174,28 +241,50 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Translates the body; none where it should not be optimised.
-    fn function(
-        mut self,
-        context: ModuleContext<'_>,
-        body: &Body<'_>,
-        allocations: FuncValidatorAllocations,
-    ) -> Result<Option<Translated>> {
-        let mut validator = body.validator(allocations);
+    /// Translates the function.
+    fn function(mut self, context: ModuleContext<'_>, body: &Body<'_>) -> Result<Attempt> {
+        let entry = self.builder.create_block();
+        self.builder.append_block_params_for_function_params(entry);
+        self.builder.switch_to_block(entry);
+        self.builder.seal_block(entry);
+        let params = self.builder.block_params(entry).to_vec();
+        self.set_base(params[0]);
+        self.body(body, &params[1..])?;
+        if self.too_much {
+            return Ok(Attempt::TooMuch { inlined: !self.inlines.bodies.is_empty() });
+        }
+        let way = self.way();
+        self.builder.finalize(context.isas.isa(way).frontend_config());
+        let work = match way {
+            Way::Optimised => self.work + self.steps / limits::STEPS_OF_WORK,
+            Way::Plain => self.work,
+        };
+        let (inlined, unreachable) = (self.inlines.bodies, Unreachable::default());
+        Ok(Attempt::Done(Translated { work, way, inlined, unreachable }))
+    }
+
+    /// Translates `body`, that of the current function, with `arguments`. Stops where that is too
+    /// much.
+    fn body(&mut self, body: &Body<'_>, arguments: &[Value]) -> Result<()> {
+        let mut validator = body.validator(self.validators.pop().unwrap_or_default());
         let mut reader = body.body.get_binary_reader();
         validator.read_locals(&mut reader)?;
-        self.begin(&validator);
+        let ty = self.module.function_type(self.index);
+        for (param, value) in ty.params.iter().zip(arguments) {
+            self.declare_local(*param, *value);
+        }
+        self.declare_locals(ty.params.len() as u32, &validator);
+        self.push_function_frame(ty);
         if self.way() == Way::Optimised {
-            self.dispatches = Dispatches::new(&body.body, self.locals.len());
+            self.dispatches(body);
         }
 
-        let (way, most) = (self.way(), limits::steps(body.range.len() as u64));
         let mut operators = wasmparser::OperatorsReader::new(reader);
         while !operators.eof() {
             let (operator, offset) = operators.read_with_offset()?;
             self.offset = offset;
             validator.op(offset, &operator)?;
-            self.builder.set_srcloc(SourceLoc::new(offset as u32));
+            self.builder.set_srcloc(SourceLoc::new(self.position()));
             if self.reachable {
                 self.operator(operator)?;
             } else {
@@ -205,34 +294,13 @@ impl Translator<'_, '_> {
             self.work += 1;
             self.steps += self.steps_of_operator(offset - body.range.start);
             self.check_limits()?;
-            if way == Way::Optimised && self.steps > most {
-                return Ok(None);
+            if self.too_much {
+                return Ok(());
             }
         }
         operators.finish()?;
-        self.builder.finalize(context.isas.isa(way).frontend_config());
-        let allocations = validator.into_allocations();
-        let work = match way {
-            Way::Optimised => self.work + self.steps / limits::STEPS_OF_WORK,
-            Way::Plain => self.work,
-        };
-        Ok(Some(Translated { allocations, work, way }))
-    }
-
-    /// Starts the entry block.
-    fn begin(&mut self, validator: &FuncValidator<ValidatorResources>) {
-        let ty = self.module.function_type(self.index);
-        let entry = self.builder.create_block();
-        self.builder.append_block_params_for_function_params(entry);
-        self.builder.switch_to_block(entry);
-        self.builder.seal_block(entry);
-        self.set_base(self.builder.block_params(entry)[0]);
-        for (i, param) in ty.params.iter().enumerate() {
-            let value = self.builder.block_params(entry)[i + 1];
-            self.declare_local(*param, value);
-        }
-        self.declare_locals(ty.params.len() as u32, validator);
-        self.push_function_frame(ty);
+        self.validators.push(validator.into_allocations());
+        Ok(())
     }
 
     fn way(&self) -> Way {
@@ -244,12 +312,23 @@ impl Translator<'_, '_> {
     #[inline]
     fn steps_of_operator(&self, bytes_before: usize) -> u64 {
         // A local that was not mentioned yet is not alive.
-        let alive = (self.stack.len() + self.locals.len().min(bytes_before)) as u64;
+        let locals = self.inlines.locals + self.locals.len().min(bytes_before);
+        let alive = (self.stack.len() + locals) as u64;
         2 * self.branches + 8 * alive + 256 * u64::from(self.loops())
     }
 
+    /// Refuses what is beyond a limit; where others were inlined, that is what was too much.
     #[inline]
-    fn check_limits(&self) -> Result<()> {
+    fn check_limits(&mut self) -> Result<()> {
+        self.too_much |= self.homes.is_none() && self.steps > self.most_steps;
+        match self.within_limits() {
+            Err(_) if !self.inlines.bodies.is_empty() => self.too_much = true,
+            checked => checked?,
+        }
+        Ok(())
+    }
+
+    fn within_limits(&self) -> Result<()> {
         let check = |found, limit, what| limits::check_function(self.index, found, limit, what);
         check(self.work, limits::FUNCTION_WORK, "units of work")?;
         check(self.branches, limits::BRANCHES, "branches")?;

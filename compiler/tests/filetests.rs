@@ -1,7 +1,7 @@
 //! Is the code that we emit what we think it is?
 //!
-//! Each `filetests/*.wat` starts with `;; test: clif` or `;; test: asm`, perhaps with a target,
-//! and ends with what that shows of it, in `;;!` comments. `BLESS=1 cargo test` rewrites the
+//! Each `filetests/*.wat` starts with `;; test: clif` or `;; test: asm`, perhaps with `inline=off` and
+//! a target, and ends with what that shows of it, in `;;!` comments. `BLESS=1 cargo test` rewrites the
 //! latter. A file tests the behaviour that its name says.
 
 use lithify_compiler::{Dump, Options, dump};
@@ -31,8 +31,11 @@ fn check(path: &Path) -> bool {
         other => panic!("{}: test {other:?}", path.display()),
     };
     let mut options = Options::default();
-    if let Some(target) = words.next() {
-        options.target = target.parse().unwrap();
+    for word in words {
+        match word.strip_prefix("inline=") {
+            Some(inline) => options.inline = inline.parse().unwrap(),
+            None => options.target = word.parse().unwrap(),
+        }
     }
     let text = dump(&wat::parse_str(module).unwrap(), &options, what, None).unwrap();
     let text: String =

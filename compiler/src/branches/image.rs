@@ -96,12 +96,14 @@ impl<'i> Metadata<'i> {
         decode_all(self.span(span)?).ok_or_else(|| error("metadata that is cut"))
     }
 
-    /// The pieces of the text. They lie one after the other, filled up to an alignment.
+    /// The pieces of the text that have code. They lie one after the other, filled up to an
+    /// alignment.
     fn parts(&self, address: u64, text: &'i [u8]) -> Result<Vec<Part<'i>>, Stray> {
         let functions: Vec<Function> = self.records(self.descriptor.functions)?;
         let sites = self.span(self.descriptor.sites)?;
         let cut = || error("pieces that are out of order");
         (functions.windows(2))
+            .filter(|pair| pair[0].code != pair[1].code)
             .map(|pair| {
                 let [this, next] = pair else { unreachable!("windows of two") };
                 let code = text.get(this.code as usize..next.code as usize).ok_or_else(cut)?;

@@ -2,6 +2,7 @@
 
 use super::{Translator, region};
 use crate::{
+    error::CompileError,
     index::{FuncIndex, ImportIndex, SignatureIndex, TableIndex, TypeIndex},
     isa,
     symbol::Symbol,
@@ -36,24 +37,34 @@ impl Translator<'_, '_> {
         })
     }
 
-    pub(super) fn call(&mut self, index: FuncIndex) {
+    pub(super) fn call(&mut self, index: FuncIndex) -> Result<(), CompileError> {
         let ty = self.module.functions[index];
         let arguments = self.call_arguments(ty);
-        self.call_function(index, ty, &arguments);
+        self.call_function(index, ty, &arguments)
     }
 
-    fn call_function(&mut self, index: FuncIndex, ty: SignatureIndex, arguments: &[Value]) {
+    fn call_function(
+        &mut self,
+        index: FuncIndex,
+        ty: SignatureIndex,
+        arguments: &[Value],
+    ) -> Result<(), CompileError> {
+        if let Some(body) = self.inlinable(index) {
+            return self.inline(index, body, &arguments[1..]);
+        }
         let signature = self.signature(ty);
         let allocator_call = self.plan.allocator.and_then(|place| place.call(index));
         if allocator_call.is_none()
             && let Some(import) = self.inline_exit(index)
         {
-            return self.call_host(import, ty, signature, arguments);
+            self.call_host(import, ty, signature, arguments);
+            return Ok(());
         }
         let symbol = allocator_call.map_or(Symbol::Function(index), Symbol::Allocator);
         let function = self.function_ref(symbol, signature);
         let call = self.builder.ins().call(function, arguments);
         self.push_results(call, ty);
+        Ok(())
     }
 
     /// The import behind a function, if this call of it does in line what its stub does.
@@ -117,7 +128,11 @@ impl Translator<'_, '_> {
         }
     }
 
-    pub(super) fn call_indirect(&mut self, ty: TypeIndex, table: TableIndex) {
+    pub(super) fn call_indirect(
+        &mut self,
+        ty: TypeIndex,
+        table: TableIndex,
+    ) -> Result<(), CompileError> {
         let ty = self.module.types[ty];
         let index = self.pop();
         let arguments = self.call_arguments(ty);
@@ -147,6 +162,7 @@ impl Translator<'_, '_> {
                 self.call_entry(entry, ty, &arguments, flags);
             }
         }
+        Ok(())
     }
 
     /// The function that a call through a constant index reaches, when its type fits.

@@ -29,7 +29,7 @@ pub(super) struct Frame {
 }
 
 enum Kind {
-    /// `block`, or the function itself.
+    /// `block`, or a function itself.
     Block,
     /// `block` whose `next` is jumped to until its dispatching loop ends.
     Late,
@@ -53,10 +53,7 @@ enum Kind {
 
 impl Translator<'_, '_> {
     pub(super) fn push_function_frame(&mut self, ty: &FuncType) {
-        let next = self.builder.create_block();
-        for result in &ty.results {
-            self.builder.append_block_param(next, isa::clif_type(*result));
-        }
+        let next = self.block_with(&ty.results);
         let results = ty.results.len();
         self.control.push(Frame {
             kind: Kind::Block,
@@ -64,9 +61,9 @@ impl Translator<'_, '_> {
             next,
             branch_arity: results,
             results,
-            height: 0,
+            height: self.stack.len(),
             next_used: false,
-            loops: 0,
+            loops: self.loops(),
         });
     }
 
@@ -269,7 +266,7 @@ impl Translator<'_, '_> {
 
     /// The top `count` operands as arguments of a branch; they stay on the stack.
     fn arguments(&mut self, count: usize) -> Vec<BlockArg> {
-        self.work += (count + self.locals.len()) as u64;
+        self.work += (count + self.all_locals()) as u64;
         self.carried += count as u64;
         self.keep(count).iter().map(|value| BlockArg::Value(*value)).collect()
     }
@@ -302,7 +299,7 @@ impl Translator<'_, '_> {
         limits::check_function(self.index, ways, limits::BR_TABLE, "targets of a br_table")?;
         let index = self.pop();
         // The whole table is searched for each target when a local gets its parameter there.
-        self.steps += u64::from(table.len()).pow(2) * (1 + self.locals.len() as u64);
+        self.steps += u64::from(table.len()).pow(2) * (1 + self.all_locals() as u64);
         if self.start_dispatch() {
             return self.table_entered_once(index, table);
         }
@@ -401,8 +398,15 @@ impl Translator<'_, '_> {
         BlockCall::new(target, arguments, &mut self.builder.func.dfg.value_lists)
     }
 
-    /// Returns the top operands: the first in a register, the others in the return area.
+    /// Returns the top operands: the first in a register, the others in the return area; from an
+    /// inlined body, to what follows it.
     pub(super) fn return_(&mut self) {
+        if let Some(depth) = self.inlined_end() {
+            let (target, arity) = self.branch_target(depth);
+            self.jump(target, arity);
+            self.reachable = false;
+            return;
+        }
         let count = self.module.function_type(self.index).results.len();
         let start = self.fetch(count);
         let results = self.stack[start..].to_vec();

@@ -119,9 +119,9 @@ impl Translator<'_, '_> {
             Op::BrTable(targets) => self.br_table(&targets)?,
             Op::Return(_) => self.return_(),
 
-            Op::Call(index) => self.call(FuncIndex::from_u32(index)),
+            Op::Call(index) => self.call(FuncIndex::from_u32(index))?,
             Op::CallIndirect((ty, table)) => {
-                self.call_indirect(TypeIndex::from_u32(ty), TableIndex::from_u32(table));
+                self.call_indirect(TypeIndex::from_u32(ty), TableIndex::from_u32(table))?;
             }
 
             Op::Drop(_) => {

@@ -1,4 +1,4 @@
-;; test: clif
+;; test: clif inline=off
 (module
   (type $t (func (param i32) (result i32)))
   (table 3 funcref)

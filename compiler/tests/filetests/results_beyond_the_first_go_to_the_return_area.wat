@@ -1,4 +1,4 @@
-;; test: clif
+;; test: clif inline=off
 (module
   (func $two (result i32 i64) (i32.const 1) (i64.const 2))
   (func (result i64)

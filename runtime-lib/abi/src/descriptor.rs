@@ -53,8 +53,9 @@ record! {
         pub compiler: Span,
         /// Options that shaped the code, UTF-8, `name=value` separated by spaces.
         pub options: Span,
-        /// [`Function`] records in rising order of their code, closed by one with index
-        /// [`NONE`] at the text's end.
+        /// [`Function`] records in order of their code, closed by one with index [`NONE`] at the
+        /// text's end. Functions and stubs of imports come first, in order of their function index.
+        /// One that was inlined where it was called, and is called from nowhere else, has no code.
         pub functions: Span,
         /// The streams of [`site`](crate::site).
         pub sites: Span,

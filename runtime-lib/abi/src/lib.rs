@@ -29,7 +29,7 @@ pub mod types;
 pub mod vmctx;
 
 /// The version of this contract. An image of another version is refused.
-pub const ABI_VERSION: u32 = 4;
+pub const ABI_VERSION: u32 = 5;
 
 /// The release that all of this belongs to, for the names of files.
 pub const RELEASE: &str = env!("CARGO_PKG_VERSION");

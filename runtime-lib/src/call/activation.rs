@@ -10,15 +10,15 @@ use crate::slot::header::Exit;
 use crate::sys::arch::{self, Registers, SaveArea};
 use crate::sys::linux::alarm;
 use crate::trap::{Frame, Trap};
-use lithify_abi::descriptor::NONE;
-use lithify_abi::site::Sites;
+use lithify_abi::descriptor::{Function, NONE};
+use lithify_abi::site::{Place, Sites};
 use lithify_abi::trap::TrapCode;
 use std::any::{Any, TypeId};
 use std::cell::{Cell, UnsafeCell};
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// How many frames of a backtrace are kept, from the innermost on.
+/// How many frames of a backtrace are kept, from the innermost on; those on the stack may be fewer.
 const MAX_FRAMES: usize = 64;
 
 /// What an embedder lends to the host functions of a call.
@@ -278,31 +278,42 @@ impl Activation {
     #[cold]
     fn trap(&self) -> Trap {
         let image = self.slot().image();
-        let frames = (0..self.frames.len.get()).filter_map(|index| {
+        let frames = (0..self.frames.len.get()).flat_map(|index| {
             // SAFETY: the first `len` addresses were written, and nobody writes any more.
             let pc = unsafe { self.frames.pcs.get().cast::<usize>().add(index).read() };
-            frame(image, pc, index == 0 && self.frames.faulted.get())
+            frames(image, pc, index == 0 && self.frames.faulted.get()).into_iter().flatten()
         });
-        Trap { code: self.code.get(), message: self.message.take(), backtrace: frames.collect() }
+        let backtrace = frames.take(MAX_FRAMES).collect();
+        Trap { code: self.code.get(), message: self.message.take(), backtrace }
     }
 }
 
-/// The guest function at `pc`, which faulted there or is called from the instruction before.
-fn frame(image: &Loaded, pc: usize, faulted: bool) -> Option<Frame> {
+/// The guest functions at `pc`, the innermost first, of which that one faulted there or is called from
+/// the instruction before, and the others had its body in place of a call.
+fn frames(image: &Loaded, pc: usize, faulted: bool) -> Option<Vec<Frame>> {
     let code = image.text_offset(pc)?;
-    let (function, sites) = image.function_at(if faulted { code } else { code.checked_sub(1)? })?;
+    let (function, end) = image.function_at(if faulted { code } else { code.checked_sub(1)? })?;
     if function.index == NONE {
         return None;
     }
-    let sites = Sites::new(image.sites(function.sites, sites), function.body);
-    let code = code - function.code;
-    let offset = match faulted {
-        true => sites.trap(code).map(|(_, wasm)| wasm),
-        false => sites.call(code),
-    };
-    Some(Frame {
+    let frame = |function: &Function, offset| Frame {
         func_index: function.index,
-        name: image.function_name(&function).to_owned(),
+        name: image.function_name(function).to_owned(),
         wasm_offset: offset,
-    })
+    };
+    let sites = Sites::new(image.sites(function.sites, end), function.body);
+    let code = code - function.code;
+    let position = match faulted {
+        true => sites.clone().trap(code).map(|(_, position)| position),
+        false => sites.clone().call(code),
+    };
+    let Some(position) = position else { return Some(vec![frame(&function, None)]) };
+    let frames = sites.places(position).filter_map(|place| match place {
+        Place::Own(offset) => Some(frame(&function, Some(offset))),
+        Place::Inlined { function, offset } => {
+            let function = image.function(function)?;
+            Some(frame(&function, function.body.checked_add(offset)))
+        }
+    });
+    Some(frames.take(MAX_FRAMES).collect())
 }

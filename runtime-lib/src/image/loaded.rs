@@ -80,6 +80,12 @@ impl Loaded {
         self.section.function_at(code)
     }
 
+    /// The function of that index, if it has a body.
+    pub fn function(&self, index: u32) -> Option<Function> {
+        let function = self.section.record(self.records().descriptor.functions, index as usize);
+        function.filter(|function: &Function| function.index == index)
+    }
+
     /// Bytes of the site stream.
     pub fn sites(&self, start: u32, end: u32) -> &[u8] {
         let sites = self.bytes(self.records().descriptor.sites);

@@ -52,7 +52,7 @@ pub struct FunctionInfo {
     pub name: String,
     /// Offset of its code in the text.
     pub code: u32,
-    /// Length of its code, in bytes.
+    /// Length of its code, in bytes; 0 where it was inlined in its only caller.
     pub code_len: u32,
     /// Offset of its body in the Wasm file.
     pub body: u32,

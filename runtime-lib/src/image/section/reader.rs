@@ -206,8 +206,7 @@ impl Reader<'_> {
         for index in 0..count {
             let function = Function::take(&mut rest)
                 .ok_or_else(|| malformed("functions", "the records end early"))?;
-            let rising = function.code > last.code || index == 0;
-            if !rising || function.sites < last.sites || function.sites > sites {
+            if function.code < last.code || function.sites < last.sites || function.sites > sites {
                 return Err(malformed("functions", format!("record {index} is out of order")));
             }
             let name_end = function.name.offset.checked_add(function.name.len);
