@@ -33,7 +33,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub use own_memory::{Heap, own_memory};
-pub use registry::{Id, KINDS, Kind, NATIVE, ON_DEMAND, Start};
+pub use registry::{Id, KINDS, Kind, NATIVE, NOT_INLINED, ON_DEMAND, Start};
 
 /// A host function `(i32) -> i32` that does next to nothing, which every engine provides in its
 /// fastest way beside the Polkadot host.

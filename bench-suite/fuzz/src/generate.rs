@@ -33,6 +33,8 @@ const LOOPS_EVERY: u64 = 8;
 const DISPATCH_EVERY: u64 = 8;
 /// Of so many modules one is compiled without optimising.
 const DEAR_EVERY: u64 = 8;
+/// Of so many modules one exports few of its functions.
+const WITHIN_EVERY: u64 = 3;
 /// The code that is carved out of a runtime, in bytes.
 const CARVED: usize = 24 << 10;
 /// Mutations of one carved module, at most.
@@ -70,6 +72,9 @@ impl Generator {
         };
         if number / DEAR_EVERY % DEAR_EVERY == number % DEAR_EVERY {
             wasm = rewrite::dear(&wasm).ok()?;
+        }
+        if number / WITHIN_EVERY % WITHIN_EVERY == number % WITHIN_EVERY {
+            wasm = rewrite::bounded_within(&wasm).ok()?;
         }
         Validator::new_with_features(WasmFeatures::WASM2).validate_all(&wasm).ok()?;
         Some(wasm)

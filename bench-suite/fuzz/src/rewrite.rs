@@ -2,7 +2,8 @@
 //!
 //! [`bounded`] makes every call end and everything visible: each function and each round of a
 //! loop takes one unit from the exported global `fuel`, and traps when there is none, on every
-//! engine at the same operator. All functions, globals and the memory are exported.
+//! engine at the same operator. All functions, globals and the memory are exported; [`bounded_within`]
+//! leaves most functions to the module, so that a compiler knows all of their callers.
 //!
 //! [`canonical`] makes an engine that leaves the bits of NaNs open give canonical ones, by a choice
 //! after each operator that computes a float. What Lithify makes canonical by itself is thereby
@@ -30,14 +31,20 @@ pub const MEMORY: &str = "memory";
 
 type Done<T = ()> = std::result::Result<T, Error<Infallible>>;
 
-/// `wasm` with fuel, and everything exported: functions as `f0`, `f1`, globals as `g0`, `g1`. A
-/// module that exports the fuel already stays as it is.
+/// `wasm` with fuel, and exports: functions as `f0`, `f1`, globals as `g0`, `g1`. A module that
+/// exports the fuel already stays as it is.
 pub fn bounded(wasm: &[u8]) -> Result<Vec<u8>> {
     let shape = Shape::of(wasm)?;
     if shape.fuel {
         return Ok(wasm.to_vec());
     }
-    encode(&mut Bounded { shape, global: false, exports: false }, wasm)
+    encode(&mut Bounded { shape, hides: false, global: false, exports: false }, wasm)
+}
+
+/// The same, with a third of the functions exported.
+pub fn bounded_within(wasm: &[u8]) -> Result<Vec<u8>> {
+    let shape = Shape::of(wasm)?;
+    encode(&mut Bounded { shape, hides: true, global: false, exports: false }, wasm)
 }
 
 /// `wasm` with canonical NaNs wherever it computes a float.
@@ -144,6 +151,8 @@ impl Shape {
 
 struct Bounded {
     shape: Shape,
+    /// Whether only some functions are exported.
+    hides: bool,
     /// Whether the global of the fuel is written.
     global: bool,
     /// Whether the exports are.
@@ -159,7 +168,7 @@ impl Bounded {
 
     fn export(&mut self, exports: &mut ExportSection) {
         for (defined, works) in self.shape.works.iter().enumerate() {
-            if *works {
+            if *works && (!self.hides || defined % 3 == 0) {
                 let index = self.shape.imported + defined as u32;
                 exports.export(&format!("f{index}"), ExportKind::Func, index);
             }

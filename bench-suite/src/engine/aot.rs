@@ -6,7 +6,7 @@ use super::{
     fresh, one_table_trap,
 };
 use anyhow::{Context, Result, bail, ensure};
-use lithify_compiler::{Options, Profile, Target, compile_image};
+use lithify_compiler::{Inline, Options, Profile, Target, compile_image};
 use lithify_polkadot::CallContext;
 use lithify_polkadot::native::{EntryPoint, Runtime, RuntimeOptions, imports};
 use lithify_runtime::host::{Guest, HostError};
@@ -23,19 +23,20 @@ pub struct Aot {
     /// The Polkadot host, unless a stub answers all calls.
     imports: Imports,
     target: Target,
+    inline: Inline,
     host: Host,
 }
 
 impl Aot {
     /// Opens it; an error where it cannot run what it compiles.
-    pub fn new(host: Host) -> Result<Self> {
+    pub fn new(host: Host, inline: Inline) -> Result<Self> {
         if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
             bail!("no code is generated for {}", std::env::consts::ARCH);
         }
         let target = Target::host().limited_to(host_cpu_features());
         let mut imports = imports(true);
         trusted::native_probe(&mut imports);
-        Ok(Self { imports, target, host })
+        Ok(Self { imports, target, inline, host })
     }
 
     /// What the module of an image imports.
@@ -64,7 +65,8 @@ impl Engine for Aot {
             Host::Polkadot => None,
             Host::Stub(_) => Some(Profile::General),
         };
-        let options = Options { target: self.target, profile, ..Options::default() };
+        let (target, inline) = (self.target, self.inline);
+        let options = Options { target, profile, inline, ..Options::default() };
         Ok(compile_image(prepared, &options)?)
     }
 

@@ -4,6 +4,7 @@
 use super::wasmtime::{Setting, Wasmtime};
 use super::{Engine, Host, aot, native, wasmi};
 use anyhow::{Result, anyhow};
+use lithify_compiler::Inline;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -74,7 +75,7 @@ pub const KINDS: &[Kind] = &[
         start: Start::Artifact,
         every: 1,
         column: "lithify",
-        open: |host| Ok(Box::new(aot::Aot::new(host)?)),
+        open: |host| Ok(Box::new(aot::Aot::new(host, Inline::On)?)),
     },
     Kind {
         engine: "wasmtime",
@@ -153,6 +154,17 @@ pub const ON_DEMAND: Kind = Kind {
     every: 1,
     column: "on-demand",
     open: |host| Ok(Box::new(Wasmtime::new(Setting::OnDemand, host)?)),
+};
+
+/// Lithify with every call a call, which is not measured.
+pub const NOT_INLINED: Kind = Kind {
+    engine: "lithify",
+    setting: "not-inlined",
+    about: "an image in whose code every call is a call",
+    start: Start::Artifact,
+    every: 1,
+    column: "not-inlined",
+    open: |host| Ok(Box::new(aot::Aot::new(host, Inline::Off)?)),
 };
 
 impl Kind {
