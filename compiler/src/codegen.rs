@@ -1,8 +1,8 @@
 //! Turns function bodies into machine code, in parallel.
 //!
 //! Workers take functions largest first and put each result in its place, so the text does not
-//! depend on how many there are. A function that one other may have inlined is compiled after that
-//! one, by the same worker, if its code still calls it; else it is only validated. Stubs and trampolines
+//! depend on how many there are. A function that its only caller may have inlined is compiled when code
+//! that calls it still has been, by the same worker; else it is only validated. Stubs and trampolines
 //! follow the functions.
 
 use crate::{
@@ -31,7 +31,7 @@ use std::{
     ops::Range,
     sync::{
         Mutex,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -112,6 +112,10 @@ fn functions(
         Ok(piece)
     };
     let is_optional = |index: &FuncIndex| context.inlining.is_optional(*index);
+    let claimed: Vec<AtomicBool> = bodies.values().map(|_| AtomicBool::new(false)).collect();
+    let claim = |defined: &DefinedFuncIndex| {
+        !claimed[defined.as_u32() as usize].swap(true, Ordering::Relaxed)
+    };
     let work = || {
         let mut worker = Worker::new();
         while let Some((defined, body)) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -124,7 +128,8 @@ fn functions(
                 while let Some(defined) = left.pop() {
                     let piece = compile(&mut worker, defined);
                     let called = piece.iter().flat_map(Piece::called).filter(is_optional);
-                    left.extend(called.filter_map(|index| context.module.defined_of(index)));
+                    let called = called.filter_map(|index| context.module.defined_of(index));
+                    left.extend(called.filter(claim));
                     put(defined, piece);
                 }
             }

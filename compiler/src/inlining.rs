@@ -1,8 +1,9 @@
 //! Decides from the call graph which calls are translated as the body that they reach.
 //!
-//! Two kinds of functions are: small ones that call nothing, wherever they are called, more
-//! of them in loops; and those with a single caller and no other way in, which leave nothing
-//! behind: they are not compiled for themselves where that call was their last one.
+//! Two kinds of functions are: small ones wherever they are called, larger ones in loops, and if they
+//! call nothing; and those with a single caller and no other way in, which leave nothing behind:
+//! they are not compiled for themselves where that call was their last one. What ends in
+//! `unreachable` stays where it is: it runs where something has gone wrong.
 //!
 //! The rule not to break: what is decided here depends on the module alone, so that the code does
 //! not depend on who compiles what first. Bodies are not validated yet; what is read of an invalid one
@@ -20,16 +21,20 @@ use cranelift_codegen::entity::SecondaryMap;
 use wasmparser::Operator;
 
 /// Operators of a function without calls that is inlined everywhere.
-const LEAF: u32 = 20;
+const LEAF: u32 = 40;
 /// The same, where the call is in a loop.
-const LEAF_IN_LOOP: u32 = 60;
+const LEAF_IN_LOOP: u32 = 80;
+/// Operators of a function that calls others which is inlined everywhere.
+const CALLING: u32 = 40;
+/// The same, where the call is in a loop.
+const CALLING_IN_LOOP: u32 = 60;
 /// Operators of a function with a single caller that is inlined there.
 const ALONE: u32 = 400;
 /// Inlined bodies within each other.
 pub const DEPTH: usize = 8;
-/// Bytes of bodies that are inlined in a function, at least, ...
-const GROWTH: u64 = 4 << 10;
-/// ... and what a function has at most with them.
+/// Bytes of copies that any function may have, beside half of its own bytes.
+const COPIES: u64 = 256;
+/// Bytes that a function has at most with what is inlined in it.
 const GROWN: u64 = 48 << 10;
 
 /// What the call graph says of each function.
@@ -49,11 +54,15 @@ struct Callee {
     callers: u32,
     /// Whether it can be called in another way.
     named: bool,
+    /// Whether its body ends in `unreachable`: it is called where something has gone wrong.
+    diverges: bool,
+    /// Whether it calls itself.
+    recursive: bool,
 }
 
 impl Callee {
     fn is_alone(self) -> bool {
-        self.callers == 1 && !self.named && (1..=ALONE).contains(&self.operators)
+        self.callers == 1 && !self.named && !self.diverges && (1..=ALONE).contains(&self.operators)
     }
 }
 
@@ -86,9 +95,13 @@ impl Inlining {
         while !operators.eof() {
             let Ok(operator) = operators.read() else { return };
             this.operators += 1;
+            if !matches!(operator, Operator::End) {
+                this.diverges = matches!(operator, Operator::Unreachable);
+            }
             match operator {
                 Operator::Call { function_index } => {
                     this.calls = true;
+                    this.recursive |= function_index == index.as_u32();
                     // The number can be anything yet.
                     if (function_index as usize) < crate::limits::FUNCTIONS as usize {
                         let callee = &mut self.callees[FuncIndex::from_u32(function_index)];
@@ -100,24 +113,58 @@ impl Inlining {
             }
         }
         let callee = &mut self.callees[index];
-        (callee.operators, callee.calls) = (this.operators, this.calls);
+        *callee = Callee { callers: callee.callers, ..this };
     }
 
-    /// Whether a call of `callee` is worth its body.
-    pub fn is_worth(&self, callee: FuncIndex, in_loop: bool) -> bool {
+    /// What translating a call of `callee` as its body is to the size of the code; none where that is
+    /// not worth it. The call is perhaps in a loop, and in a body that is itself a copy.
+    pub fn price(&self, callee: FuncIndex, in_loop: bool, in_copy: bool) -> Option<Price> {
         let of = self.callees[callee];
-        let leaf = if in_loop { LEAF_IN_LOOP } else { LEAF };
-        of.is_alone() || (!of.calls && (1..=leaf).contains(&of.operators))
+        if of.is_alone() && !in_copy {
+            return Some(Price::Moved);
+        }
+        let most = match (of.calls, in_loop) {
+            (false, false) => LEAF,
+            (false, true) => LEAF_IN_LOOP,
+            (true, false) => CALLING,
+            (true, true) => CALLING_IN_LOOP,
+        };
+        let small = (1..=most).contains(&of.operators);
+        (small && !of.diverges && !of.recursive).then_some(Price::Copied)
     }
 
-    /// Whether a function is only compiled where the code of another one turns out to call it, which
-    /// is one other at most.
+    /// Whether a function is only compiled where the code of another one turns out to call it.
     pub fn is_optional(&self, index: FuncIndex) -> bool {
         self.callees[index].is_alone()
     }
 
-    /// Bytes of bodies that may be inlined in a function of `bytes`.
-    pub fn room(&self, bytes: u64) -> u64 {
-        bytes.max(GROWTH).min(GROWN.saturating_sub(bytes))
+    /// Bytes of bodies that may be inlined in a function of `bytes`: copies, and all.
+    pub fn room(&self, bytes: u64) -> Room {
+        let all = GROWN.saturating_sub(bytes);
+        Room { copies: (COPIES + bytes / 2).min(all), all }
+    }
+}
+
+/// What an inlined body is to the size of the code.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Price {
+    /// It has no code elsewhere.
+    Moved,
+    /// It has.
+    Copied,
+}
+
+/// Bytes of bodies that may be inlined in a function.
+#[derive(Clone, Copy, Default)]
+pub struct Room {
+    copies: u64,
+    all: u64,
+}
+
+impl Room {
+    /// The room that is left after a body of `bytes`; none where it does not fit.
+    pub fn after(self, price: Price, bytes: u64) -> Option<Self> {
+        let copies = if price == Price::Copied { bytes } else { 0 };
+        Some(Self { copies: self.copies.checked_sub(copies)?, all: self.all.checked_sub(bytes)? })
     }
 }

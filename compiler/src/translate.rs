@@ -24,7 +24,7 @@ mod table;
 use crate::{
     error::CompileError,
     index::{FuncIndex, SignatureIndex},
-    inlining::Inlining,
+    inlining::{Inlining, Room},
     isa::{self, Isas, Way},
     limits,
     module::{Body, Module},
@@ -207,7 +207,7 @@ impl Translator<'_, '_> {
         func.signature = isa::signature(isa, module.function_type(index));
         func.name = Symbol::Function(index).user_name();
         let bytes = body.range.len() as u64;
-        let room = if inline { inlining.room(bytes) } else { 0 };
+        let room = if inline { inlining.room(bytes) } else { Room::default() };
         Translator {
             module,
             plan,

@@ -9,8 +9,7 @@ use crate::{
     vmctx::TablePlace,
 };
 use cranelift_codegen::ir::{
-    self, ExtFuncData, FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Value, condcodes::IntCC,
-    types,
+    ExtFuncData, FuncRef, Inst, InstBuilder, MemFlagsData, SigRef, Value, condcodes::IntCC, types,
 };
 use lithify_abi::{descriptor, libcall::Libcall, trap::TrapCode, types::FuncType, vmctx};
 
@@ -49,8 +48,8 @@ impl Translator<'_, '_> {
         ty: SignatureIndex,
         arguments: &[Value],
     ) -> Result<(), CompileError> {
-        if let Some(body) = self.inlinable(index) {
-            return self.inline(index, body, &arguments[1..]);
+        if let Some(inlinable) = self.inlinable(index) {
+            return self.inline(index, inlinable, &arguments[1..]);
         }
         let signature = self.signature(ty);
         let allocator_call = self.plan.allocator.and_then(|place| place.call(index));
@@ -172,13 +171,7 @@ impl Translator<'_, '_> {
         ty: SignatureIndex,
         functions: &[Option<FuncIndex>],
     ) -> Option<FuncIndex> {
-        let dfg = &self.builder.func.dfg;
-        let inst = dfg.value_def(index).inst()?;
-        let ir::InstructionData::UnaryImm { opcode: ir::Opcode::Iconst, imm } = dfg.insts[inst]
-        else {
-            return None;
-        };
-        let function = (*functions.get(imm.bits() as u32 as usize)?)?;
+        let function = (*functions.get(self.constant_i32(index)? as usize)?)?;
         (self.module.functions[function] == ty).then_some(function)
     }
 

@@ -3,11 +3,15 @@
 use super::{Translator, dispatch::Table, region};
 use crate::{error::CompileError, index::TypeIndex, isa, limits};
 use cranelift_codegen::ir::{
-    self, Block, BlockArg, BlockCall, InstBuilder, JumpTableData, TrapCode, Value,
+    self, Block, BlockArg, BlockCall, InstBuilder, InstructionData, JumpTableData, Opcode,
+    TrapCode, Value, condcodes::IntCC,
 };
 use lithify_abi::{trap, types::FuncType, vmctx};
 use std::collections::HashMap;
 use wasmparser::{BlockType, BrTable, Operator};
+
+/// Runs of equal targets up to which a table is made of comparisons.
+const MAX_RUNS: usize = 2;
 
 /// One entry of the control stack.
 pub(super) struct Frame {
@@ -254,14 +258,21 @@ impl Translator<'_, '_> {
         let Some(entry) = self.dispatches.jump(self.offset) else {
             return self.branch_target(depth);
         };
-        let frame = &self.control[self.control.len() - 1 - depth as usize];
-        let Kind::Dispatch { blocks, .. } = &frame.kind else {
+        let at = self.control.len() - 1 - depth as usize;
+        let Kind::Dispatch { blocks, .. } = &self.control[at].kind else {
             unreachable!("a loop that is reached has a table that is reached")
         };
-        match blocks.get(entry as usize) {
-            Some(block) => (*block, 0),
-            None => self.branch_target(depth + entry - blocks.len() as u32),
+        let (block, count) = (blocks.get(entry as usize).copied(), blocks.len());
+        let Some(block) = block else {
+            return self.branch_target(depth + entry - count as u32);
+        };
+        // Unless it has ended.
+        if let Some(frame) = self.control.get_mut(at + count - entry as usize)
+            && frame.next == block
+        {
+            frame.next_used = true;
         }
+        (block, 0)
     }
 
     /// The top `count` operands as arguments of a branch; they stay on the stack.
@@ -285,6 +296,11 @@ impl Translator<'_, '_> {
 
     pub(super) fn br_if(&mut self, depth: u32) {
         let condition = self.pop();
+        self.branch_if(condition, depth);
+    }
+
+    /// Branches where `condition` is not zero.
+    fn branch_if(&mut self, condition: Value, depth: u32) {
         let (target, arity) = self.destination(depth);
         self.branches += 1;
         let arguments = self.arguments(arity);
@@ -303,6 +319,10 @@ impl Translator<'_, '_> {
         if self.start_dispatch() {
             return self.table_entered_once(index, table);
         }
+        if let Some(runs) = self.few_runs(table)? {
+            self.compare(index, &runs, table.default());
+            return Ok(());
+        }
         self.branches += 1;
         let mut calls = Vec::with_capacity(table.len() as usize);
         for depth in table.targets() {
@@ -314,6 +334,38 @@ impl Translator<'_, '_> {
         self.builder.ins().br_table(index, table);
         self.reachable = false;
         Ok(())
+    }
+
+    /// Runs of equal targets of a table, each with the index that ends it, where comparing with those
+    /// takes no longer than the table: Go's small functions have such, for where they go on after a
+    /// call.
+    fn few_runs(&self, table: &BrTable<'_>) -> Result<Option<Vec<(u32, u32)>>, CompileError> {
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        for (end, depth) in (1..).zip(table.targets()) {
+            let depth = depth?;
+            if let Some(last) = runs.last_mut().filter(|last| last.1 == depth) {
+                last.0 = end;
+            } else if runs.len() < MAX_RUNS {
+                runs.push((end, depth));
+            } else {
+                return Ok(None);
+            }
+        }
+        runs.pop_if(|last| last.1 == table.default());
+        // In a plain function the index would live from block to block.
+        Ok((self.homes.is_none() || runs.len() < MAX_RUNS).then_some(runs))
+    }
+
+    /// Goes to the first of `runs` whose end is above `index`, or to `default`.
+    fn compare(&mut self, index: Value, runs: &[(u32, u32)], default: u32) {
+        for (end, depth) in runs {
+            let end = i64::from(*end);
+            let inside = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, index, end);
+            self.branch_if(inside, *depth);
+        }
+        let (target, arity) = self.branch_target(default);
+        self.jump(target, arity);
+        self.reachable = false;
     }
 
     /// Makes the loop a dispatching one where the current operator is the table of such a loop.
@@ -351,6 +403,12 @@ impl Translator<'_, '_> {
         table: &BrTable<'_>,
     ) -> Result<(), CompileError> {
         let depths = table.targets().collect::<Result<Vec<u32>, _>>()?;
+        // In an inlined body. A block that is jumped back to would have to be translated by then.
+        let late = self.dispatches.table(self.offset).is_none_or(|table| !table.late.is_empty());
+        if self.constant_i32(index) == Some(0) && !late {
+            self.br(depths[0]);
+            return Ok(());
+        }
         let (first, _) = self.branch_target(depths[0]);
         let other = self.cold_block();
         self.branches += 1;
@@ -384,6 +442,16 @@ impl Translator<'_, '_> {
         }
         self.reachable = false;
         Ok(())
+    }
+
+    /// The constant that an i32 is, as far as the order of operators alone says so.
+    pub(super) fn constant_i32(&self, value: Value) -> Option<u32> {
+        let dfg = &self.builder.func.dfg;
+        let inst = dfg.value_def(dfg.resolve_aliases(value)).inst()?;
+        match dfg.insts[inst] {
+            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits() as u32),
+            _ => None,
+        }
     }
 
     fn cold_block(&mut self) -> Block {
@@ -431,7 +499,7 @@ impl Translator<'_, '_> {
 
     /// Pushes whether `value` is zero, as an i32.
     pub(super) fn is_zero(&mut self, value: Value) {
-        let zero = self.builder.ins().icmp_imm_u(ir::condcodes::IntCC::Equal, value, 0);
+        let zero = self.builder.ins().icmp_imm_u(IntCC::Equal, value, 0);
         let zero = self.builder.ins().uextend(ir::types::I32, zero);
         self.push(zero);
     }

@@ -53,7 +53,7 @@ pub(super) struct Table {
     default: u32,
     /// Blocks of it that have ended.
     ended: u32,
-    /// Whether anything is gained.
+    /// Whether a branch goes another way.
     used: bool,
 }
 
@@ -76,7 +76,7 @@ impl Dispatches {
         if late.saturating_mul(locals) > LATE_LOCALS {
             return Self::default();
         }
-        tables.retain(|(_, table)| table.used);
+        tables.retain(|(_, table)| table.used || table.entered_once);
         Self { tables, jumps }
     }
 

@@ -16,7 +16,13 @@
 //! see [`lithify_abi::site`].
 
 use super::{Translator, dispatch::Dispatches};
-use crate::{error::CompileError, index::FuncIndex, inlining, limits, module::Body};
+use crate::{
+    error::CompileError,
+    index::FuncIndex,
+    inlining::{self, Price, Room},
+    limits,
+    module::Body,
+};
 use cranelift_codegen::ir::Value;
 use lithify_abi::site::Inlined;
 
@@ -25,53 +31,66 @@ use lithify_abi::site::Inlined;
 pub(super) struct Inlines {
     /// The bodies in the order in which they begin.
     pub bodies: Vec<Inlined>,
-    /// Bytes of them that there may still be.
-    room: u64,
+    /// What there may still be.
+    room: Room,
     /// The functions around the current body, the outermost first.
     around: Vec<FuncIndex>,
     /// Locals of those.
     pub locals: usize,
+    /// Whether the current body is there more than once.
+    copied: bool,
     /// Where the body of the current function is in the control stack.
     frame: usize,
 }
 
+/// A body that is worth to be inlined.
+pub(super) struct Inlinable<'m> {
+    body: &'m Body<'m>,
+    price: Price,
+    /// The room that is left then.
+    room: Room,
+}
+
 impl Inlines {
-    /// None yet, and so many bytes of them at most.
-    pub fn new(room: u64) -> Self {
+    /// None yet, and so much at most.
+    pub fn new(room: Room) -> Self {
         Self { room, ..Self::default() }
     }
 }
 
 impl<'m> Translator<'m, '_> {
     /// The body to translate in place of a call of `callee`, if that is worth it.
-    pub(super) fn inlinable(&self, callee: FuncIndex) -> Option<&'m Body<'m>> {
-        let Inlines { around, room, .. } = &self.inlines;
-        if *room == 0 || !self.inlining.is_worth(callee, self.loops() > 0) {
-            return None;
-        }
+    pub(super) fn inlinable(&self, callee: FuncIndex) -> Option<Inlinable<'m>> {
+        let Inlines { around, room, copied, .. } = &self.inlines;
+        let price = self.inlining.price(callee, self.loops() > 0, *copied)?;
         let body = self.module.body_of(callee)?;
-        let fits = body.range.len() as u64 <= *room && around.len() < inlining::DEPTH;
+        let room = room.after(price, body.range.len() as u64)?;
         // What is half spent on the way is left for the rest of the function.
         let cheap = self.steps <= self.most_steps / 2;
         let recursive = callee == self.index || around.contains(&callee);
-        (fits && cheap && !recursive).then_some(body)
+        (cheap && !recursive && around.len() < inlining::DEPTH).then_some(Inlinable {
+            body,
+            room,
+            price,
+        })
     }
 
     /// Translates `body`, that of `callee`, with `arguments`; its results are on the stack then.
     pub(super) fn inline(
         &mut self,
         callee: FuncIndex,
-        body: &'m Body<'m>,
+        Inlinable { body, room, price }: Inlinable<'m>,
         arguments: &[Value],
     ) -> Result<(), CompileError> {
         let call = self.position();
         let (index, offset, shift) = (self.index, self.offset, self.shift);
-        let (frame, outer_locals) = (self.inlines.frame, self.inlines.locals);
+        let Inlines { frame, locals: outer_locals, copied, .. } = self.inlines;
         let start = self.next_position;
         let len = body.range.len() as u32;
         self.inlines.bodies.push(Inlined { function: callee.as_u32(), len, call });
         self.inlines.around.push(index);
-        self.inlines.room -= u64::from(len);
+        self.inlines.room = room;
+        self.inlines.copied |= price == Price::Copied;
         self.next_position += len;
         self.most_steps += limits::STEPS * u64::from(len);
         self.shift = start.wrapping_sub(body.range.start as u32);
@@ -87,6 +106,7 @@ impl<'m> Translator<'m, '_> {
         self.locals = locals;
         (self.index, self.offset, self.shift) = (index, offset, shift);
         (self.inlines.frame, self.inlines.locals) = (frame, outer_locals);
+        self.inlines.copied = copied;
         self.inlines.around.pop();
         done.map_err(|error| error.in_function(callee))
     }

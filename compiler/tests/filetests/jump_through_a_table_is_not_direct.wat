@@ -63,7 +63,7 @@
 ;;!                                 block2(v2: i32):
 ;;! @0029                               v3 = iconst.i32 1
 ;;! @002b                               v4 = iadd v2, v3  ; v3 = 1
-;;! @0030                               br_table v4, block4, [block4]
+;;! @0030                               jump block4
 ;;!
 ;;!                                 block4:
 ;;! @0035                               v5 = iconst.i32 0
@@ -78,7 +78,7 @@
 ;;!                                 block2(v2: i32):
 ;;! @0045                               v3 = iconst.i32 1
 ;;! @0047                               v4 = iadd v2, v3  ; v3 = 1
-;;! @0048                               br_table v4, block4, [block4]
+;;! @0048                               jump block4
 ;;!
 ;;!                                 block4:
 ;;! @004d                               v5 = iconst.i32 0
@@ -92,7 +92,7 @@
 ;;! @0059                               jump block2(v2, v1)  ; v2 = 5
 ;;!
 ;;!                                 block2(v3: i32, v4: i32):
-;;! @0060                               br_table v4, block4, [block4]
+;;! @0060                               jump block4
 ;;!
 ;;!                                 block4:
 ;;! @0065                               v5 = iconst.i32 0
@@ -107,7 +107,7 @@
 ;;! @0071                               jump block2
 ;;!
 ;;!                                 block2:
-;;! @0077                               br_table v3, block4, [block4]
+;;! @0077                               jump block4
 ;;!
 ;;!                                 block4:
 ;;! @007c                               v4 = iconst.i32 0
@@ -120,7 +120,7 @@
 ;;! @0086                               jump block2(v1)
 ;;!
 ;;!                                 block2(v2: i32):
-;;! @008c                               br_table v2, block4, [block4]
+;;! @008c                               jump block4
 ;;!
 ;;!                                 block4:
 ;;! @0091                               v3 = iconst.i32 0
@@ -134,7 +134,7 @@
 ;;! @00a0                               jump block2(v1)
 ;;!
 ;;!                                 block2(v2: i32):
-;;! @00a6                               br_table v2, block4, [block4]
+;;! @00a6                               jump block4
 ;;!
 ;;!                                 block4:
 ;;! @00ab                               v3 = iconst.i32 0

@@ -23,43 +23,53 @@
 ;;!     region0 = 2 "vmctx"
 ;;!
 ;;!                                 block0(v0: i64, v1: i32, v2: i32):
-;;!                                     v5 -> v2
-;;!                                     v8 -> v5
+;;!                                     v9 -> v2
+;;!                                     v12 -> v9
 ;;! @001a                               jump block2(v1)
 ;;!
 ;;!                                 block2(v4: i32):
-;;! @0022                               br_table v4, block2(v4), [block5, block4(v4)]
-;;!
-;;!                                 block5:
-;;! @002e                               brif.i32 v5, block2(v5), block6
+;;! @0022                               v5 = iconst.i32 1
+;;! @0022                               v6 = icmp ult v4, v5  ; v5 = 1
+;;! @0022                               brif v6, block5, block6
 ;;!
 ;;!                                 block6:
-;;! @0030                               v6 = iconst.i32 1
-;;! @0036                               brif.i32 v5, block8, block9
+;;! @0022                               v7 = iconst.i32 2
+;;! @0022                               v8 = icmp.i32 ult v4, v7  ; v7 = 2
+;;! @0022                               brif v8, block4(v4), block7
+;;!
+;;!                                 block7:
+;;! @0022                               jump block2(v4)
+;;!
+;;!                                 block5:
+;;! @002e                               brif.i32 v9, block2(v9), block8
 ;;!
 ;;!                                 block8:
-;;! @0038                               v7 = iconst.i32 0
-;;! @003c                               jump block7(v7)  ; v7 = 0
-;;!
-;;!                                 block9:
-;;! @003c                               jump block7(v6)  ; v6 = 1
-;;!
-;;!                                 block7(v11: i32):
-;;! @003f                               brif.i32 v5, block2(v11), block10
+;;! @0030                               v10 = iconst.i32 1
+;;! @0036                               brif.i32 v9, block10, block11
 ;;!
 ;;!                                 block10:
-;;! @0041                               v9 = iconst.i32 2
-;;! @0047                               brif.i32 v8, block2(v9), block11  ; v9 = 2
+;;! @0038                               v11 = iconst.i32 0
+;;! @003c                               jump block9(v11)  ; v11 = 0
 ;;!
 ;;!                                 block11:
-;;! @0049                               v10 = iconst.i32 1
-;;! @004d                               jump block4(v10)  ; v10 = 1
+;;! @003c                               jump block9(v10)  ; v10 = 1
 ;;!
-;;!                                 block4(v12: i32):
+;;!                                 block9(v15: i32):
+;;! @003f                               brif.i32 v9, block2(v15), block12
+;;!
+;;!                                 block12:
+;;! @0041                               v13 = iconst.i32 2
+;;! @0047                               brif.i32 v12, block2(v13), block13  ; v13 = 2
+;;!
+;;!                                 block13:
+;;! @0049                               v14 = iconst.i32 1
+;;! @004d                               jump block4(v14)  ; v14 = 1
+;;!
+;;!                                 block4(v16: i32):
 ;;! @0050                               jump block3
 ;;!
 ;;!                                 block3:
-;;! @0053                               jump block1(v12)
+;;! @0053                               jump block1(v16)
 ;;!
 ;;!                                 block1(v3: i32):
 ;;! @0053                               return v3
