@@ -1,9 +1,9 @@
 //! Turns function bodies into machine code, in parallel.
 //!
 //! Workers take functions largest first and put each result in its place, so the text does not
-//! depend on how many there are. A function that its only caller may have inlined is compiled when code
-//! that calls it still has been, by the same worker; else it is only validated. Stubs and trampolines
-//! follow the functions.
+//! depend on how many there are. A function that its only caller may have inlined is compiled when
+//! code that calls it still has been, by the same worker; else it is only validated. Stubs and
+//! trampolines follow the functions.
 
 use crate::{
     allocator::{self, AllocatorCall},

@@ -1,13 +1,13 @@
 //! Decides from the call graph which calls are translated as the body that they reach.
 //!
-//! Two kinds of functions are: small ones wherever they are called, larger ones in loops, and if they
-//! call nothing; and those with a single caller and no other way in, which leave nothing behind:
-//! they are not compiled for themselves where that call was their last one. What ends in
+//! Two kinds of functions are: small ones wherever they are called, larger ones in loops, and if
+//! they call nothing; and those with a single caller and no other way in, which leave nothing
+//! behind: they are not compiled for themselves where that call was their last one. What ends in
 //! `unreachable` stays where it is: it runs where something has gone wrong.
 //!
 //! The rule not to break: what is decided here depends on the module alone, so that the code does
-//! not depend on who compiles what first. Bodies are not validated yet; what is read of an invalid one
-//! is of no matter, since it is validated again where it is translated.
+//! not depend on who compiles what first. Bodies are not validated yet; what is read of an invalid
+//! one is of no matter, since it is validated again where it is translated.
 //!
 //! Not here: how it is done (`translate/inline.rs`).
 
@@ -116,8 +116,8 @@ impl Inlining {
         *callee = Callee { callers: callee.callers, ..this };
     }
 
-    /// What translating a call of `callee` as its body is to the size of the code; none where that is
-    /// not worth it. The call is perhaps in a loop, and in a body that is itself a copy.
+    /// What translating a call of `callee` as its body is to the size of the code; none where that
+    /// is not worth it. The call is perhaps in a loop, and in a body that is itself a copy.
     pub fn price(&self, callee: FuncIndex, in_loop: bool, in_copy: bool) -> Option<Price> {
         let of = self.callees[callee];
         if of.is_alone() && !in_copy {

@@ -25,8 +25,8 @@ pub struct Options {
 /// The symbols of an object that others see; see [`lithify_abi::symbols`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Symbols {
-    /// What they all begin with, an identifier of C. Objects with different prefixes can be parts of
-    /// one program.
+    /// What they all begin with, an identifier of C. Objects with different prefixes can be parts
+    /// of one program.
     pub prefix: String,
     /// Names of exported functions that get a global symbol. Calls through the library need none.
     pub exports: Vec<String>,
@@ -97,8 +97,8 @@ impl FromStr for Profile {
     }
 }
 
-/// Whether calls become the bodies that they reach, where that is worth it. It shapes code, never what
-/// code does.
+/// Whether calls become the bodies that they reach, where that is worth it. It shapes code, never
+/// what code does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Inline {
     /// Small functions, and those that are called in one place.

@@ -11,8 +11,8 @@ use lithify_abi::{
 };
 use std::collections::HashMap;
 
-/// Where an `unreachable` is, by the position of a branch to it. Cranelift makes a trap of the branch
-/// where nothing is between the two, which then has the branch's position.
+/// Where an `unreachable` is, by the position of a branch to it. Cranelift makes a trap of the
+/// branch where nothing is between the two, which then has the branch's position.
 #[derive(Debug, Default)]
 pub struct Unreachable(HashMap<u32, u32>);
 

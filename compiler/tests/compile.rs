@@ -2,7 +2,8 @@
 
 use lithify_abi::cpu::{CpuFeature, X86_64_V2, X86_64_V3};
 use lithify_compiler::{
-    CompileError, Emit, Options, Profile, Target, compile, compile_image, compile_object, inspect,
+    CompileError, Emit, Inline, Options, Profile, Target, compile, compile_image, compile_object,
+    inspect,
 };
 
 /// A module with so many functions of different sizes.
@@ -11,6 +12,8 @@ fn functions(count: usize) -> Vec<u8> {
         .map(|i| {
             let body = "(i32.add (local.get 0) (i32.const 1))".to_owned();
             let body = (0..i % 17).fold(body, |b, k| format!("(i32.mul {b} (i32.const {k}))"));
+            // Every third one is the only caller of the one before it.
+            let body = if i % 3 == 2 { format!("(call $f{} {body})", i - 1) } else { body };
             format!("(func $f{i} (param i32) (result i32) {body})")
         })
         .collect();
@@ -156,6 +159,34 @@ fn damaged_modules_are_refused_with_their_offset() {
         flipped[at] ^= 0x55;
         let _ = compile_object(&flipped, &Options { jobs: 1, ..Options::default() });
         flipped[at] ^= 0x55;
+    }
+}
+
+/// A body that is only met where it is inlined, or would be, is validated like any other.
+#[test]
+fn mistakes_are_found_in_the_function_where_they_are() {
+    let call_of =
+        |body: &str| format!(r#"(module (func $f {body}) (func (export "g") (call $f)))"#);
+    let dead =
+        |body: &str| format!(r#"(module (func $f {body}) (func (export "g") (return) (call $f)))"#);
+    let deeper = |body: &str| {
+        format!(r#"(module (func $f {body}) (func $h (call $f)) (func (export "g") (call $h)))"#)
+    };
+    let modules: [&dyn Fn(&str) -> String; 3] = [&call_of, &dead, &deeper];
+    for module in modules {
+        for inline in [Inline::On, Inline::Off] {
+            for jobs in [1, 2] {
+                let options = Options { inline, jobs, ..Options::default() };
+                let compile =
+                    |body| compile_image(&wat::parse_str(module(body)).unwrap(), &options);
+                assert!(compile("nop").is_ok());
+                let text = module("i32.const 1");
+                match compile("i32.const 1") {
+                    Err(CompileError::Invalid { func, .. }) => assert_eq!(func, Some(0), "{text}"),
+                    other => panic!("{text}: {:?}", other.map(|image| image.len())),
+                }
+            }
+        }
     }
 }
 

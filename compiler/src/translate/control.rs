@@ -336,9 +336,9 @@ impl Translator<'_, '_> {
         Ok(())
     }
 
-    /// Runs of equal targets of a table, each with the index that ends it, where comparing with those
-    /// takes no longer than the table: Go's small functions have such, for where they go on after a
-    /// call.
+    /// Runs of equal targets of a table, each with the index that ends it, where comparing with
+    /// those takes no longer than the table: Go's small functions have such, for where they go on
+    /// after a call.
     fn few_runs(&self, table: &BrTable<'_>) -> Result<Option<Vec<(u32, u32)>>, CompileError> {
         let mut runs: Vec<(u32, u32)> = Vec::new();
         for (end, depth) in (1..).zip(table.targets()) {

@@ -7,13 +7,13 @@
 //!                         end
 //! ```
 //!
-//! The body is read again, validated and translated with the caller's in hand: no CLIF of it is kept,
-//! and what the arguments are is known to it. A function that calls itself, over others too, is not
-//! inlined within itself.
+//! The body is read again, validated and translated with the caller's in hand: no CLIF of it is
+//! kept, and what the arguments are is known to it. A function that calls itself, over others too,
+//! is not inlined within itself.
 //!
 //! The rule not to break: whatever a body's operators refer to by number is their own, not the
-//! caller's: locals, jump tables' offsets, the function that errors name. Source locations are positions,
-//! see [`lithify_abi::site`].
+//! caller's: locals, jump tables' offsets, the function that errors name. Source locations are
+//! positions, see [`lithify_abi::site`].
 
 use super::{Translator, dispatch::Dispatches};
 use crate::{

@@ -1,8 +1,9 @@
 //! Sites: the places of a function where it can trap, and where its calls return.
 //!
-//! A function's code can hold bodies of others in place of calls of them. So a site names its operator
-//! by a *position*: up to the end of the function's own body that is the operator's offset in the Wasm
-//! file; there the bodies follow that were inlined, one after the other, as long as they are in the file.
+//! A function's code can hold bodies of others in place of calls of them. So a site names its
+//! operator by a *position*: up to the end of the function's own body that is the operator's offset
+//! in the Wasm file; there the bodies follow that were inlined, one after the other, as long as
+//! they are in the file.
 //!
 //! ```text
 //! own body                    body of f                 body of g
@@ -12,10 +13,10 @@
 //!
 //! One stream of bytes a function, empty where it has no site:
 //!
-//! 1. LEB128 of the number of inlined bodies that have sites, or hold one that has; if there are any,
-//!    LEB128 of the length of the own body, and for each of them LEB128 of its function index, of its
-//!    length in bytes, and of `zigzag(position of its call - that of the one before)`, the first
-//!    relative to the own body's start;
+//! 1. LEB128 of the number of inlined bodies that have sites, or hold one that has; if there are
+//!    any, LEB128 of the length of the own body, and for each of them LEB128 of its function index,
+//!    of its length in bytes, and of `zigzag(position of its call - that of the one before)`, the
+//!    first relative to the own body's start;
 //! 2. per site, in rising order of code address, LEB128 of the distance in bytes from the previous
 //!    site (the first: from the function's start), then LEB128 of `zigzag(position - previous
 //!    position) << 4 | kind`, the first position again relative to the own body's start, and the kind
@@ -53,8 +54,8 @@ pub struct Inlined {
     pub call: u32,
 }
 
-/// Appends the stream of `sites`, which are in order of `code`, for a function whose `body` lies there
-/// in the Wasm file and holds the `inlined` ones. Of those, only what sites need is kept, so
+/// Appends the stream of `sites`, which are in order of `code`, for a function whose `body` lies
+/// there in the Wasm file and holds the `inlined` ones. Of those, only what sites need is kept, so
 /// that positions in the stream can be lower than those passed.
 pub fn encode(body: Range<u32>, inlined: &[Inlined], sites: &[Site], out: &mut Vec<u8>) {
     if sites.is_empty() {
@@ -187,8 +188,8 @@ pub enum Place {
     },
 }
 
-/// Iterates from an inlined body to what it was inlined in, up to the function itself; ends where that
-/// is malformed.
+/// Iterates from an inlined body to what it was inlined in, up to the function itself; ends where
+/// that is malformed.
 #[derive(Clone, Debug)]
 pub struct Places<'a> {
     inlined: InlinedBodies<'a>,
