@@ -12,6 +12,8 @@ mod compile;
 mod completions;
 mod inspect;
 mod man;
+#[cfg(feature = "bench")]
+mod report;
 mod run;
 #[cfg(feature = "bench")]
 mod soak;
@@ -37,6 +39,8 @@ pub enum Command {
     Bench(bench::Bench),
     #[cfg(feature = "bench")]
     Compare(compare::Compare),
+    #[cfg(feature = "bench")]
+    Report(report::Report),
     Verify(verify::Verify),
     Cache(cache::Cache),
     #[cfg(feature = "bench")]
@@ -75,6 +79,8 @@ impl Command {
             Self::Bench(command) => command.execute(),
             #[cfg(feature = "bench")]
             Self::Compare(command) => command.execute(),
+            #[cfg(feature = "bench")]
+            Self::Report(command) => command.execute(),
             Self::Verify(command) => command.execute(),
             Self::Cache(command) => command.execute(),
             #[cfg(feature = "bench")]

@@ -123,7 +123,9 @@ fn guests_that_do_not_end_are_stopped() {
         let profile = [&run[..], &["--profile"]].concat();
         check(&folder, &profile, 124, "deadline exceeded");
     }
-    let bench = ["bench", &endless[0], "--timeout", "2s", "--processes", "1", "--compiles", "1"];
-    let Outcome { stdout, stderr, .. } = lithify(&bench);
+    let few = ["--processes", "1", "--compiles", "1", "--no-page"];
+    let bench = [&["bench", &endless[0], "--timeout", "2s"][..], &few].concat();
+    let Outcome { stdout, stderr, status } = lithify(&bench);
+    assert_eq!(status, 1, "what failed is in the exit status: {stderr}");
     assert!(stdout.contains("timeout: the call takes longer"), "{stdout}{stderr}");
 }

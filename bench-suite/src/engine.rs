@@ -71,6 +71,11 @@ pub trait LoadedModule {
 
     /// A fresh instance of any module.
     fn instance(&self) -> Result<Box<dyn AnyInstance>, Stopped>;
+
+    /// Bytes of its machine code, where the engine tells.
+    fn code_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// An instance, export by export. References to functions are opaque: only null can be passed,
@@ -146,6 +151,21 @@ pub trait MeasuredEntry {
     /// Makes a fresh instance, calls the entry point with `input` and ends the instance. Host
     /// functions find the externalities of this thread.
     fn call(&mut self, input: &[u8], context: &mut CallContext, clock: Clock) -> Result<Fresh>;
+
+    /// The same without a clock; what the call leaves behind is counted. Right in the first call on
+    /// a loaded module alone, since pages of earlier ones would count.
+    fn counted(&mut self, input: &[u8], context: &mut CallContext) -> Result<Left> {
+        self.call(input, context, Clock::Ends).map(|_| Left::default())
+    }
+}
+
+/// What a call leaves behind, as far as the engine tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Host pages that were written.
+    pub written_pages: Option<u64>,
+    /// Collections of garbage.
+    pub collections: Option<u64>,
 }
 
 /// When the clock is read.

@@ -28,6 +28,8 @@
 
 #![warn(clippy::unwrap_used)]
 
+pub mod calibrate;
+pub mod comparison;
 pub mod engine;
 pub mod machine;
 pub mod manifest;

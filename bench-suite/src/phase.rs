@@ -45,6 +45,36 @@ impl Phase {
         Self::LoadTrusted,
     ];
 
+    /// What a comparison decides, where it is measured: the others are parts of these.
+    pub const DECIDED: &'static [Self] = &[Self::Total, Self::CompileCpu, Self::CompilePeak];
+
+    /// Whether it belongs to a call, and not to a module or a machine.
+    pub fn is_of_call(self) -> bool {
+        Self::CALL.contains(&self)
+    }
+
+    /// What it is, in a line of a legend.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Compile => "from the module to an artifact, on the clock",
+            Self::CompileCpu => "the same, CPU time of all threads",
+            Self::CompilePeak => "memory that compiling needed at most",
+            Self::Module => "size of the module",
+            Self::Artifact => "size of what was compiled",
+            Self::Load => "from the artifact's file to where instances can be made",
+            Self::LoadTrusted => "the same without a check of the file",
+            Self::Cold => "from a process without the engine to the first output",
+            Self::Instantiate => "making a fresh instance",
+            Self::Initialize => "the guest's own initialiser",
+            Self::Call => "the call on it: input in, run, output out",
+            Self::Drop => "the end of the instance",
+            Self::Total => "all three, without a look at the clock between",
+            Self::Host => "time in host functions during a call",
+            Self::Guest => "the total while host functions only answer what they answered before",
+            Self::Reference => "work that no engine has a part in",
+        }
+    }
+
     /// Those of a call, in the order of a report.
     pub const CALL: &'static [Self] = &[
         Self::Instantiate,
@@ -65,6 +95,8 @@ phases! {
     CompileCpu = "compile-cpu", Ns;
     /// Memory that a fresh process needed beyond what it had before it compiled.
     CompilePeak = "compile-peak", Bytes;
+    /// Size of the module.
+    Module = "module", Bytes;
     /// Size of the artifact.
     Artifact = "artifact", Bytes;
     /// From the artifact's file to where instances can be made. An engine without artifacts
@@ -91,6 +123,8 @@ phases! {
     /// The total of a call in which host functions only replay what they did in an earlier one:
     /// a fresh instance, code of the guest, the way into host functions and back, the end.
     Guest = "guest", Ns;
+    /// Work that no engine has a part in: how fast the machine is at this hour.
+    Reference = "reference", Ns;
 }
 
 /// Unit of samples.
@@ -100,6 +134,16 @@ pub enum Unit {
     Ns,
     /// Bytes.
     Bytes,
+}
+
+impl Unit {
+    /// Its name in samples and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ns => "ns",
+            Self::Bytes => "bytes",
+        }
+    }
 }
 
 impl fmt::Display for Phase {

@@ -4,9 +4,15 @@
 //! The best wasmtime is the best of its settings for each figure by itself, which is more than any
 //! one setting reaches.
 
+mod comparison;
 mod csv;
+pub mod export;
+pub mod html;
 mod markdown;
+mod plot;
+mod summary;
 mod table;
+mod trackers;
 
 pub use csv::csv;
 pub use markdown::markdown;
@@ -14,7 +20,7 @@ pub use table::table;
 
 use crate::engine::{Id, Kind};
 use crate::phase::{Phase, Unit};
-use crate::sample::{Absent, Header, Run, Series};
+use crate::sample::{Absent, Header, Interrupted, Run, Series};
 use crate::stats::{self, QUANTILE, Ratio, Verdict};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +39,8 @@ pub struct Report {
     pub header: Option<Header>,
     /// What was left out.
     pub absent: Vec<Absent>,
+    /// Where the run was cut short.
+    pub interrupted: Option<Interrupted>,
     /// The workloads.
     pub workloads: Vec<WorkloadReport>,
     /// How many of the samples of calls took more than 1.2 times the minimum of their process:
@@ -116,6 +124,7 @@ pub fn report(run: &Run) -> Report {
     Report {
         header: run.header.clone(),
         absent: run.absent.clone(),
+        interrupted: run.interrupted.clone(),
         workloads: workloads.into_iter().map(workload).collect(),
         slow_share: slow_share(&run.series),
     }
@@ -196,7 +205,9 @@ impl Basis {
 
 fn slow_share(series: &[Series]) -> Option<f64> {
     let (mut slow, mut all) = (0, 0);
-    for Series { values, .. } in series.iter().filter(|s| s.key.phase == Phase::Total) {
+    // A baseline has one number a process, which says nothing of noise.
+    let several = |series: &&Series| series.key.phase == Phase::Total && series.values.len() > 1;
+    for Series { values, .. } in series.iter().filter(several) {
         let warm = stats::warm(values);
         let fastest = warm.iter().copied().min()?;
         slow += warm.iter().filter(|value| **value as f64 > 1.2 * fastest as f64).count();

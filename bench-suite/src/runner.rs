@@ -7,15 +7,20 @@
 //!
 //! It never prints: an [`Observer`] sees progress and records as they come.
 
+mod blocks;
+mod calibrate;
+mod commands;
 mod compare;
 mod outcome;
 
-pub use self::compare::{Compared, Exact, compare};
+pub use self::calibrate::{DURATIONS, calibrate};
+pub use self::commands::compare_commands;
+pub use self::compare::{SideOf, compare};
 use self::outcome::{Outcome, outcome, same, samples, shortest};
 use crate::engine::{Id, KINDS, Kind, NATIVE, Start};
 use crate::machine::Machine;
 use crate::phase::Phase;
-use crate::sample::{Absent, Header, Record, Run, parse};
+use crate::sample::{Absent, Comparison, Header, Interrupted, Record, Run, parse};
 use crate::stats;
 use crate::worker::{Job, Task};
 use crate::workload::Workload;
@@ -43,6 +48,8 @@ pub struct Options {
     pub bounds: Bounds,
     /// Which engines; all by default.
     pub engines: Vec<Id>,
+    /// In a comparison, what counts as a difference in the place of the usual floor: 0.02 for 2 %.
+    pub floor: Option<f64>,
 }
 
 impl Options {
@@ -59,6 +66,7 @@ impl Options {
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .map_or(0, |time| u64::from(time.subsec_nanos())),
             engines: KINDS.iter().map(Kind::id).collect(),
+            floor: None,
         })
     }
 }
@@ -69,6 +77,11 @@ pub trait Observer {
     /// which calls there are.
     fn progress(&mut self, done: u32, total: u32, what: &str) {
         let _ = (done, total, what);
+    }
+
+    /// Whether to end now: the run is then what there is of it.
+    fn stopped(&self) -> bool {
+        false
     }
 
     /// A record came.
@@ -104,13 +117,21 @@ fn with_rows(
     ensure!(!workloads.is_empty(), "nothing to measure");
     let folder = folder()?;
     let mut runner = Runner::new(options, observer, folder.path());
-    runner.header()?;
-    let kinds = runner.open()?;
-    let able = runner.compile(workloads, &kinds)?;
-    let rows = runner.compare(workloads, able)?;
-    then(&mut runner, rows)?;
+    runner.header(None)?;
+    let ended = (|| {
+        let kinds = runner.open()?;
+        let able = runner.compile(workloads, &kinds)?;
+        let rows = runner.compare(workloads, able)?;
+        then(&mut runner, rows)
+    })();
+    runner.or_interrupted(ended)?;
     Ok(runner.run)
 }
+
+/// Somebody does not want to wait.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+struct Stop;
 
 /// A folder for artifacts, which goes when the run is over.
 fn folder() -> Result<tempfile::TempDir> {
@@ -149,15 +170,31 @@ impl<'r> Runner<'r> {
         Ok(())
     }
 
+    /// What came before an interrupt is a result, too.
+    fn or_interrupted(&mut self, ended: Result<()>) -> Result<()> {
+        match ended {
+            Err(error) if error.is::<Stop>() => {
+                let interrupted = Interrupted { done: self.process, total: self.total };
+                self.record(Record::Interrupted { interrupted })
+            }
+            ended => ended,
+        }
+    }
+
+    /// An error where somebody does not want to wait.
+    fn go_on(&self) -> Result<()> {
+        if self.observer.stopped() { Err(Stop.into()) } else { Ok(()) }
+    }
+
     fn absent(&mut self, what: String, error: &anyhow::Error) -> Result<()> {
         let reason = format!("{error:#}");
         let reason = reason.lines().map(str::trim).collect::<Vec<_>>().join("; ");
-        let absent = Absent { what, reason };
-        self.record(Record::Absent { absent })
+        self.record(Record::Absent { absent: Absent { what, reason, failed: true } })
     }
 
-    fn header(&mut self) -> Result<()> {
+    fn header(&mut self, comparison: Option<Comparison>) -> Result<()> {
         let program = self.options.worker.first().context("no worker program")?;
+        let program = Path::new(program);
         let executable =
             std::fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -168,6 +205,7 @@ impl<'r> Runner<'r> {
             processes: self.options.processes,
             machine: Machine::here(),
             started: now.map_or(0, |time| time.as_secs()),
+            comparison,
         };
         self.record(Record::Run { run })
     }
@@ -179,7 +217,12 @@ impl<'r> Runner<'r> {
             let kind = Kind::of(id)?;
             match self.work(kind, Task::Open) {
                 Ok(_) => kinds.push(kind),
-                Err(error) => self.absent(id.to_string(), &error)?,
+                Err(error) if error.is::<Stop>() => return Err(error),
+                Err(error) => {
+                    let (what, reason) = (id.to_string(), format!("{error:#}"));
+                    let absent = Absent { what, reason, failed: false };
+                    self.record(Record::Absent { absent })?;
+                }
             }
         }
         ensure!(!kinds.is_empty(), "no engine can run here");
@@ -216,6 +259,7 @@ impl<'r> Runner<'r> {
             };
             match self.work(kind, task) {
                 Ok(records) => self.keep(records)?,
+                Err(error) if error.is::<Stop>() => return Err(error),
                 Err(error) => {
                     able[workload].retain(|able| *able != kind);
                     let what = format!("{} on {}", workloads[workload].name, kind.id());
@@ -272,6 +316,7 @@ impl<'r> Runner<'r> {
                     fastest = fastest.min(shortest(&records, Phase::Total));
                     outcomes.push((kind.id(), outcome(&records)));
                 }
+                Err(error) if error.is::<Stop>() => return Err(error),
                 Err(error) => failures.push((kind.id(), error)),
             }
         }
@@ -335,24 +380,31 @@ impl<'r> Runner<'r> {
             call: row.call,
             artifact: self.artifact(row.workload, kind),
             samples: row.samples,
+            total_only: false,
         }
     }
 
     /// Runs a worker to its end.
     fn work(&mut self, kind: &Kind, task: Task) -> Result<Vec<Record>> {
+        self.work_by(&self.options.worker, kind, task)
+    }
+
+    /// Runs a worker of some program's to its end.
+    fn work_by(&mut self, worker: &[OsString], kind: &Kind, task: Task) -> Result<Vec<Record>> {
         let what = match &task {
             Task::Open => "open",
             Task::Compile { .. } => "compile",
             Task::Call { .. } => "call",
+            Task::Count { .. } => "count",
         };
         self.observer.progress(self.process, self.total, &format!("{what} {}", kind.id()));
+        self.go_on()?;
         let bounds = self.options.bounds;
         let job = Job { process: self.process, engine: kind.id(), task, bounds };
         self.process += 1;
         let job = serde_json::to_vec(&job).context("cannot write the job")?;
-        let [program, arguments @ ..] = &self.options.worker[..] else {
-            bail!("no worker program");
-        };
+        let (program, arguments) = worker.split_first().context("no worker program")?;
+        let program = Path::new(program);
         let mut child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -365,6 +417,8 @@ impl<'r> Runner<'r> {
         let _ = stdin.write_all(&job);
         drop(stdin);
         let output = child.wait_with_output().context("cannot wait for the worker")?;
+        // An interrupt goes to all processes of a terminal.
+        self.go_on()?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             let said = said.trim().trim_start_matches("Error: ").trim_start_matches("error: ");

@@ -4,17 +4,22 @@
 //! ```text
 //! {"run": {...}}          how and where it was measured; the first line
 //! {"absent": {...}}       an engine or an entry point that was left out, and why
-//! {"ran": {...}}          a process: its place in the order, its use of the system
+//! {"ran": {...}}          a process: its place in the order and, in a comparison, in its block; its
+//!                         use of the system; what it counted
 //! {"workload": ...}       a sample
+//! {"numbers": {...}}      of a baseline: one number for each of many processes
+//! {"interrupted": {...}}  the last line of a run that was cut short
 //! ```
 //!
 //! A report can be redone from these lines alone.
 
 use crate::machine::Machine;
 use crate::phase::{Phase, Unit};
+use crate::stats::{self, sides::Side};
 use anyhow::{Context, Result};
 use lithify_measure::cpu::Usage;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::io::{BufRead, Write};
 
 /// Whose samples they are.
@@ -22,19 +27,24 @@ use std::io::{BufRead, Write};
 pub struct Key {
     /// Name of the workload.
     pub workload: String,
-    /// BLAKE2b-256 of the code as stored, in hex.
+    /// BLAKE2b-256 of the code as stored, in hex. This and the other fields that may be left out are
+    /// empty in the samples of others.
+    #[serde(default)]
     pub code_hash: String,
     /// Name of the engine.
     pub engine: String,
     /// Its setting.
+    #[serde(default)]
     pub setting: String,
     /// The phase.
     pub phase: Phase,
     /// The entry point; none for what happens once per module.
     pub call: Option<String>,
     /// Number of the process, in the order of the run.
+    #[serde(default)]
     pub process: u32,
     /// BLAKE3 of the output, in hex, for phases that have one.
+    #[serde(default)]
     pub output_hash: Option<String>,
 }
 
@@ -73,7 +83,7 @@ impl Series {
 }
 
 /// How a run was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     /// Version of this crate.
     pub version: String,
@@ -87,6 +97,65 @@ pub struct Header {
     pub machine: Machine,
     /// Seconds since 1970 at the start.
     pub started: u64,
+    /// What was compared with what, where two sides were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
+}
+
+/// What a run compares, and how: enough to decide it again from its samples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// What the sides are.
+    pub of: Sides,
+    /// What the base is called.
+    pub base: String,
+    /// What the new side is called.
+    pub new: String,
+    /// The most processes a side that compile only.
+    pub compiles: u32,
+    /// The floor that was asked for, as 0.02 for 2 %, in the place of the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floor: Option<f64>,
+}
+
+/// Kinds of sides, which differ in how far equal ones can be apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sides {
+    /// Two modules on one engine.
+    Modules,
+    /// One module on two builds of an engine.
+    Builds,
+    /// Two commands that print samples.
+    Commands,
+    /// Two runs of different hours.
+    Hours,
+}
+
+/// The place of a process in a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Its side.
+    pub side: Side,
+    /// The block whose sides were drawn together, counted for each thing that is measured.
+    pub block: u32,
+}
+
+/// What a call did, counted: the same in every process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Blocks that the host's heap handed out.
+    pub allocations: u64,
+    /// Sum of the sizes that were asked for.
+    pub requested_bytes: u64,
+    /// The most that was in use at a time.
+    pub peak_bytes: u64,
+    /// Host pages that were written, where the engine and the kernel tell.
+    pub written_pages: Option<u64>,
+    /// Collections of garbage, where the guest tells.
+    pub collections: Option<u64>,
+    /// Machine code of the whole module, where the engine tells.
+    pub code_bytes: Option<u64>,
 }
 
 /// An engine, or an entry point of a workload, that was left out.
@@ -96,6 +165,9 @@ pub struct Absent {
     pub what: String,
     /// Why.
     pub reason: String,
+    /// Whether it was meant to work: an engine that cannot run on this machine was not.
+    #[serde(default)]
+    pub failed: bool,
 }
 
 /// What a process used, from its start to its end.
@@ -115,6 +187,12 @@ pub struct Ran {
     pub state_root: Option<String>,
     /// Number of host calls in one call.
     pub host_calls: u64,
+    /// What else was counted in a call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<Counts>,
+    /// Where it stands in a comparison.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// Nanoseconds since 1970 when the work began.
     pub started: u64,
     /// Duration of the work, in ns.
@@ -124,8 +202,27 @@ pub struct Ran {
     pub usage: Usage,
 }
 
-/// A line.
+/// The numbers of many processes in one line, as a baseline keeps them: the raw samples are gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numbers {
+    /// Whose they are; the process is that of the first.
+    #[serde(flatten)]
+    pub key: Key,
+    /// One for each process, in the unit of the phase.
+    pub values: Vec<u64>,
+}
+
+/// A run that was cut short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interrupted {
+    /// Processes that ran.
+    pub done: u32,
+    /// Processes that were to run, as far as was known.
+    pub total: u32,
+}
+
+/// A line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Record {
     /// The head.
@@ -143,12 +240,22 @@ pub enum Record {
         /// It.
         ran: Ran,
     },
+    /// Numbers of a baseline.
+    Numbers {
+        /// They.
+        numbers: Numbers,
+    },
+    /// The end, where it came early.
+    Interrupted {
+        /// It.
+        interrupted: Interrupted,
+    },
     /// A sample.
     Sample(Sample),
 }
 
 /// Everything that came of a run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Run {
     /// How it was made.
     pub header: Option<Header>,
@@ -158,6 +265,8 @@ pub struct Run {
     pub ran: Vec<Ran>,
     /// Their samples.
     pub series: Vec<Series>,
+    /// Where it was cut short.
+    pub interrupted: Option<Interrupted>,
 }
 
 impl Run {
@@ -167,6 +276,15 @@ impl Run {
             Record::Run { run } => self.header = Some(run),
             Record::Absent { absent } => self.absent.push(absent),
             Record::Ran { ran } => self.ran.push(ran),
+            Record::Interrupted { interrupted } => self.interrupted = Some(interrupted),
+            Record::Numbers { numbers: Numbers { key, values } } => {
+                self.series.extend(values.into_iter().zip(key.process..).map(
+                    |(value, process)| Series {
+                        key: Key { process, ..key.clone() },
+                        values: vec![value],
+                    },
+                ));
+            }
             Record::Sample(Sample { key, ns, bytes }) => {
                 let Some(value) = ns.or(bytes) else { return };
                 match self.series.last_mut() {
@@ -175,6 +293,41 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// Its lines with one sample for each series: the number that stands for it. What is decided and shown
+    /// by processes is the same of these.
+    pub fn condensed(&self) -> Vec<Record> {
+        let header = self.header.clone().map(|run| Record::Run { run });
+        let absent = self.absent.iter().cloned().map(|absent| Record::Absent { absent });
+        let ran = self.ran.iter().cloned().map(|ran| Record::Ran { ran });
+        let samples = self.series.iter().filter_map(|Series { key, values }| {
+            let values = vec![stats::process_number(values)?];
+            Series { key: key.clone(), values }.samples().next().map(Record::Sample)
+        });
+        let end = self.interrupted.iter().cloned();
+        let end = end.map(|interrupted| Record::Interrupted { interrupted });
+        header.into_iter().chain(absent).chain(ran).chain(samples).chain(end).collect()
+    }
+
+    /// Its lines with one number for each process in the place of its samples. Numbers of one thing are
+    /// together.
+    pub fn numbers(&self) -> Vec<Record> {
+        let mut all: Vec<Numbers> = Vec::new();
+        let mut at = HashMap::new();
+        for Series { key, values } in &self.series {
+            let Some(number) = stats::process_number(values) else { continue };
+            let key = Key { process: 0, ..key.clone() };
+            let at = *at.entry(key.clone()).or_insert_with(|| {
+                all.push(Numbers { key, values: Vec::new() });
+                all.len() - 1
+            });
+            all[at].values.push(number);
+        }
+        let header = self.header.clone().map(|run| Record::Run { run });
+        let absent = self.absent.iter().cloned().map(|absent| Record::Absent { absent });
+        let numbers = all.into_iter().map(|numbers| Record::Numbers { numbers });
+        header.into_iter().chain(absent).chain(numbers).collect()
     }
 
     /// Reads lines that [`write()`] wrote.
@@ -222,7 +375,8 @@ mod tests {
 
     #[test]
     fn lines_come_back() {
-        let absent = Absent { what: "wasmi interpreter".into(), reason: "why".into() };
+        let absent =
+            Absent { what: "wasmi interpreter".into(), reason: "why".into(), failed: true };
         let ran = Ran { process: 3, ..Ran::default() };
         let mut run = Run { absent: vec![absent], ran: vec![ran], ..Run::default() };
         run.series = vec![series(Phase::Call, &[5, 6]), series(Phase::Artifact, &[7])];
@@ -238,6 +392,26 @@ mod tests {
             write(&mut text, &Record::Sample(sample)).expect("memory");
         }
         assert_eq!(Run::read(&text[..]).expect("our own lines"), run);
+    }
+
+    #[test]
+    fn a_baseline_keeps_one_number_for_each_process() {
+        let mut run = Run { header: Some(Header::default()), ..Run::default() };
+        for process in 0..3u32 {
+            let mut of_call = series(Phase::Total, &[90, 7 + u64::from(process), 8, 9, 9]);
+            of_call.key.process = process;
+            run.series.push(of_call);
+        }
+        let mut text = Vec::new();
+        run.numbers().iter().for_each(|record| write(&mut text, record).expect("memory"));
+        assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 2, "a head and a line");
+        let kept = Run::read(&text[..]).expect("our own lines");
+        let numbers = |run: &Run| {
+            let all = run.series.iter().map(|s| (s.key.process, stats::process_number(&s.values)));
+            all.collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(&kept), numbers(&run));
+        assert_eq!(kept.header, run.header);
     }
 
     #[test]

@@ -4,7 +4,14 @@
 //! independent, and on a shared machine nothing is as steady as the minimum. Global minima lie,
 //! so over processes the 25 % quantile counts, and a bootstrap over processes gives the interval.
 
+pub mod decide;
+#[cfg(test)]
+mod noise;
+mod permutation;
+pub mod sequential;
 pub mod sides;
+
+pub use permutation::p_value;
 
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};

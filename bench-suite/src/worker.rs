@@ -5,13 +5,13 @@ use crate::engine::{
     Check, Clock, Engine, Fresh, Host, Id, Kind, LoadedModule, MeasuredEntry, Start,
 };
 use crate::phase::Phase;
-use crate::sample::{Key, Ran, Record, Series, write};
+use crate::sample::{Counts, Key, Ran, Record, Series, write};
 use crate::workload::{Call, Workload, hex};
 use anyhow::{Context, Result, bail};
 use lithify_measure::Bounds;
 use lithify_measure::cpu;
 use lithify_measure::peak::Peak;
-use lithify_measure::wall::{SpanCost, ns, timed};
+use lithify_measure::wall::{SpanCost, ns, reference, timed};
 use lithify_polkadot::{CallContext, Observe, Session};
 use serde::{Deserialize, Serialize};
 use sp_crypto_hashing::blake2_256;
@@ -25,6 +25,8 @@ use std::time::{Duration, Instant, SystemTime};
 const LOAD_BUDGET: Duration = Duration::from_millis(30);
 /// How often at most.
 const MAX_LOADS: usize = 20;
+/// How often the reference work is done, some 20 us each time.
+const REFERENCES: usize = 20;
 
 /// What a worker is to do.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,6 +64,18 @@ pub enum Task {
         artifact: PathBuf,
         /// How many samples of each kind of call.
         samples: u32,
+        /// Only the total is of interest.
+        #[serde(default)]
+        total_only: bool,
+    },
+    /// Make a call once and count what it does.
+    Count {
+        /// The workload.
+        workload: PathBuf,
+        /// Index of the call.
+        call: usize,
+        /// The artifact.
+        artifact: PathBuf,
     },
 }
 
@@ -86,15 +100,31 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
             job.bounds.within("compiling", || worker.compile(&workload, artifact))??;
             worker.finish(out)
         }
-        Task::Call { workload, call, artifact, samples } => {
+        Task::Call { workload, call, artifact, samples, total_only } => {
             let workload = Workload::load(workload)?;
             let entry = workload.calls.get(*call).context("no such call")?.label.clone();
             let mut worker = Worker::new(job, kind, &workload, Some(entry));
             let bounds = Bounds { memory: None, ..job.bounds };
-            worker.calls(&workload, *call, artifact, *samples, &bounds)?;
+            let rounds = Rounds { count: *samples, total_only: *total_only };
+            worker.calls(&workload, *call, artifact, rounds, &bounds)?;
+            worker.finish(out)
+        }
+        Task::Count { workload, call, artifact } => {
+            let workload = Workload::load(workload)?;
+            let call = workload.calls.get(*call).context("no such call")?;
+            let mut worker = Worker::new(job, kind, &workload, Some(call.label.clone()));
+            let bounds = Bounds { memory: None, ..job.bounds };
+            bounds.within("the call", || worker.count(&workload, call, artifact))??;
             worker.finish(out)
         }
     }
+}
+
+/// How often a call is measured.
+#[derive(Clone, Copy)]
+struct Rounds {
+    count: u32,
+    total_only: bool,
 }
 
 struct Worker {
@@ -144,6 +174,7 @@ impl Worker {
     fn compile(&mut self, workload: &Workload, artifact: &Path) -> Result<()> {
         let engine = self.kind.open(Host::Polkadot)?;
         let prepared = engine.prepare(&workload.wasm)?;
+        self.push(Phase::Module, workload.wasm.len() as u64);
         let peak = Peak::start()?;
         let cpu_before = cpu::cpu_ns();
         let bytes = match self.kind.start {
@@ -179,7 +210,7 @@ impl Worker {
         workload: &Workload,
         index: usize,
         artifact: &Path,
-        rounds: u32,
+        rounds: Rounds,
         bounds: &Bounds,
     ) -> Result<()> {
         let call = &workload.calls[index];
@@ -200,16 +231,24 @@ impl Worker {
         calls.output = first.output;
         self.ran.state_root = Some(hex(&calls.check(workload)?));
         self.key.output_hash = Some(blake3::hash(&calls.output).to_hex().to_string());
-        for _ in 0..rounds {
-            self.round(&mut calls, cost)?;
+        for _ in 0..rounds.count {
+            if rounds.total_only {
+                let total = calls.again(Observe::Off, Clock::Ends)?.total_ns;
+                self.push(Phase::Total, total);
+            } else {
+                self.round(&mut calls, cost)?;
+            }
         }
         drop(calls);
         drop(loaded);
+        for _ in 0..REFERENCES {
+            self.push(Phase::Reference, ns(reference()));
+        }
         // Calls of an engine that compiles at every start ran on an artifact that it would not have,
         // and native code is never loaded.
         if matches!(self.kind.start, Start::Artifact | Start::Module) {
             self.push(Phase::Cold, ns(cold));
-            if index == 0 {
+            if index == 0 && !rounds.total_only {
                 self.push(Phase::Load, ns(first_load));
                 self.loads(&*engine, artifact)?;
             }
@@ -240,6 +279,29 @@ impl Worker {
         Ok(())
     }
 
+    /// Makes a call once, the first of the process.
+    fn count(&mut self, workload: &Workload, call: &Call, artifact: &Path) -> Result<()> {
+        let engine = self.kind.open(Host::Polkadot)?;
+        let loaded = engine.load(artifact, Check::Whole)?;
+        let mut entry = loaded.entry(&call.entry)?;
+        let mut context = CallContext::new();
+        context.initialize_by(workload.initialize.clone());
+        context.observe(Observe::Profile);
+        let mut session = workload.state.session();
+        let left = session.execute(|| entry.counted(&call.input, &mut context))?;
+        let profile = context.instruments().profile();
+        self.ran.host_calls = profile.calls();
+        self.ran.counts = Some(Counts {
+            allocations: profile.heap.allocations,
+            requested_bytes: profile.heap.requested_bytes,
+            peak_bytes: profile.heap.peak_bytes,
+            written_pages: left.written_pages,
+            collections: left.collections,
+            code_bytes: loaded.code_bytes(),
+        });
+        Ok(())
+    }
+
     /// More samples of loading, checked and trusted in turn.
     fn loads(&mut self, engine: &dyn Engine, artifact: &Path) -> Result<()> {
         let begin = Instant::now();
@@ -265,7 +327,7 @@ impl Worker {
         write(out, &Record::Ran { ran: self.ran })?;
         for (phase, values) in self.samples {
             let mut key = Key { phase, ..self.key.clone() };
-            if Phase::MODULE.contains(&phase) {
+            if !phase.is_of_call() {
                 (key.call, key.output_hash) = (None, None);
             }
             for sample in (Series { key, values }).samples() {

@@ -153,6 +153,30 @@ impl Workload {
         }
     }
 
+    /// A guest that works for as many rounds as its input says, over as much memory as its input says:
+    /// a number of 32 bits each.
+    pub fn busy(calls: Vec<Call>) -> Self {
+        let text = r#"(module
+            (memory (export "memory") 17)
+            (global (export "__heap_base") i32 (i32.const 1048576))
+            (func (export "busy") (param i32 i32) (result i64)
+              (local $rounds i32) (local $mask i32) (local $x i32) (local $at i32)
+              (local.set $rounds (i32.load (local.get 0)))
+              (local.set $mask (i32.load offset=4 (local.get 0)))
+              (loop $again
+                (local.set $at (i32.and (local.get $x) (local.get $mask)))
+                (local.set $x (i32.add (i32.const 1013904223)
+                  (i32.xor (i32.load offset=65536 (local.get $at))
+                    (i32.mul (local.get $x) (i32.const 1664525)))))
+                (i32.store offset=65536 (local.get $at) (local.get $x))
+                (br_if $again
+                  (local.tee $rounds (i32.sub (local.get $rounds) (i32.const 1)))))
+              (i32.store (local.get 0) (local.get $x))
+              (i64.or (i64.extend_i32_u (local.get 0)) (i64.const 0x400000000))))"#;
+        let wasm = wat::parse_str(text).expect("our own module");
+        Self { name: "calibration".into(), wasm, calls, ..Self::host_calls() }
+    }
+
     /// The hash in hex.
     pub fn code_hash_hex(&self) -> String {
         hex(&self.code_hash)

@@ -49,7 +49,8 @@ fn canned() -> Run {
     }
     run.series.push(series("lithify", "aot", Phase::Artifact, 30, 1_000_000));
     run.series.push(series("wasmtime", "precompiled-64k", Phase::Artifact, 31, 2_000_000));
-    run.absent.push(Absent { what: "wasmi interpreter".into(), reason: "no reason".into() });
+    let (what, reason) = ("wasmi interpreter".into(), "no reason".into());
+    run.absent.push(Absent { what, reason, failed: false });
     run
 }
 

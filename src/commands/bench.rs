@@ -1,29 +1,42 @@
 //! `lithify bench`: ahead-of-time against just-in-time and interpreted, on the same host functions.
 
+mod calibrate;
+mod format;
+mod kept;
+mod watch;
+
+pub use format::Format;
+pub use kept::Kept;
+pub use watch::Watch;
+
 use super::run::initializer;
 use crate::{
     bounds::BoundOptions,
-    output::{self, Content, Destination, Plain, Stream},
+    output::{self, Content, Destination},
     source::Source,
-    status::Usage,
+    status::{Exit, Usage},
 };
-use anyhow::{Context, Result, bail, ensure};
-use clap::{Args, ValueEnum};
-use indicatif::ProgressBar;
+use anyhow::{Context, Result, bail};
+use clap::Args;
 use lithify_bench::{
-    Calls, Manifest, Observer, Record, Run, Workload, csv,
+    Calls, Manifest, Run, Workload,
     engine::{Id, KINDS, Kind},
-    markdown, report, run, sample,
+    report,
+    report::{
+        export::Results,
+        html::{self, Shown},
+    },
+    run,
     stats::MIN_PROCESSES,
-    table, worker,
+    worker,
 };
 use lithify_compiler::{Options, Profile, inspect};
 use lithify_measure::Bounds;
 use lithify_polkadot::Input;
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
+
+/// What a program ends with that an interrupt ended.
+pub const INTERRUPTED: u8 = 130;
 
 /// Measures runtimes on Lithify, wasmtime and wasmi, with outputs compared.
 #[derive(Args)]
@@ -31,7 +44,9 @@ use std::{
 A fresh process is one measurement; their order is random. Artifacts are in a folder that goes with
 the run, below TMPDIR. The table has the 25 % quantiles over processes and, as ratio to the best
 wasmtime setting, theirs with a 95 % interval. Quiet machines and many processes give narrow
-intervals.
+intervals. An interrupt (Ctrl-C) ends the run and reports what there is.
+
+Exit status: 0 done, 1 something failed and was left out, 2 wrong usage, 130 interrupted.
 
 Examples:
   lithify bench
@@ -39,7 +54,9 @@ Examples:
   lithify bench westend.json block.json --processes 100 --samples samples.jsonl
   lithify bench old/runtime.wasm new/runtime.wasm
   lithify bench westend.json --engines lithify,jit
+  lithify bench westend.json --save main
   lithify bench --json > samples.jsonl
+  lithify bench --calibrate --samples trace.jsonl
   lithify bench --report samples.jsonl
   lithify bench --report samples.jsonl --format markdown
   lithify bench --report samples.jsonl --format json")]
@@ -65,7 +82,13 @@ pub struct Bench {
     /// is interrupted, its name has .partial behind it.
     #[arg(long, value_name = "FILE")]
     samples: Option<PathBuf>,
-    /// Print the raw samples instead of the table.
+    /// Where the report goes as a page.
+    #[arg(long, value_name = "FILE", default_value = "bench.html", conflicts_with = "no_page")]
+    page: PathBuf,
+    /// Make no page.
+    #[arg(long)]
+    no_page: bool,
+    /// Print the raw samples instead of the report.
     #[arg(long)]
     json: bool,
     /// Let every call of a runtime first call this exported function, by default _initialize or
@@ -75,29 +98,23 @@ pub struct Bench {
     /// How to print the report.
     #[arg(
         long,
-        value_enum,
         value_name = "FORMAT",
         default_value = "text",
-        conflicts_with = "json"
+        conflicts_with = "json",
+        value_parser = Format::parser()
     )]
     format: Format,
+    /// Keep the numbers of each process in NAME.bench.jsonl, as a baseline to commit or cache:
+    /// `lithify compare NAME …` compares with it.
+    #[arg(long, value_name = "NAME")]
+    save: Option<PathBuf>,
     /// Measure nothing: report on samples that were kept.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["runtimes", "samples", "json"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["runtimes", "samples", "json", "save"])]
     report: Option<PathBuf>,
     #[command(flatten)]
+    calibrate: calibrate::Calibrate,
+    #[command(flatten)]
     bounds: BoundOptions,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Tables for a terminal.
-    Text,
-    /// Tables in Markdown.
-    Markdown,
-    /// A line for each figure, as a spreadsheet reads it: ns or bytes.
-    Csv,
-    /// One object: figures in ns and bytes, ratios with intervals and verdicts.
-    Json,
 }
 
 /// One measurement, for `bench` itself.
@@ -114,17 +131,21 @@ impl Worker {
 impl Bench {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
+        if self.calibrate.is_asked() {
+            return self.calibrate();
+        }
         if let Some(path) = &self.report {
-            let file =
-                File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-            let run = Run::read(std::io::BufReader::new(file))?;
-            ensure!(!run.series.is_empty(), "there are no samples in {}", path.display());
-            return self.print(&run);
+            return self.print(&Kept::read(path)?.run);
         }
         let inputs: Vec<&Path> = self.runtimes.iter().map(PathBuf::as_path).collect();
         let samples = (self.samples.as_deref())
             .map(|path| Destination::open(path, Content::Text, &inputs))
             .transpose()?;
+        let page = (!self.no_page && !self.json)
+            .then(|| Destination::open(&self.page, Content::Text, &inputs))
+            .transpose()
+            .context("the report needs a place; --page names another one, --no-page none")?;
+        let saved = (self.save.as_deref()).map(|name| kept::place(name, &inputs)).transpose()?;
         let bounds = Bounds { memory: None, ..self.bounds.bounds() };
         let workloads =
             bounds.within("asking a runtime's version", || self.workloads(&inputs))??;
@@ -141,19 +162,45 @@ impl Bench {
         options.bounds = self.bounds.bounds();
         options.seed = self.seed.unwrap_or(options.seed);
         let mut watch = Watch::new(samples, self.json)?;
-        let run = run(&workloads, &options, &mut watch)?;
+        let run = run(&workloads, &options, &mut watch);
         watch.finish()?;
-        if self.json { Ok(()) } else { self.print(&run) }
+        let run = run?;
+        if let Some(saved) = saved.filter(|_| run.interrupted.is_none()) {
+            kept::save(&run, &saved)?;
+        }
+        if !self.json {
+            self.print(&run)?;
+        }
+        let answer = Self::answer(&run);
+        if let Some(to) = page {
+            let name = inputs.iter().map(|path| path.display().to_string());
+            let name = name.reduce(|all, name| format!("{all}, {name}"));
+            let name = name.unwrap_or_else(|| "the bundled runtime".into());
+            to.write(html::page(&[Shown { name, run }])?.as_bytes())?;
+            output::line(format_args!("the report is in {}", to.name().display()))?;
+        }
+        answer
+    }
+
+    /// What went wrong, as an exit status.
+    fn answer(run: &Run) -> Result<()> {
+        if run.interrupted.is_some() {
+            bail!(Exit(INTERRUPTED));
+        }
+        let mut failed = run.absent.iter().filter(|absent| absent.failed);
+        match (failed.next(), failed.count()) {
+            (None, _) => Ok(()),
+            (Some(one), 0) => bail!("{} was left out: {}", one.what, one.reason),
+            (Some(one), more) => {
+                bail!("{} and {more} more were left out: {}", one.what, one.reason)
+            }
+        }
     }
 
     fn print(&self, run: &Run) -> Result<()> {
+        let compared = lithify_bench::comparison::of(run)?;
         let report = report(run);
-        match self.format {
-            Format::Text => output::text(&table(&report)),
-            Format::Markdown => output::text(&markdown(&report)),
-            Format::Csv => output::text(csv(&report).trim_end()),
-            Format::Json => output::json(serde_json::to_string(&report)?),
-        }
+        self.format.print(Results { report: &report, compared: compared.as_ref() })
     }
 
     /// The engines that were asked for, all by default.
@@ -224,48 +271,4 @@ fn names(paths: &[&Path]) -> Vec<String> {
         }
     };
     paths.iter().enumerate().map(name).collect()
-}
-
-/// Shows a run and keeps its samples.
-pub struct Watch {
-    bar: ProgressBar,
-    file: Option<Stream>,
-    json: bool,
-}
-
-impl Watch {
-    /// Keeps the samples in the file `samples`, and prints them if `json` is set.
-    pub fn new(samples: Option<Destination>, json: bool) -> Result<Self> {
-        Ok(Self {
-            bar: output::bar(0, "[{bar:30}] {pos}/{len} processes {eta:>4} {wide_msg}"),
-            file: samples.map(Destination::stream).transpose()?,
-            json,
-        })
-    }
-
-    /// Ends what was shown and kept.
-    pub fn finish(self) -> Result<()> {
-        self.bar.finish_and_clear();
-        self.file.map_or(Ok(()), Stream::finish)
-    }
-}
-
-impl Observer for Watch {
-    fn progress(&mut self, done: u32, total: u32, what: &str) {
-        self.bar.set_length(total.into());
-        self.bar.set_position(done.into());
-        self.bar.set_message(Plain(what).to_string());
-    }
-
-    fn record(&mut self, record: &Record) -> Result<()> {
-        let mut line = Vec::new();
-        sample::write(&mut line, record)?;
-        if let Some(file) = &mut self.file {
-            file.write(&line)?;
-        }
-        if self.json {
-            output::json(String::from_utf8_lossy(&line).trim_end())?;
-        }
-        Ok(())
-    }
 }

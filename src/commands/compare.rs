@@ -1,177 +1,289 @@
-//! `lithify compare`: is this runtime slower than that one?
+//! `lithify compare`: is this slower than that? Two runtimes, two builds of Lithify, two commands, or
+//! what was kept of earlier runs.
 
-use crate::{bounds::BoundOptions, output, source::Source, status::No};
+use super::bench::{Format, INTERRUPTED, Kept, Watch};
+use crate::{
+    bounds::BoundOptions,
+    output::{Content, Destination},
+    source::Source,
+    status::{Exit, No, Usage},
+};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use lithify_bench::{
-    Options, Workload,
-    engine::Id,
-    runner::{self, Compared},
+    Options, Run, Workload,
+    comparison::{Compared, of_hours},
+    engine::{Id, Kind},
+    report::export::Results,
+    run,
+    runner::{self, SideOf},
+    sample::Sides,
     stats::Verdict,
     workload::Call,
 };
-use lithify_measure::{
-    Bounds,
-    figure::{bytes, time},
-};
+use lithify_measure::Bounds;
 use lithify_polkadot::{Input, RuntimeInput};
-use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// Compares two runtimes on one engine: which calls became slower, by how much.
+///
+/// With --engine lithify@LABEL the first file is another build of this program, and one runtime runs
+/// on both. Names that `bench --save` gave stand for what it kept.
 #[derive(Args)]
 #[command(after_help = "\
 Processes of both sides run in random order, until a difference is certain or there are enough of
-them; what looks different is measured again before it is said. Of comparisons of equal runtimes,
-at most 5 in 100 alarm, all calls together; differences below 1 % are not told. Both sides are
-measured now, on this machine: figures of another hour or machine are no base.
+them; what looks different is measured again before it is said. Of comparisons of equal sides, at most
+5 in 100 alarm, all rows together. Differences below 1 % are not told, of two builds of an engine 3 %
+(1.5 % above 20 us), of runs of different hours 15 %. What is counted, sizes and host calls among it,
+is exact.
 
-Exit status: 0 no call was found slower (or that cannot be told: see the table), 1 one is, 2 a
+Exit status: 0 no row was found slower (or that cannot be told: see the table), 1 one is, 2 a
 call could not be measured.
 
 Examples:
   lithify compare old.wasm new.wasm
-  lithify compare old.wasm new.wasm --state block.json
+  lithify compare old.wasm new.wasm --state block.json --samples samples.jsonl
   lithify compare old.wasm new.wasm --engine wasmtime --setting precompiled-2m
-  lithify compare old.wasm new.wasm --json")]
+  lithify compare old.wasm new.wasm --format markdown
+  lithify compare --engine lithify@old ./lithify-old runtime.wasm
+  lithify compare --runs 'bench-a --samples -' 'bench-b --samples -'
+  lithify compare main HEAD")]
 pub struct Compare {
-    /// The runtime to compare with, in any of its forms but an image.
-    base: PathBuf,
-    /// The runtime that is compared.
-    new: PathBuf,
+    /// The runtime to compare with, in any of its forms but an image; or another build of this program;
+    /// or the name or samples of an earlier run.
+    #[arg(required_unless_present = "runs")]
+    base: Option<PathBuf>,
+    /// The runtime that is compared, or that both builds run.
+    #[arg(required_unless_present = "runs")]
+    new: Option<PathBuf>,
+    /// Compare two commands of the shell, each of which prints samples as `bench --json` does.
+    #[arg(long, num_args = 2, value_names = ["BASE", "NEW"],
+          conflicts_with_all = ["base", "new", "state", "engine", "setting"])]
+    runs: Option<Vec<String>>,
     /// A chain spec or block file: its state is what both see, and its block is executed by both.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// The engine that runs both.
+    /// The engine that runs both. With @LABEL behind it, the base is that engine of another build.
     #[arg(long, value_name = "NAME", default_value = "lithify")]
     engine: String,
     /// The setting of the engine, as in the table of `lithify bench`.
     #[arg(long, value_name = "NAME", default_value = "aot")]
     setting: String,
-    /// The most processes a side and call, 20 or more; under 60 a difference of a few percent may stay unseen.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(20..))]
+    /// The most processes a side and call, 20 or more; under 60 a difference of a few percent may stay
+    /// unseen.
+    #[arg(long, value_name = "N", default_value_t = 200,
+          value_parser = clap::value_parser!(u32).range(20..))]
     processes: u32,
+    /// The most processes a side that compile, to compare time and memory of that; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    compiles: u32,
+    /// What counts as a difference, in percent, in the place of the usual floor.
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    floor: Option<f64>,
     /// Seed of the order; by default another one each time.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Print one JSON object.
-    #[arg(long)]
+    /// Keep the raw samples in this file, one JSON object a line; `lithify report` reads them.
+    #[arg(long, value_name = "FILE")]
+    samples: Option<PathBuf>,
+    /// How to print the result.
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = Format::parser())]
+    format: Format,
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
     json: bool,
     #[command(flatten)]
     bounds: BoundOptions,
 }
 
+/// Percent as a share.
+fn percent(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches('%').trim().parse::<f64>() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent / 100.0),
+        _ => Err("not a percentage from 0 to 100".into()),
+    }
+}
+
 impl Compare {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
-        let state = self.state.as_deref().map(read).transpose()?;
-        let bounds = Bounds { memory: None, ..self.bounds.bounds() };
-        let workload = |path| {
-            bounds.within("asking a runtime's version", || self.workload(path, state.as_ref()))?
-        };
-        let mut workloads = [workload(&self.base)?, workload(&self.new)?];
-        if workloads[0].name == workloads[1].name {
-            workloads[1].name += " (again)";
-        }
+        let files = [&self.base, &self.new].into_iter().flatten().map(PathBuf::as_path);
+        let inputs: Vec<&Path> = files.chain(self.state.as_deref()).collect();
+        let kept = (self.samples.as_deref())
+            .map(|path| Destination::open(path, Content::Text, &inputs))
+            .transpose()?;
         let mut options = Options::new(&["bench-worker"])?;
         options.processes = self.processes;
-        options.compiles = 1;
+        options.compiles = self.compiles;
+        options.floor = self.floor;
         options.bounds = self.bounds.bounds();
         options.seed = self.seed.unwrap_or(options.seed);
-        let id = Id { engine: self.engine.clone(), setting: self.setting.clone() };
-        let mut watch = super::bench::Watch::new(None, false)?;
-        let compared = runner::compare(&workloads, &id, &options, &mut watch);
-        watch.finish()?;
-        let compared = compared?;
-        if self.json {
-            output::json(self.object(&compared, &id, options.seed))?;
-        } else {
-            self.print(&compared, &id, options.seed)?;
-        }
-        let slower: Vec<_> =
-            compared.calls.iter().filter(|call| call.verdict == Verdict::Slower).collect();
-        if let ([], [first, ..]) = (&slower[..], &compared.broken[..]) {
-            bail!("{} does not make the call {first}", self.new.display());
-        }
-        match slower.into_iter().map(|call| &*call.call).collect::<Vec<_>>()[..] {
-            [] => Ok(()),
-            [call] => bail!(No(format!("{call} is slower"))),
-            ref calls => bail!(No(format!("{} are slower", calls.join(", ")))),
-        }
-    }
-
-    fn workload(&self, path: &Path, state: Option<&(String, RuntimeInput)>) -> Result<Workload> {
-        let (name, runtime) = read(path)?;
-        let Some((of_state, input)) = state else {
-            return Workload::new(&name, Input::Runtime(Box::new(runtime)));
+        let (run, compared) = match (&self.runs, &self.base, &self.new) {
+            (Some(commands), ..) => {
+                let [base, new] = &commands[..] else {
+                    bail!(Usage("--runs takes two commands".into()));
+                };
+                let commands = [base.clone(), new.clone()];
+                let mut watch = Watch::new(kept, false)?;
+                let compared = runner::compare_commands(&commands, &options, &mut watch);
+                watch.finish()?;
+                compared?
+            }
+            (None, Some(base), Some(new)) => self.files(base, new, &options, kept)?,
+            _ => bail!(Usage("compare takes two files".into())),
         };
-        let trie = input.state.clone().with_context(|| format!("{of_state} has no state"))?;
-        let mut calls = vec![Call::plain("Core_version"), Call::plain("Metadata_metadata")];
-        // Another runtime may well leave another root.
-        calls.extend(
-            (input.block.as_ref()).map(|block| Call::new("Core_execute_block", block.argument())),
-        );
-        Workload::with_calls(&name, &runtime, trie, calls)
+        let report = lithify_bench::report(&run);
+        let results = Results { report: &report, compared: Some(&compared) };
+        let format = if self.json { Format::of(Format::JSON) } else { self.format };
+        format.print(results)?;
+        if run.interrupted.is_some() {
+            bail!(Exit(INTERRUPTED));
+        }
+        Self::answer(&compared)
     }
 
-    fn object(&self, compared: &Compared, id: &Id, seed: u64) -> serde_json::Value {
-        json!({
-            "base": self.base,
-            "new": self.new,
-            "engine": id,
-            "seed": seed,
-            "calls": compared.calls,
-            "broken": compared.broken,
-            "exact": compared.exact,
-            "absent": compared.run.absent,
-        })
+    /// The answer as an exit status.
+    fn answer(compared: &Compared) -> Result<()> {
+        let slower = compared.rows.iter().filter(|row| row.verdict == Verdict::Slower);
+        let slower: Vec<String> = slower.map(lithify_bench::comparison::Row::label).collect();
+        match &slower[..] {
+            [] => {}
+            [row] => bail!(No(format!("{row} is slower"))),
+            rows => bail!(No(format!("{} are slower", rows.join(", ")))),
+        }
+        if let Some(call) = compared.broken.first() {
+            bail!("{} does not make the call {call}", compared.comparison.new);
+        }
+        if let Some(absent) = compared.absent.iter().find(|absent| absent.failed) {
+            bail!("{} could not be measured: {}", absent.what, absent.reason);
+        }
+        Ok(())
     }
 
-    fn print(&self, compared: &Compared, id: &Id, seed: u64) -> Result<()> {
-        let (base, new) = (self.base.display(), self.new.display());
-        output::line(format_args!("{new} against {base}, on {id}; seed {seed}"))?;
-        output::line("")?;
-        for call in &compared.calls {
-            let (verdict, ratio) = (word(call.verdict), call.ratio);
-            output::line(format_args!(
-                "{verdict:<11} {:<24} {:>9} -> {:>9}  {:.3} ({:.3} to {:.3})",
-                call.call,
-                time(call.base_ns),
-                time(call.new_ns),
-                ratio.ratio,
-                ratio.low,
-                ratio.high
-            ))?;
+    fn files(
+        &self,
+        base: &Path,
+        new: &Path,
+        options: &Options,
+        kept: Option<Destination>,
+    ) -> Result<(Run, Compared)> {
+        let (engine, label) = match self.engine.split_once('@') {
+            Some((engine, label)) => (engine, Some(label)),
+            None => (&*self.engine, None),
+        };
+        let id = Id { engine: engine.into(), setting: self.setting.clone() };
+        Kind::of(&id)?;
+        if let Some(base) = Kept::find(base)? {
+            return self.hours(base, new, &id, options, kept);
         }
-        for figure in compared.exact.iter().filter(|figure| figure.base != figure.new) {
-            let show = |n: u64| if figure.bytes { bytes(n as f64) } else { n.to_string() };
-            let change = (figure.new as f64 / figure.base.max(1) as f64 - 1.0) * 100.0;
-            let (base, new) = (show(figure.base), show(figure.new));
-            let what = &figure.what;
-            output::line(format_args!(
-                "{:<11} {what:<24} {base:>9} -> {new:>9}  {change:+.2} %",
-                "exact"
-            ))?;
+        if Kept::find(new)?.is_some() {
+            bail!(Usage(format!(
+                "{} was kept of an earlier run, which can only be compared with: it goes first",
+                new.display()
+            )));
         }
-        for absent in &compared.run.absent {
-            output::line(format_args!("{:<11} {}: {}", "absent", absent.what, absent.reason))?;
-        }
-        output::text(
-            "\nTime of a fresh instance, the call and the end of the instance; the ratio with its\n\
-             95 % interval. \"can't tell\": the interval is too wide, or an alarm was not confirmed.",
-        )
+        let (sides, of) = match label {
+            Some(label) => (self.builds(base, new, label, options)?, Sides::Builds),
+            None => (self.modules(base, new, options)?, Sides::Modules),
+        };
+        let mut watch = Watch::new(kept, false)?;
+        let compared = runner::compare(&sides, of, &id, options, &mut watch);
+        watch.finish()?;
+        compared
     }
+
+    fn modules(&self, base: &Path, new: &Path, options: &Options) -> Result<[SideOf; 2]> {
+        // Whether both are there shows before one of them is worked on.
+        let inputs = [read(base)?, read(new)?];
+        let state = self.state.as_deref().map(read).transpose()?;
+        let [base, new] = inputs.map(|input| self.workload(input, state.as_ref()));
+        let (base, mut new) = (base?, new?);
+        if base.name == new.name {
+            new.name += " (again)";
+        }
+        let side = |workload| SideOf { workload, worker: options.worker.clone() };
+        Ok([side(base), side(new)])
+    }
+
+    fn builds(
+        &self,
+        program: &Path,
+        runtime: &Path,
+        label: &str,
+        options: &Options,
+    ) -> Result<[SideOf; 2]> {
+        let program = program
+            .canonicalize()
+            .with_context(|| format!("cannot find the program {}", program.display()))?;
+        let input = read(runtime)?;
+        let state = self.state.as_deref().map(read).transpose()?;
+        let new = self.workload(input, state.as_ref())?;
+        let mut base = new.clone();
+        base.name = format!("{} by {label}", new.name);
+        let worker = [vec![program.into()], options.worker[1..].to_vec()].concat();
+        let new = SideOf { workload: new, worker: options.worker.clone() };
+        Ok([SideOf { workload: base, worker }, new])
+    }
+
+    /// Against what was kept of an earlier run: another such, or a runtime that is measured now.
+    fn hours(
+        &self,
+        base: Kept,
+        new: &Path,
+        id: &Id,
+        options: &Options,
+        kept: Option<Destination>,
+    ) -> Result<(Run, Compared)> {
+        let now = match Kept::find(new)? {
+            Some(now) => now,
+            None => {
+                let state = self.state.as_deref().map(read).transpose()?;
+                let workload = self.workload(read(new)?, state.as_ref())?;
+                let options = Options {
+                    engines: vec![id.clone()],
+                    processes: base.run.header.as_ref().map_or(40, |header| header.processes),
+                    compiles: 1,
+                    ..options.clone()
+                };
+                let name = workload.name.clone();
+                let mut watch = Watch::new(kept, false)?;
+                let run = run(&[workload], &options, &mut watch);
+                watch.finish()?;
+                Kept { run: run?, name }
+            }
+        };
+        let compared = of_hours(&base.run, &now.run, [&base.name, &now.name])?;
+        Ok((now.run, compared))
+    }
+
+    fn workload(
+        &self,
+        (name, runtime): (String, RuntimeInput),
+        state: Option<&(String, RuntimeInput)>,
+    ) -> Result<Workload> {
+        let bounds = Bounds { memory: None, ..self.bounds.bounds() };
+        bounds.within("asking a runtime's version", || match state {
+            None => Workload::new(&name, Input::Runtime(Box::new(runtime))),
+            Some((of_state, input)) => with_state(&name, &runtime, of_state, input),
+        })?
+    }
+}
+
+fn with_state(
+    name: &str,
+    runtime: &RuntimeInput,
+    of_state: &str,
+    input: &RuntimeInput,
+) -> Result<Workload> {
+    let trie = input.state.clone().with_context(|| format!("{of_state} has no state"))?;
+    let mut calls = vec![Call::plain("Core_version"), Call::plain("Metadata_metadata")];
+    // Another runtime may well leave another root.
+    calls.extend(
+        (input.block.as_ref()).map(|block| Call::new("Core_execute_block", block.argument())),
+    );
+    Workload::with_calls(name, runtime, trie, calls)
 }
 
 fn read(path: &Path) -> Result<(String, RuntimeInput)> {
     Source::read(path)?.runtime()
-}
-
-fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Faster => "faster",
-        Verdict::Slower => "slower",
-        Verdict::Same => "same",
-        Verdict::CannotTell => "can't tell",
-    }
 }

@@ -2,13 +2,13 @@
 
 use super::trusted;
 use super::{
-    AnyInstance, Check, Clock, Engine, Fresh, Host, LoadedModule, MeasuredEntry, Stopped, Stub,
-    fresh, one_table_trap,
+    AnyInstance, Check, Clock, Engine, Fresh, Host, Left, LoadedModule, MeasuredEntry, Stopped,
+    Stub, fresh, one_table_trap,
 };
 use anyhow::{Context, Result, bail, ensure};
 use lithify_compiler::{Inline, Options, Profile, Target, compile_image};
-use lithify_polkadot::CallContext;
 use lithify_polkadot::native::{EntryPoint, Runtime, RuntimeOptions, imports};
+use lithify_polkadot::{CallContext, Observe};
 use lithify_runtime::host::{Guest, HostError};
 use lithify_runtime::{
     CallError, CallOptions, ExternType, FuncType, Image, Imports, InstanceError, InstanceOptions,
@@ -101,12 +101,25 @@ impl LoadedModule for Runtime {
             Err(error) => Err(error.into()),
         }
     }
+
+    fn code_bytes(&self) -> Option<u64> {
+        Some(self.image().metadata().text_len.into())
+    }
 }
 
 impl MeasuredEntry for EntryPoint<'_> {
     fn call(&mut self, input: &[u8], context: &mut CallContext, clock: Clock) -> Result<Fresh> {
         let this = &*self;
         fresh(this.name(), input, context, clock, || Ok(this.instance()?))
+    }
+
+    fn counted(&mut self, input: &[u8], context: &mut CallContext) -> Result<Left> {
+        let mut instance = self.instance()?;
+        lithify_polkadot::call(&mut instance, context, self.name(), input)?;
+        context.observe(Observe::Off);
+        let written_pages = instance.written_pages().map(|pages| pages as u64);
+        let collections = instance.collections(context).map(u64::from);
+        Ok(Left { written_pages, collections })
     }
 }
 

@@ -1,7 +1,6 @@
 //! The figures of a report as lines of a spreadsheet.
 
 use super::Report;
-use crate::phase::Unit;
 
 /// A heading, and a line for each figure: the quantile over processes that the table shows.
 pub fn csv(report: &Report) -> String {
@@ -12,10 +11,7 @@ pub fn csv(report: &Report) -> String {
         for (call, section) in std::iter::once(("", &workload.module)).chain(calls) {
             for row in &section.rows {
                 for (phase, value) in &row.figures {
-                    let unit = match phase.unit() {
-                        Unit::Ns => "ns",
-                        Unit::Bytes => "bytes",
-                    };
+                    let unit = phase.unit().name();
                     let (name, call) = (quoted(&workload.name), quoted(call));
                     let (hash, engine) = (&workload.code_hash, &row.engine);
                     text += &format!(
@@ -30,7 +26,7 @@ pub fn csv(report: &Report) -> String {
 }
 
 /// A field that may have commas, quotes and lines in it.
-fn quoted(field: &str) -> String {
+pub(super) fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))
     } else {

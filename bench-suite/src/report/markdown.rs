@@ -17,6 +17,7 @@ pub fn markdown(report: &Report) -> String {
             blocks.push(section(call, of_call, Phase::CALL));
         }
     }
+    blocks.extend(super::table::partial(report).map(|partial| format!("**{partial}**")));
     let absent = report.absent.iter();
     blocks.extend(absent.map(|a| format!("Left out: {}: {}", escape(&a.what), escape(&a.reason))));
     if let Some(header) = &report.header {
@@ -56,7 +57,7 @@ fn section(title: &str, section: &Section, phases: &[Phase]) -> String {
 }
 
 /// Text that is no markup.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.chars().fold(String::new(), |mut escaped, c| {
         if "\\`*_{}[]<>#|".contains(c) {
             escaped.push('\\');

@@ -158,7 +158,19 @@ fn per_host_call(text: &mut String, section: &Section) {
     line(text, "");
 }
 
-fn footer(text: &mut String, report: &Report) {
+/// How far a run came that did not come to its end.
+pub(super) fn partial(report: &Report) -> Option<String> {
+    let cut = report.interrupted.as_ref()?;
+    Some(format!(
+        "partial: the run was interrupted after {} of at most {} processes",
+        cut.done, cut.total
+    ))
+}
+
+pub(super) fn footer(text: &mut String, report: &Report) {
+    if let Some(partial) = partial(report) {
+        line(text, &partial);
+    }
     for absent in &report.absent {
         line(text, &format!("left out: {}: {}", absent.what, absent.reason));
     }
@@ -174,8 +186,8 @@ fn footer(text: &mut String, report: &Report) {
         line(
             text,
             &format!(
-                "intervals: 95 %, bootstrap over processes; under {MIN_PROCESSES} processes can't \
-                 tell, about 100 make them narrow"
+                "intervals: 95 %, bootstrap over processes; under {MIN_PROCESSES} can't tell, 100 make \
+                 them narrow"
             ),
         );
         for warning in machine.warnings() {

@@ -1,120 +1,125 @@
-//! Measures two modules against each other on one engine, call by call, until each can be told.
+//! Measures two sides against each other, call by call, until each can be told: two modules on one
+//! engine, or one module on two builds of an engine.
 //!
 //! The sides of a row come in blocks, in random order, and rows take turns, so that each is spread
-//! over the whole run. After each fifth of the processes a row that is clearly different, or clearly
-//! the same, is done. One that alarms is measured again, from nothing, before it is believed.
+//! over the whole run. Which blocks are wanted is `stats::decide`'s business; what came of it, that of
+//! `comparison`, which reads the samples.
 
+use super::blocks::{Blocks, Processes};
 use super::outcome::{Outcome, outcome, same, samples, shortest};
-use super::{Observer, Options, Runner, folder};
+use super::{Observer, Options, Runner, Stop, folder};
+use crate::comparison::{Compared, compared, plan};
 use crate::engine::{Id, Kind};
 use crate::phase::Phase;
-use crate::sample::{Record, Run};
-use crate::stats::sides::{self, BLOCK, ERROR, LOOKS, Process, Row, Side, State};
-use crate::stats::{self, Ratio, Verdict};
+use crate::sample::{Comparison, Place, Record, Run, Sides};
+use crate::stats::decide::decide;
+use crate::stats::sides::Side;
 use crate::worker::Task;
 use crate::workload::Workload;
-use anyhow::{Context, Result, ensure};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use anyhow::{Context, Result, bail, ensure};
+use std::ffi::OsString;
+use std::path::PathBuf;
 
-/// What layout alone can do to a call of one engine binary: two modules have to differ by more.
-const FLOOR: f64 = 0.01;
-/// Draws of a test. The first look cannot alarm below one of so many.
-const RESAMPLES: usize = 9_999;
-/// Processes a side when an alarming row is measured again.
-const AGAIN: usize = 40;
-
-/// What came of a comparison.
-#[derive(Clone, Debug)]
-pub struct Compared {
-    /// The raw samples.
-    pub run: Run,
-    /// The calls that both sides have.
-    pub calls: Vec<Call>,
-    /// Calls that the base makes and the new module does not.
-    pub broken: Vec<String>,
-    /// What is the same in every process, and so needs no statistics.
-    pub exact: Vec<Exact>,
+/// A side.
+pub struct SideOf {
+    /// What it runs. Its name tells it from the other side in the samples.
+    pub workload: Workload,
+    /// The program of its workers, and its arguments.
+    pub worker: Vec<OsString>,
 }
 
-/// A call, compared.
-#[derive(Clone, Debug, Serialize)]
-pub struct Call {
-    /// Its name.
-    pub call: String,
-    /// What happened.
-    pub verdict: Verdict,
-    /// Nanoseconds with the base: the 25 % quantile over processes.
-    pub base_ns: f64,
-    /// Nanoseconds with the new module.
-    pub new_ns: f64,
-    /// The new module's time divided by the base's; its 95 % interval.
-    pub ratio: Ratio,
-    /// How often equal sides look that different.
-    pub p_value: f64,
-    /// Whether it alarmed, and so was measured again, and whether that agreed.
-    pub confirmed: Option<bool>,
+/// What processes are measured together: a call, or the compilation.
+enum Group {
+    Call(Pair),
+    Compile,
 }
 
-/// A figure without noise.
-#[derive(Clone, Debug, Serialize)]
-pub struct Exact {
-    /// `module`, `artifact`, or `host calls of` a call.
-    pub what: String,
-    /// Whether it is a number of bytes.
-    pub bytes: bool,
-    /// That of the base.
-    pub base: u64,
-    /// That of the new module.
-    pub new: u64,
-}
-
-/// A call that is being measured.
+/// A call of both sides.
 struct Pair {
     label: String,
     /// Where it is among the calls of each side.
     calls: [usize; 2],
     samples: u32,
     outcomes: [Outcome; 2],
-    row: Row,
 }
 
-/// Compares the second workload with the first on the engine `id`, with at most
-/// [`Options::processes`] processes a side and row.
+/// Compares the second side with the first on the engine `id`, with at most [`Options::processes`]
+/// processes a side and call, and [`Options::compiles`] that compile. The samples come, too.
 pub fn compare(
-    workloads: &[Workload; 2],
+    sides: &[SideOf; 2],
+    of: Sides,
     id: &Id,
     options: &Options,
     observer: &mut dyn Observer,
-) -> Result<Compared> {
+) -> Result<(Run, Compared)> {
     let kind = Kind::of(id)?;
+    let [base, new] = [0, 1].map(|side| sides[side].workload.name.clone());
+    ensure!(base != new, "both sides are called {base}");
+    let comparison = Comparison { of, base, new, compiles: options.compiles, floor: options.floor };
     let folder = folder()?;
     let mut runner = Runner::new(options, observer, folder.path());
-    runner.header()?;
-    let able = runner.compile(workloads, &[kind])?;
-    let failed = runner.run.absent.first().map(|absent| absent.reason.clone());
-    ensure!(able.iter().all(|(_, kinds)| !kinds.is_empty()), failed.unwrap_or_default());
-    let (mut pairs, broken) = runner.pairs(workloads, kind)?;
-    ensure!(!pairs.is_empty(), "there is no call that both modules can make");
-    runner.sides(&mut pairs, kind)?;
-    let mut calls = Vec::new();
-    for pair in &mut pairs {
-        calls.push(runner.verdict(pair, kind)?);
+    runner.header(Some(comparison.clone()))?;
+    let mut live = Live { runner, sides, of, kind, groups: Vec::new() };
+    live.compile_each()?;
+    live.pairs()?;
+    ensure!(!live.groups.is_empty(), "there is no call that both sides can make");
+    let mut phases = vec![vec![Phase::Total]; live.groups.len()];
+    if options.compiles > 0 {
+        live.groups.push(Group::Compile);
+        phases.push(vec![Phase::CompileCpu, Phase::CompilePeak]);
     }
-    let exact = exact(workloads, &runner.run, &pairs);
-    Ok(Compared { run: runner.run, calls, broken, exact })
+    let plans = phases.iter().flatten().map(|p| plan(&comparison, options.processes, *p));
+    let plans: Vec<_> = plans.collect();
+    let rows: Vec<usize> = phases.iter().map(Vec::len).collect();
+    let decided = decide(&plans, options.seed, &mut Blocks::new(&rows, &mut live));
+    live.runner.or_interrupted(decided.map(drop))?;
+    let run = live.runner.run;
+    let compared = compared(&run)?;
+    Ok((run, compared))
 }
 
-impl Runner<'_> {
-    /// The calls that both sides can make, each made once, and those that only the base can.
-    fn pairs(
-        &mut self,
-        workloads: &[Workload; 2],
-        kind: &'static Kind,
-    ) -> Result<(Vec<Pair>, Vec<String>)> {
-        let [base, new] = workloads;
-        let (mut pairs, mut broken) = (Vec::new(), Vec::new());
+struct Live<'s, 'r> {
+    runner: Runner<'r>,
+    sides: &'s [SideOf; 2],
+    of: Sides,
+    kind: &'static Kind,
+    groups: Vec<Group>,
+}
+
+impl Live<'_, '_> {
+    fn work(&mut self, side: Side, task: Task) -> Result<Vec<Record>> {
+        self.runner.work_by(&self.sides[side as usize].worker, self.kind, task)
+    }
+
+    fn stored(&self, side: Side) -> PathBuf {
+        self.runner.stored(side as usize)
+    }
+
+    fn artifact(&self, side: Side) -> PathBuf {
+        self.runner.artifact(side as usize, self.kind)
+    }
+
+    fn compilation(&self, side: Side, artifact: PathBuf) -> Task {
+        Task::Compile { workload: self.stored(side), artifact }
+    }
+
+    /// Makes the artifacts.
+    fn compile_each(&mut self) -> Result<()> {
+        let calls: usize = self.sides.iter().map(|side| side.workload.calls.len()).sum();
+        self.runner.total = 2 + 2 * calls as u32;
+        for side in [Side::Base, Side::New] {
+            let workload = &self.sides[side as usize].workload;
+            workload.save(&self.stored(side))?;
+            let task = self.compilation(side, self.artifact(side));
+            let records = self.work(side, task);
+            self.runner.keep(records.with_context(|| workload.name.clone())?)?;
+        }
+        Ok(())
+    }
+
+    /// The calls that both sides can make, each made once. What only the base can make is absent.
+    fn pairs(&mut self) -> Result<()> {
+        let [base, new] = [0, 1].map(|side| &self.sides[side].workload);
         for (at, call) in base.calls.iter().enumerate() {
             let Some(in_new) = new.calls.iter().position(|other| other.label == call.label) else {
                 continue;
@@ -124,148 +129,108 @@ impl Runner<'_> {
                 calls: [at, in_new],
                 samples: 2,
                 outcomes: Default::default(),
-                row: Row::default(),
             };
-            let mut fastest = u64::MAX;
-            let mut failed = None;
-            for side in [Side::Base, Side::New] {
-                match self.work(kind, self.side(&pair, side, kind)) {
-                    Ok(records) => {
-                        fastest = fastest.min(shortest(&records, Phase::Total));
-                        pair.outcomes[side as usize] = outcome(&records);
-                    }
-                    Err(error) => {
-                        failed = Some((&workloads[side as usize].name, error));
-                        if side == Side::Base {
-                            break;
-                        }
-                        broken.push(pair.label.clone());
-                    }
-                }
+            if let Some(fastest) = self.pilot(&mut pair)? {
+                pair.samples = samples(fastest);
+                self.groups.push(Group::Call(pair));
             }
-            match failed {
-                Some((name, error)) => self.absent(format!("{name} {}", pair.label), &error)?,
-                None => {
-                    pair.samples = samples(fastest);
-                    pairs.push(pair);
+        }
+        Ok(())
+    }
+
+    /// The time of the call, where both sides can make it.
+    fn pilot(&mut self, pair: &mut Pair) -> Result<Option<u64>> {
+        let mut fastest = u64::MAX;
+        for side in [Side::Base, Side::New] {
+            match self.work(side, self.call(pair, side)) {
+                Ok(records) => {
+                    fastest = fastest.min(shortest(&records, Phase::Total));
+                    pair.outcomes[side as usize] = outcome(&records);
+                }
+                Err(error) if error.is::<Stop>() => return Err(error),
+                Err(error) => {
+                    let name = &self.sides[side as usize].workload.name;
+                    self.runner.absent(format!("{name} {}", pair.label), &error)?;
+                    return Ok(None);
                 }
             }
         }
-        Ok((pairs, broken))
+        if self.of == Sides::Builds {
+            // One module: whatever compiles it, it does the same.
+            let what = format!("{}: {}", pair.label, self.kind.id());
+            let names = [0, 1].map(|side| Id {
+                engine: self.sides[side].workload.name.clone(),
+                setting: String::new(),
+            });
+            same(&what, (&names[0], &pair.outcomes[0]), (&names[1], &pair.outcomes[1]))?;
+        }
+        for side in [Side::Base, Side::New] {
+            let task = Task::Count {
+                workload: self.stored(side),
+                call: pair.calls[side as usize],
+                artifact: self.artifact(side),
+            };
+            match self.work(side, task) {
+                Ok(records) => self.runner.keep(records)?,
+                // Another build may not know how to count.
+                Err(_) if self.of == Sides::Builds => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(fastest))
     }
 
-    fn side(&self, pair: &Pair, side: Side, kind: &Kind) -> Task {
+    fn call(&self, pair: &Pair, side: Side) -> Task {
         Task::Call {
-            workload: self.stored(side as usize),
+            workload: self.stored(side),
             call: pair.calls[side as usize],
-            artifact: self.artifact(side as usize, kind),
+            artifact: self.artifact(side),
             samples: pair.samples,
+            // Another build may not know the word, and then its processes would differ.
+            total_only: self.of == Sides::Modules,
         }
-    }
-
-    /// Measures every pair until it is told, or there are enough processes.
-    fn sides(&mut self, pairs: &mut [Pair], kind: &'static Kind) -> Result<()> {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
-        let blocks = (self.options.processes as usize).div_ceil(BLOCK * LOOKS).max(1);
-        for look in 0..LOOKS {
-            let open = pairs.iter().filter(|pair| pair.row.state == State::Open).count();
-            let left = (LOOKS - look) * blocks * 2 * BLOCK * open;
-            self.total = self.process + left as u32;
-            for _ in 0..blocks {
-                for pair in pairs.iter_mut().filter(|pair| pair.row.state == State::Open) {
-                    self.block(pair, kind, &mut rng)?;
-                }
-            }
-            let mut rows: Vec<&mut Row> = pairs.iter_mut().map(|pair| &mut pair.row).collect();
-            sides::look(&mut rows, look, FLOOR, RESAMPLES, self.options.seed);
-        }
-        Ok(())
-    }
-
-    /// One block of processes.
-    fn block(&mut self, pair: &mut Pair, kind: &'static Kind, rng: &mut ChaCha8Rng) -> Result<()> {
-        let block = pair.row.processes.last().map_or(0, |last| last.block + 1);
-        for side in sides::draw(rng) {
-            let records = self.work(kind, self.side(pair, side, kind))?;
-            let id = kind.id();
-            let found = outcome(&records);
-            same(&pair.label, (&id, &pair.outcomes[side as usize]), (&id, &found))?;
-            let total: Vec<u64> = (records.iter())
-                .filter_map(|record| match record {
-                    Record::Sample(sample) if sample.key.phase == Phase::Total => sample.ns,
-                    _ => None,
-                })
-                .collect();
-            let number = stats::process_number(&total).context("a process without samples")?;
-            let log = (number.max(1) as f64).ln();
-            pair.row.processes.push(Process { block, side, log });
-            self.keep(records)?;
-        }
-        Ok(())
-    }
-
-    /// What became of a pair; one that alarmed is measured again.
-    fn verdict(&mut self, pair: &mut Pair, kind: &'static Kind) -> Result<Call> {
-        let seed = self.options.seed;
-        let ratio = pair.row.ratio(seed).context("a call without processes")?;
-        let mut confirmed = None;
-        if pair.row.state == State::Alarmed {
-            let first = std::mem::take(&mut pair.row);
-            let mut rng = ChaCha8Rng::seed_from_u64(!seed);
-            self.total = self.process + 2 * AGAIN as u32;
-            for _ in 0..AGAIN.div_ceil(BLOCK) {
-                self.block(pair, kind, &mut rng)?;
-            }
-            let again = std::mem::replace(&mut pair.row, first);
-            let effect = sides::effect(&again.processes).unwrap_or(0.0);
-            let agrees = effect.signum() == ratio.ratio.ln().signum();
-            confirmed = Some(agrees && sides::p_value(&again.processes, RESAMPLES, seed) < ERROR);
-        }
-        let verdict = match (pair.row.state, confirmed) {
-            (State::Same, _) => Verdict::Same,
-            (State::Alarmed, Some(true)) if ratio.ratio > 1.0 => Verdict::Slower,
-            (State::Alarmed, Some(true)) => Verdict::Faster,
-            _ => Verdict::CannotTell,
-        };
-        let number = |side| stats::quantile(&pair.row.numbers(side), stats::QUANTILE);
-        Ok(Call {
-            call: pair.label.clone(),
-            verdict,
-            base_ns: number(Side::Base).unwrap_or(0.0),
-            new_ns: number(Side::New).unwrap_or(0.0),
-            ratio,
-            p_value: pair.row.p_value,
-            confirmed,
-        })
     }
 }
 
-/// Sizes of modules and artifacts, and the host calls of each call.
-fn exact(workloads: &[Workload; 2], run: &Run, pairs: &[Pair]) -> Vec<Exact> {
-    let artifact = |workload: &Workload| {
-        let mut series = run.series.iter();
-        let of_it = |s: &&crate::sample::Series| {
-            s.key.phase == Phase::Artifact && s.key.workload == workload.name
+impl Processes for Live<'_, '_> {
+    fn process(&mut self, group: usize, place: Place) -> Result<Vec<f64>> {
+        let side = place.side;
+        let (task, phases) = match &self.groups[group] {
+            Group::Call(pair) => (self.call(pair, side), &[Phase::Total][..]),
+            Group::Compile => {
+                let artifact = self.runner.folder.join("again");
+                (self.compilation(side, artifact), &[Phase::CompileCpu, Phase::CompilePeak][..])
+            }
         };
-        series.find(of_it).and_then(|series| series.values.first().copied()).unwrap_or(0)
+        let mut records = self.work(side, task)?;
+        if let Group::Call(pair) = &self.groups[group] {
+            let (id, found) = (self.kind.id(), outcome(&records));
+            same(&pair.label, (&id, &pair.outcomes[side as usize]), (&id, &found))?;
+        }
+        for record in &mut records {
+            if let Record::Ran { ran } = record {
+                ran.place = Some(place);
+            }
+        }
+        let numbers = phases.iter().map(|phase| number(&records, *phase)).collect();
+        self.runner.keep(records)?;
+        numbers
+    }
+
+    fn left(&mut self, processes: usize) {
+        self.runner.total = self.runner.process + processes as u32;
+    }
+}
+
+/// The number of a process in that phase.
+fn number(records: &[Record], phase: Phase) -> Result<f64> {
+    let of_phase = |record: &Record| match record {
+        Record::Sample(sample) if sample.key.phase == phase => sample.ns.or(sample.bytes),
+        _ => None,
     };
-    let host_calls = |workload: &Workload, label: &str| {
-        let of_it = |ran: &&crate::sample::Ran| {
-            ran.workload == workload.name && ran.call.as_deref() == Some(label)
-        };
-        run.ran.iter().find(of_it).map_or(0, |ran| ran.host_calls)
-    };
-    let [base, new] = workloads;
-    let bytes = |what: &str, base, new| Exact { what: what.into(), bytes: true, base, new };
-    let mut all = vec![
-        bytes("module", base.wasm.len() as u64, new.wasm.len() as u64),
-        bytes("artifact", artifact(base), artifact(new)),
-    ];
-    all.extend(pairs.iter().map(|pair| Exact {
-        what: format!("host calls of {}", pair.label),
-        bytes: false,
-        base: host_calls(base, &pair.label),
-        new: host_calls(new, &pair.label),
-    }));
-    all
+    let samples: Vec<u64> = records.iter().filter_map(of_phase).collect();
+    match crate::stats::process_number(&samples) {
+        Some(number) => Ok(number as f64),
+        None => bail!("a process without samples of {phase}"),
+    }
 }

@@ -44,6 +44,11 @@ impl Stream {
         self.file.write_all(bytes).map_err(|error| self.to.explain(error))
     }
 
+    /// Ends it without: what there is stays under the name of a part.
+    pub fn leave(mut self) -> Result<()> {
+        self.file.flush().map_err(|error| self.to.explain(error))
+    }
+
     /// Ends it, and gives the file its name.
     pub fn finish(mut self) -> Result<()> {
         let place = match (&self.partial, &self.to.place) {

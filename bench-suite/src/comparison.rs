@@ -1,0 +1,388 @@
+//! Turns the samples of a comparison into rows with verdicts. It reads samples and nothing else, so
+//! what was decided while it was measured is decided again from a file, to the same verdicts.
+
+use crate::phase::Phase;
+use crate::sample::{Absent, Comparison, Counts, Place, Ran, Run, Series, Sides};
+use crate::stats::decide::{Decided, Floor, Plan, Source, decide};
+use crate::stats::sides::{Block, Draw, PLACES, Side};
+use crate::stats::{self, QUANTILE, Ratio, Verdict};
+use crate::workload::HOST_CALLS;
+use anyhow::{Context, Result, ensure};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+/// How far compiling the same module may differ in CPU time.
+const COMPILE_FLOOR: f64 = 0.03;
+/// And in memory.
+const PEAK_FLOOR: f64 = 0.01;
+
+/// What came of a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Compared {
+    /// What was compared, and how.
+    pub comparison: Comparison,
+    /// What was measured, decided.
+    pub rows: Vec<Row>,
+    /// What is the same in every process, and so needs no statistics.
+    pub exact: Vec<Exact>,
+    /// Calls that the base makes and the new side does not.
+    pub broken: Vec<String>,
+    /// What could not be measured.
+    pub absent: Vec<Absent>,
+    /// The new run's reference work divided by the base's, where they are of different hours: what
+    /// figures were divided by.
+    pub reference: Option<f64>,
+}
+
+/// A row, decided.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// The call; none for a module.
+    pub call: Option<String>,
+    /// What was measured of it.
+    pub phase: Phase,
+    /// What happened.
+    pub verdict: Verdict,
+    /// The 25 % quantile over processes of the base, in the unit of the phase.
+    pub base: f64,
+    /// That of the new side.
+    pub new: f64,
+    /// The new side's divided by the base's, with its 95 % interval.
+    pub ratio: Ratio,
+    /// The error of all looks at which this row alone would have alarmed; none without a test.
+    pub p_value: Option<f64>,
+    /// Whether it alarmed, and so was measured again, and whether that agreed.
+    pub confirmed: Option<bool>,
+    /// A difference below this, as 0.01 for 1 %, is none.
+    pub floor: f64,
+}
+
+/// A figure without noise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Exact {
+    /// The call; none for a module.
+    pub call: Option<String>,
+    /// What it is.
+    pub what: &'static str,
+    /// Whether it is a number of bytes.
+    pub is_bytes: bool,
+    /// What happened: less is faster.
+    pub verdict: Verdict,
+    /// That of the base.
+    pub base: u64,
+    /// That of the new side.
+    pub new: u64,
+}
+
+impl Row {
+    /// The call and, where it is no whole call, what of it.
+    pub fn label(&self) -> String {
+        match &self.call {
+            Some(call) if self.phase == Phase::Total => call.clone(),
+            Some(call) => format!("{call} {}", self.phase),
+            None => self.phase.name().to_owned(),
+        }
+    }
+}
+
+/// What came of a comparison, where the samples are of one.
+pub fn of(run: &Run) -> Result<Option<Compared>> {
+    let is_one = run.header.as_ref().is_some_and(|header| header.comparison.is_some());
+    is_one.then(|| compared(run)).transpose()
+}
+
+/// Decides the rows of a comparison from its samples.
+pub fn compared(run: &Run) -> Result<Compared> {
+    let header = run.header.as_ref().context("samples without a head")?;
+    let comparison = header.comparison.clone().context("the samples are of no comparison")?;
+    let mut trace = Trace::of(run);
+    let plan = |key: &RowKey| plan(&comparison, header.processes, key.phase);
+    let plans: Vec<Plan> = trace.rows.iter().map(|(key, _)| plan(key)).collect();
+    let decided = decide(&plans, header.seed, &mut trace)?;
+    let rows = trace.rows.iter().zip(plans).zip(decided).map(|(((key, _), plan), decided)| {
+        let Decided { verdict, ratio, p_value, confirmed, quantiles: [base, new], .. } = decided;
+        let (call, phase) = (key.name(), key.phase);
+        let (p_value, floor) = (Some(p_value), plan.floor.at(base));
+        Row { call, phase, verdict, base, new, ratio, p_value, confirmed, floor }
+    });
+    let rows = rows.collect();
+    Ok(Compared {
+        exact: exact(run, &comparison),
+        broken: broken(run, &comparison),
+        absent: run.absent.clone(),
+        rows,
+        comparison,
+        reference: None,
+    })
+}
+
+/// How a row of that phase is decided in this comparison.
+pub fn plan(comparison: &Comparison, processes: u32, phase: Phase) -> Plan {
+    let usual = match comparison.of {
+        Sides::Modules | Sides::Commands => Floor::Modules,
+        Sides::Builds => Floor::Builds,
+        Sides::Hours => Floor::Hours,
+    };
+    let asked = comparison.floor.map(Floor::Of);
+    // A command's processes do both.
+    let compiles = comparison.of != Sides::Commands;
+    let compiling = |floor| Plan { processes: comparison.compiles as usize, floor };
+    match phase {
+        Phase::CompilePeak if compiles => compiling(Floor::Of(PEAK_FLOOR)),
+        Phase::CompileCpu if compiles => compiling(Floor::Of(COMPILE_FLOOR)),
+        _ => Plan { processes: processes as usize, floor: asked.unwrap_or(usual) },
+    }
+}
+
+/// Which row a series belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RowKey {
+    workload: Option<String>,
+    engine: Option<String>,
+    call: Option<String>,
+    /// What was measured.
+    pub phase: Phase,
+}
+
+impl RowKey {
+    fn name(&self) -> Option<String> {
+        let parts = [&self.workload, &self.engine, &self.call];
+        let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
+
+    /// What to call it.
+    pub fn label(&self) -> String {
+        let of = self.name().map(|name| name + " ").unwrap_or_default();
+        format!("{of}{}", self.phase)
+    }
+}
+
+/// How series are told apart. What each side has one of only, such as its module, tells sides apart and
+/// not rows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    workloads: bool,
+    engines: bool,
+    /// There are totals, of which other phases of a call are parts.
+    totals: bool,
+}
+
+impl Wanted {
+    /// From all series, with their sides.
+    pub fn of<'s>(series: impl Iterator<Item = (&'s Series, Side)> + Clone) -> Self {
+        let several = |of: fn(&Series) -> (&str, &str)| {
+            [Side::Base, Side::New].iter().any(|side| {
+                let names = series.clone().filter(|(_, of_side)| of_side == side);
+                names.map(|(series, _)| of(series)).collect::<BTreeSet<_>>().len() > 1
+            })
+        };
+        Self {
+            workloads: several(|series| (&series.key.workload, "")),
+            engines: several(|series| (&series.key.engine, &series.key.setting)),
+            totals: series.clone().any(|(series, _)| series.key.phase == Phase::Total),
+        }
+    }
+
+    /// The row of a series; none where it is not decided.
+    fn row(self, series: &Series) -> Option<RowKey> {
+        let key = &series.key;
+        let decided = Phase::DECIDED.contains(&key.phase);
+        (key.phase != Phase::Reference && (decided || !self.totals)).then(|| RowKey {
+            workload: self.workloads.then(|| key.workload.clone()),
+            engine: self.engines.then(|| format!("{} {}", key.engine, key.setting)),
+            call: key.call.clone(),
+            phase: key.phase,
+        })
+    }
+
+    /// The rows of these series.
+    pub fn rows<'s>(self, series: impl Iterator<Item = &'s Series>) -> Vec<RowKey> {
+        let mut rows = Vec::new();
+        for row in series.filter_map(|series| self.row(series)) {
+            if !rows.contains(&row) {
+                rows.push(row);
+            }
+        }
+        rows
+    }
+
+    /// The number of a process in a row, from its series.
+    pub fn number<'s>(self, row: &RowKey, series: impl Iterator<Item = &'s Series>) -> Option<f64> {
+        let of_row = series.filter(|series| self.row(series).as_ref() == Some(row));
+        of_row.filter_map(|series| stats::process_number(&series.values)).min().map(|n| n as f64)
+    }
+}
+
+/// Blocks as they were measured, row by row.
+pub struct Trace {
+    rows: Vec<(RowKey, VecDeque<Block>)>,
+}
+
+impl Trace {
+    /// The blocks of the rows that both sides have.
+    pub fn of(run: &Run) -> Self {
+        let places: HashMap<u32, Place> =
+            run.ran.iter().filter_map(|ran| Some((ran.process, ran.place?))).collect();
+        let place = |series: &Series| places.get(&series.key.process).copied();
+        let placed = run.series.iter().filter_map(|series| Some((series, place(series)?)));
+        let wanted = Wanted::of(placed.clone().map(|(series, place)| (series, place.side)));
+        let mut rows = Vec::new();
+        for row in wanted.rows(placed.clone().map(|(series, _)| series)) {
+            let mut blocks: BTreeMap<u32, BTreeMap<u32, (Side, u64)>> = BTreeMap::new();
+            let of_row = |(series, _): &(&Series, Place)| wanted.row(series).as_ref() == Some(&row);
+            for (series, place) in placed.clone().filter(of_row) {
+                let Some(number) = stats::process_number(&series.values) else { continue };
+                let block = blocks.entry(place.block).or_default();
+                let kept = block.entry(series.key.process).or_insert((place.side, number));
+                kept.1 = kept.1.min(number);
+            }
+            let whole = |block: BTreeMap<u32, (Side, u64)>| {
+                let block: Vec<(Side, u64)> = block.into_values().collect();
+                block.try_into().ok().and_then(whole)
+            };
+            let blocks: VecDeque<Block> = blocks.into_values().filter_map(whole).collect();
+            if !blocks.is_empty() {
+                rows.push((row, blocks));
+            }
+        }
+        Self { rows }
+    }
+}
+
+/// A block, where all of its processes came to an end.
+fn whole(block: [(Side, u64); PLACES]) -> Option<Block> {
+    let draw = Draw::of(block.map(|(side, _)| side))?;
+    Some(Block::new(draw, block.map(|(_, number)| number as f64)))
+}
+
+impl Source for Trace {
+    fn block(&mut self, row: usize, _: &mut ChaCha8Rng) -> Result<Option<Block>> {
+        Ok(self.rows[row].1.pop_front())
+    }
+}
+
+/// Sizes of modules and artifacts, and what calls were counted to do.
+fn exact(run: &Run, comparison: &Comparison) -> Vec<Exact> {
+    let mut all = Vec::new();
+    let mut add = |call: Option<&str>, what, is_bytes, base: Option<u64>, new: Option<u64>| {
+        let (Some(base), Some(new)) = (base, new) else { return };
+        let verdict = match new.cmp(&base) {
+            std::cmp::Ordering::Less => Verdict::Faster,
+            std::cmp::Ordering::Equal => Verdict::Same,
+            std::cmp::Ordering::Greater => Verdict::Slower,
+        };
+        all.push(Exact { call: call.map(str::to_owned), what, is_bytes, verdict, base, new });
+    };
+    let size = |phase, name: &str| {
+        let of_it = |s: &&Series| s.key.phase == phase && s.key.workload == name;
+        run.series.iter().find(of_it)?.values.first().copied()
+    };
+    let names = [&comparison.base, &comparison.new];
+    let code = |name: &str| counted(run, name).find_map(|ran| ran.counts?.code_bytes);
+    for (what, phase) in [("module", Phase::Module), ("artifact", Phase::Artifact)] {
+        let [base, new] = names.map(|name| size(phase, name));
+        add(None, what, true, base, new);
+    }
+    add(None, "machine code", true, code(names[0]), code(names[1]));
+    for base in counted(run, names[0]) {
+        let Some(new) = counted(run, names[1]).find(|new| new.call == base.call) else { continue };
+        let mut of = |what, is_bytes, figure: &dyn Fn(&Ran, Counts) -> Option<u64>| {
+            let [base_figure, new_figure] =
+                [base, new].map(|ran| figure(ran, ran.counts.unwrap_or_default()));
+            add(base.call.as_deref(), what, is_bytes, base_figure, new_figure);
+        };
+        of("host calls", false, &|ran, _| Some(ran.host_calls));
+        of("allocations", false, &|_, counts| Some(counts.allocations));
+        of("allocated", true, &|_, counts| Some(counts.requested_bytes));
+        of("heap at most", true, &|_, counts| Some(counts.peak_bytes));
+        of("pages written", false, &|_, counts| counts.written_pages);
+        of("collections", false, &|_, counts| counts.collections);
+    }
+    all
+}
+
+/// The processes that counted what calls of `workload` do.
+fn counted<'r>(run: &'r Run, workload: &'r str) -> impl Iterator<Item = &'r Ran> {
+    run.ran.iter().filter(move |ran| ran.workload == workload && ran.counts.is_some())
+}
+
+/// Calls of the base that failed on the new side.
+fn broken(run: &Run, comparison: &Comparison) -> Vec<String> {
+    let calls = run.absent.iter().filter_map(|absent| {
+        absent.what.strip_prefix(&comparison.new)?.strip_prefix(' ').map(str::to_owned)
+    });
+    calls.collect()
+}
+
+/// Compares two runs of different hours, call by call on every engine that both have. Only what differs
+/// by more than hours do is told, after what the reference work says of the machine.
+pub fn of_hours(base: &Run, new: &Run, names: [&str; 2]) -> Result<Compared> {
+    let seed = new.header.as_ref().map_or(0, |header| header.seed);
+    let comparison = Comparison {
+        of: Sides::Hours,
+        base: names[0].to_owned(),
+        new: names[1].to_owned(),
+        compiles: 0,
+        floor: None,
+    };
+    let floor = Floor::Hours.at(0.0);
+    let reference = |run: &Run| {
+        let series = run.series.iter().filter(|series| series.key.phase == Phase::Reference);
+        let numbers: Vec<f64> =
+            series.filter_map(|s| stats::process_number(&s.values)).map(|n| n as f64).collect();
+        stats::quantile(&numbers, QUANTILE)
+    };
+    let reference = match (reference(base), reference(new)) {
+        (Some(base), Some(new)) if base > 0.0 => Some(new / base),
+        _ => None,
+    };
+    let (base_rows, new_rows) = (totals(base), totals(new));
+    let mut rows = Vec::new();
+    for (name, numbers) in &base_rows {
+        let Some((_, others)) = new_rows.iter().find(|(other, _)| other == name) else { continue };
+        let scaled: Vec<f64> = others.iter().map(|n| n / reference.unwrap_or(1.0)).collect();
+        let Some(ratio) = stats::ratio(&scaled, numbers, seed) else { continue };
+        let of = |numbers: &[f64]| stats::quantile(numbers, QUANTILE).unwrap_or(0.0);
+        rows.push(Row {
+            call: Some(name.clone()),
+            phase: Phase::Total,
+            verdict: ratio.verdict(floor),
+            base: of(numbers),
+            new: of(others),
+            ratio,
+            p_value: None,
+            confirmed: None,
+            floor,
+        });
+    }
+    ensure!(!rows.is_empty(), "{} and {} have no call in common", names[0], names[1]);
+    let mut absent = base.absent.clone();
+    absent.extend(new.absent.iter().filter(|one| !base.absent.contains(one)).cloned());
+    let is_broken = |(name, _): &&(String, Vec<f64>)| new_rows.iter().all(|(n, _)| n != name);
+    let broken = base_rows.iter().filter(is_broken).map(|(name, _)| name.clone()).collect();
+    Ok(Compared { comparison, rows, exact: Vec::new(), broken, absent, reference })
+}
+
+/// The totals of calls, one number a process, by what to call them.
+fn totals(run: &Run) -> Vec<(String, Vec<f64>)> {
+    let is_total =
+        |series: &&Series| series.key.phase == Phase::Total && series.key.workload != HOST_CALLS;
+    let names: BTreeSet<&str> =
+        run.series.iter().filter(is_total).map(|series| &*series.key.workload).collect();
+    let mut rows: Vec<(String, Vec<f64>)> = Vec::new();
+    for Series { key, values } in run.series.iter().filter(is_total) {
+        let Some(number) = stats::process_number(values) else { continue };
+        let call = key.call.as_deref().unwrap_or_default();
+        let mut name = format!("{call} on {} {}", key.engine, key.setting);
+        if names.len() > 1 {
+            name = format!("{} {name}", key.workload);
+        }
+        match rows.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, numbers)) => numbers.push(number as f64),
+            None => rows.push((name, vec![number as f64])),
+        }
+    }
+    rows
+}

@@ -1,0 +1,250 @@
+//! A comparison in words: what became slower first, then what else changed, then the rest.
+
+use super::markdown::escape;
+use super::table::show;
+use crate::comparison::{Compared, Exact, Row};
+use crate::phase::Unit;
+use crate::sample::Sides;
+use crate::stats::Verdict;
+use lithify_measure::figure::bytes;
+
+/// The result in a sentence.
+pub fn sentence(compared: &Compared) -> String {
+    let of = |verdict| compared.rows.iter().filter(move |row| row.verdict == verdict);
+    let worst = |verdict: Verdict| {
+        let row = of(verdict)
+            .max_by(|a, b| a.ratio.ratio.ln().abs().total_cmp(&b.ratio.ratio.ln().abs()))?;
+        let more = if of(verdict).count() > 1 { ", most of all" } else { ":" };
+        let percent = (row.ratio.ratio - 1.0).abs() * 100.0;
+        Some(format!("{more} {}, by {percent:.1} %", row.label()))
+    };
+    let count = |verdict: Verdict, words: [&str; 2]| {
+        let count = of(verdict).count();
+        let what = if count == 1 { words[0] } else { words[1] };
+        let which = worst(verdict).filter(|_| is_change(verdict)).unwrap_or_default();
+        (count > 0).then(|| format!("{count} {what}{which}"))
+    };
+    let parts = [
+        count(Verdict::Slower, ["row is slower", "rows are slower"]),
+        count(Verdict::Faster, ["row is faster", "rows are faster"]),
+        count(Verdict::Same, ["row is the same", "rows are the same"]),
+        count(Verdict::CannotTell, ["row cannot be told", "rows cannot be told"]),
+    ];
+    let mut parts: Vec<String> = parts.into_iter().flatten().collect();
+    match &compared.broken[..] {
+        [] => {}
+        [call] => parts.insert(0, format!("{call} fails now")),
+        calls => parts.insert(0, format!("{} calls fail now", calls.len())),
+    }
+    parts.join("; ")
+}
+
+fn is_change(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Slower | Verdict::Faster)
+}
+
+/// Slower, faster, untold, the same; within each as they were measured.
+pub(super) fn sorted(compared: &Compared) -> Vec<&Row> {
+    let order = [Verdict::Slower, Verdict::Faster, Verdict::CannotTell, Verdict::Same];
+    let rows = |verdict| compared.rows.iter().filter(move |row| row.verdict == verdict);
+    order.into_iter().flat_map(rows).collect()
+}
+
+/// What a verdict is called for a figure in that unit.
+pub fn word(verdict: Verdict, unit: Option<Unit>) -> &'static str {
+    match (verdict, unit) {
+        (Verdict::CannotTell, _) => "can't tell",
+        (Verdict::Same, _) => "same",
+        (Verdict::Faster, Some(Unit::Ns)) => "faster",
+        (Verdict::Slower, Some(Unit::Ns)) => "slower",
+        (Verdict::Faster, Some(Unit::Bytes)) => "smaller",
+        (Verdict::Slower, Some(Unit::Bytes)) => "larger",
+        (Verdict::Faster, None) => "fewer",
+        (Verdict::Slower, None) => "more",
+    }
+}
+
+fn row_word(row: &Row) -> &'static str {
+    word(row.verdict, Some(row.phase.unit()))
+}
+
+impl Exact {
+    /// The call, and what of it.
+    pub fn label(&self) -> String {
+        let call = self.call.as_ref().map(|call| format!("{call} "));
+        format!("{}{}", call.unwrap_or_default(), self.what)
+    }
+
+    pub(super) fn show(&self, value: u64) -> String {
+        if self.is_bytes { bytes(value as f64) } else { value.to_string() }
+    }
+
+    pub(super) fn word(&self) -> &'static str {
+        word(self.verdict, self.is_bytes.then_some(Unit::Bytes))
+    }
+
+    /// By how much it differs; nothing where there was none.
+    pub(super) fn change(&self) -> String {
+        match self.base {
+            0 => String::new(),
+            base => format!("{:+.2} %", (self.new as f64 / base as f64 - 1.0) * 100.0),
+        }
+    }
+}
+
+/// What the sides are and how far apart equal ones may be, in a sentence.
+pub fn conditions(compared: &Compared) -> String {
+    match compared.comparison.of {
+        Sides::Modules => {
+            "processes of both sides ran in random order; differences below the floor \
+                           of 1 % are none"
+                .into()
+        }
+        Sides::Builds => {
+            "processes of both builds ran in random order; layout alone moves a call by \
+                          up to 3 %, above 20 us by 1.5 %, and less is no difference"
+                .into()
+        }
+        Sides::Commands => "runs of both commands came in random order; differences below 1 % are \
+                            none"
+            .into(),
+        Sides::Hours => {
+            let machine = compared.reference.map_or_else(
+                || "there is no reference work to tell by how much".to_owned(),
+                |reference| {
+                    let by = (reference - 1.0) * 100.0;
+                    format!("its reference work took {by:+.1} %, which is taken out")
+                },
+            );
+            format!(
+                "two runs of different hours, between which the machine changes: {machine}; what is \
+                 left below 15 % is no difference. To tell more, measure both sides at once: \
+                 lithify compare OLD.wasm NEW.wasm"
+            )
+        }
+    }
+}
+
+/// For a terminal: one line a row, at most 80 columns where names are short.
+pub fn text(compared: &Compared) -> String {
+    let comparison = &compared.comparison;
+    let mut lines = vec![format!("{} against {}", comparison.new, comparison.base)];
+    lines.push(sentence(compared));
+    lines.push(String::new());
+    for row in sorted(compared) {
+        let (base, new) = (show(row.phase, row.base), show(row.phase, row.new));
+        let (ratio, word) = (row.ratio, row_word(row));
+        lines.push(format!(
+            "{word:<10} {:<24} {base:>8} -> {new:>8}  {:.3} ({:.3} to {:.3})",
+            row.label(),
+            ratio.ratio,
+            ratio.low,
+            ratio.high
+        ));
+    }
+    let changed = compared.exact.iter().filter(|exact| exact.verdict != Verdict::Same);
+    let mut count = 0;
+    for exact in changed {
+        count += 1;
+        let (base, new) = (exact.show(exact.base), exact.show(exact.new));
+        let line = format!(
+            "{:<10} {:<32} {base:>8} -> {new:>8}  {}",
+            exact.word(),
+            exact.label(),
+            exact.change()
+        );
+        lines.push(line.trim_end().to_owned());
+    }
+    if !compared.exact.is_empty() {
+        let same = compared.exact.len() - count;
+        lines.push(format!("same       {same} of {} exact figures", compared.exact.len()));
+    }
+    for absent in &compared.absent {
+        lines.push(format!("left out   {}: {}", absent.what, absent.reason));
+    }
+    lines.push(String::new());
+    lines.push(format!("{}.", conditions(compared)));
+    lines.push("The ratio is new / base, with its 95 % interval.".into());
+    if compared.rows.iter().any(|row| row.verdict == Verdict::CannotTell) {
+        lines.push(
+            "can't tell: the interval is too wide, or an alarm did not come again; --processes"
+                .into(),
+        );
+    }
+    lines.join("\n")
+}
+
+/// For a pull request: what changed is open, the rest folded.
+pub fn markdown(compared: &Compared) -> String {
+    let comparison = &compared.comparison;
+    let head = "| | | base | new | new / base | |\n|---|---|--:|--:|--:|---|";
+    let row = |row: &Row| {
+        let ratio = row.ratio;
+        format!(
+            "| {} | {} | {} | {} | {:.3} ({:.3} to {:.3}) | {} processes a side |",
+            row_word(row),
+            escape(&row.label()),
+            show(row.phase, row.base),
+            show(row.phase, row.new),
+            ratio.ratio,
+            ratio.low,
+            ratio.high,
+            ratio.processes
+        )
+    };
+    let exact = |exact: &Exact| {
+        let label = escape(&exact.label());
+        let (base, new) = (exact.show(exact.base), exact.show(exact.new));
+        format!("| {} | {label} | {base} | {new} | {} | exact |", exact.word(), exact.change())
+    };
+    let lines = |changed: bool| {
+        let rows = sorted(compared).into_iter().filter(|row| is_change(row.verdict) == changed);
+        let figures = compared.exact.iter().filter(|exact| is_change(exact.verdict) == changed);
+        rows.map(row).chain(figures.map(exact)).collect::<Vec<_>>()
+    };
+    let mut blocks = vec![
+        format!("### {} against {}", escape(&comparison.new), escape(&comparison.base)),
+        format!("**{}**", escape(&sentence(compared))),
+    ];
+    let changed = lines(true);
+    if !changed.is_empty() {
+        blocks.push(format!("{head}\n{}", changed.join("\n")));
+    }
+    let rest = lines(false);
+    if !rest.is_empty() {
+        let count = rest.len();
+        blocks.push(format!("<details><summary>{count} without a change</summary>"));
+        blocks.push(format!("{head}\n{}", rest.join("\n")));
+        blocks.push("</details>".into());
+    }
+    let absent = compared.absent.iter();
+    blocks.extend(absent.map(|a| format!("Left out: {}: {}", escape(&a.what), escape(&a.reason))));
+    blocks.push(format!("{}.", escape(&conditions(compared))));
+    blocks.join("\n\n")
+}
+
+/// A line for each row and exact figure.
+pub fn csv(compared: &Compared) -> String {
+    let mut text = String::from("row,unit,base,new,ratio,low,high,processes,p_value,verdict\n");
+    for row in &compared.rows {
+        let (ratio, unit) = (row.ratio, row.phase.unit().name());
+        let p_value = row.p_value.map(|p| p.to_string()).unwrap_or_default();
+        text += &format!(
+            "{},{unit},{:.1},{:.1},{:.5},{:.5},{:.5},{},{p_value},{}\n",
+            super::csv::quoted(&row.label()),
+            row.base,
+            row.new,
+            ratio.ratio,
+            ratio.low,
+            ratio.high,
+            ratio.processes,
+            row_word(row)
+        );
+    }
+    for exact in &compared.exact {
+        let unit = if exact.is_bytes { "bytes" } else { "count" };
+        let label = super::csv::quoted(&exact.label());
+        text += &format!("{label},{unit},{},{},,,,,,{}\n", exact.base, exact.new, exact.word());
+    }
+    text
+}

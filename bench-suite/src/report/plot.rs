@@ -1,0 +1,312 @@
+//! Plots as inline SVG, without a colour of their own: classes give them one, so that the same plot is
+//! right on a light page, on a dark one and on paper. (A plotting crate would write its colours down.)
+
+use std::fmt::Write;
+
+/// Width of every plot, in its own units.
+const WIDTH: f64 = 560.0;
+/// Where the labels of rows end.
+const LEFT: f64 = 176.0;
+/// Where the data end.
+const RIGHT: f64 = WIDTH - 20.0;
+/// Height of a row.
+const ROW: f64 = 26.0;
+
+/// How values are shown.
+pub type Show = fn(f64) -> String;
+
+/// A scale from values to places, logarithmic where they spread.
+struct Scale {
+    low: f64,
+    high: f64,
+    from: f64,
+    to: f64,
+    is_log: bool,
+}
+
+impl Scale {
+    fn new(values: impl Iterator<Item = f64> + Clone, from: f64, to: f64) -> Self {
+        let low = values.clone().fold(f64::INFINITY, f64::min);
+        let high = values.fold(f64::NEG_INFINITY, f64::max);
+        let is_log = low > 0.0 && high / low > 4.0;
+        let room =
+            if is_log { (high / low).powf(0.04) } else { (high - low).max(high * 0.01) * 0.04 };
+        let (low, high) =
+            if is_log { (low / room, high * room) } else { (low - room, high + room) };
+        Self { low, high, from, to, is_log }
+    }
+
+    fn at(&self, value: f64) -> f64 {
+        let share = if self.is_log {
+            (value / self.low).ln() / (self.high / self.low).ln()
+        } else {
+            (value - self.low) / (self.high - self.low)
+        };
+        self.from + share.clamp(0.0, 1.0) * (self.to - self.from)
+    }
+
+    /// Round values to mark, from two to about seven.
+    fn ticks(&self) -> Vec<f64> {
+        if self.is_log {
+            let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
+            let all = decades.flat_map(|ten| [1.0, 2.0, 5.0].map(|of| of * 10f64.powi(ten)));
+            let ticks: Vec<f64> = all.filter(|v| (self.low..=self.high).contains(v)).collect();
+            let step = ticks.len().div_ceil(6).max(1);
+            return ticks.into_iter().step_by(step).collect();
+        }
+        let rough = (self.high - self.low) / 4.0;
+        let ten = 10f64.powf(rough.log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0].map(|of| of * ten).into_iter().find(|s| *s >= rough);
+        let step = step.unwrap_or(rough);
+        let first = (self.low / step).ceil();
+        (0..20).map(|n| (first + f64::from(n)) * step).take_while(|v| *v <= self.high).collect()
+    }
+}
+
+/// Text that is no markup.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            '\'' => escaped += "&#39;",
+            c if c.is_control() => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+struct Svg {
+    body: String,
+    height: f64,
+}
+
+impl Svg {
+    fn new(height: f64) -> Self {
+        Self { body: String::new(), height }
+    }
+
+    fn text(&mut self, x: f64, y: f64, anchor: &str, class: &str, text: &str) {
+        let text = escape(text);
+        let _ = write!(
+            self.body,
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" class=\"{class}\">{text}</text>"
+        );
+    }
+
+    fn line(&mut self, [x1, y1, x2, y2]: [f64; 4], class: &str) {
+        let _ = write!(
+            self.body,
+            "<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" class=\"{class}\"/>"
+        );
+    }
+
+    fn dot(&mut self, x: f64, y: f64, radius: f64, class: &str) {
+        let _ = write!(
+            self.body,
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" class=\"{class}\"/>"
+        );
+    }
+
+    fn rect(&mut self, [x, y, width, height]: [f64; 4], class: &str) {
+        let (width, height) = (width.max(0.0), height.max(0.0));
+        let _ = write!(
+            self.body,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" \
+             class=\"{class}\"/>"
+        );
+    }
+
+    /// Marks along the lower edge of what lies between `top` and `bottom`.
+    fn below(&mut self, scale: &Scale, top: f64, bottom: f64, show: Show) {
+        for tick in scale.ticks() {
+            let x = scale.at(tick);
+            self.line([x, top, x, bottom], "grid");
+            self.text(x, bottom + 16.0, "middle", "tick", &show(tick));
+        }
+    }
+
+    fn finish(self, kind: &str, title: &str) -> String {
+        let title = escape(title);
+        format!(
+            "<figure class=\"plot\" data-kind=\"{kind}\"><figcaption>{title}</figcaption><svg \
+             viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\" aria-label=\"{title}\">{}</svg></figure>\n",
+            self.height, self.body
+        )
+    }
+}
+
+/// A row of [`intervals`].
+pub struct Interval {
+    /// What it is of.
+    pub label: String,
+    /// Lower end, value, upper end.
+    pub values: [f64; 3],
+    /// The class of its verdict.
+    pub class: &'static str,
+    /// How far it may differ from 1 and still be the same.
+    pub floor: f64,
+}
+
+/// Ratios with their intervals, around 1.
+pub fn intervals(title: &str, rows: &[Interval]) -> String {
+    let bottom = 10.0 + ROW * rows.len() as f64;
+    let mut svg = Svg::new(bottom + 26.0);
+    let all = rows
+        .iter()
+        .flat_map(|row| row.values.into_iter().chain([1.0 / (1.0 + row.floor), 1.0 + row.floor]));
+    let scale = Scale::new(all, LEFT, RIGHT);
+    svg.below(&scale, 6.0, bottom, |ratio| format!("{ratio:.3}"));
+    for (n, row) in rows.iter().enumerate() {
+        let y = 10.0 + ROW * (n as f64 + 0.5);
+        let [from, to] = [1.0 / (1.0 + row.floor), 1.0 + row.floor].map(|end| scale.at(end));
+        svg.rect([from, y - ROW / 2.0, to - from, ROW], "floor");
+        svg.text(LEFT - 10.0, y + 4.0, "end", "label", &row.label);
+        let [low, value, high] = row.values.map(|value| scale.at(value));
+        svg.line([low, y, high, y], row.class);
+        svg.dot(value, y, 4.5, row.class);
+    }
+    let one = scale.at(1.0);
+    svg.line([one, 4.0, one, bottom], "one");
+    svg.finish("intervals", title)
+}
+
+/// A row of [`strips`].
+pub struct Strip {
+    /// Whose numbers they are.
+    pub label: String,
+    /// One for each process.
+    pub numbers: Vec<f64>,
+    /// The number that stands for them.
+    pub mark: f64,
+    /// A class of colour.
+    pub class: String,
+}
+
+/// Every process as a dot, and the number that stands for the row as a bar.
+pub fn strips(title: &str, rows: &[Strip], show: Show) -> String {
+    const TALL: f64 = 34.0;
+    let bottom = 10.0 + TALL * rows.len() as f64;
+    let mut svg = Svg::new(bottom + 26.0);
+    let scale = Scale::new(rows.iter().flat_map(|row| row.numbers.iter().copied()), LEFT, RIGHT);
+    svg.below(&scale, 6.0, bottom, show);
+    for (n, row) in rows.iter().enumerate() {
+        let y = 10.0 + TALL * (n as f64 + 0.5);
+        svg.text(LEFT - 10.0, y + 4.0, "end", "label", &row.label);
+        for (place, number) in row.numbers.iter().enumerate() {
+            // Spread by the golden ratio, so that neighbours do not hide each other.
+            let spread = (place as f64 * 0.618_034).fract() - 0.5;
+            svg.dot(scale.at(*number), y + spread * TALL * 0.7, 2.0, &format!("dot {}", row.class));
+        }
+        let x = scale.at(row.mark);
+        svg.line([x, y - TALL * 0.45, x, y + TALL * 0.45], &format!("mark {}", row.class));
+    }
+    svg.finish("strips", title)
+}
+
+/// A point of [`scatter`].
+pub struct Point {
+    /// What it is.
+    pub label: String,
+    /// To the right.
+    pub x: f64,
+    /// Up.
+    pub y: f64,
+    /// A class of colour.
+    pub class: String,
+}
+
+/// Points in the plane of two figures.
+pub fn scatter(title: &str, axes: [&str; 2], points: &[Point], show: [Show; 2]) -> String {
+    const BOTTOM: f64 = 280.0;
+    let mut svg = Svg::new(BOTTOM + 44.0);
+    let x = Scale::new(points.iter().map(|point| point.x), 64.0, RIGHT - 140.0);
+    let y = Scale::new(points.iter().map(|point| point.y), BOTTOM, 20.0);
+    svg.below(&x, 14.0, BOTTOM, show[0]);
+    for tick in y.ticks() {
+        let at = y.at(tick);
+        svg.line([64.0, at, RIGHT - 140.0, at], "grid");
+        svg.text(58.0, at + 4.0, "end", "tick", &show[1](tick));
+    }
+    for point in points {
+        let (across, up) = (x.at(point.x), y.at(point.y));
+        svg.dot(across, up, 5.0, &point.class);
+        svg.text(across + 9.0, up + 4.0, "start", "label", &point.label);
+    }
+    svg.text((64.0 + RIGHT - 140.0) / 2.0, BOTTOM + 36.0, "middle", "tick", axes[0]);
+    svg.text(64.0, 10.0, "start", "tick", axes[1]);
+    svg.finish("scatter", title)
+}
+
+/// Numbers in the order in which their processes ran: what the machine did meanwhile.
+pub fn order(title: &str, points: &[(u32, f64, String)], show: Show) -> String {
+    const BOTTOM: f64 = 200.0;
+    let mut svg = Svg::new(BOTTOM + 36.0);
+    let x = Scale {
+        low: 0.0,
+        high: points.iter().map(|(process, ..)| f64::from(*process)).fold(1.0, f64::max),
+        from: 64.0,
+        to: RIGHT,
+        is_log: false,
+    };
+    let y = Scale::new(points.iter().map(|(_, number, _)| *number), BOTTOM, 14.0);
+    svg.below(&x, 10.0, BOTTOM, |process| format!("{process:.0}"));
+    for tick in y.ticks() {
+        let at = y.at(tick);
+        svg.line([64.0, at, RIGHT, at], "grid");
+        svg.text(58.0, at + 4.0, "end", "tick", &show(tick));
+    }
+    for (process, number, class) in points {
+        svg.dot(x.at(f64::from(*process)), y.at(*number), 2.0, &format!("dot {class}"));
+    }
+    svg.text((64.0 + RIGHT) / 2.0, BOTTOM + 32.0, "middle", "tick", "process");
+    svg.finish("order", title)
+}
+
+/// Bars from zero, each with its value.
+pub fn bars(title: &str, rows: &[(String, f64, String)], show: Show) -> String {
+    let bottom = 6.0 + ROW * rows.len() as f64;
+    let mut svg = Svg::new(bottom + 6.0);
+    let most = rows.iter().map(|(_, value, _)| *value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+    for (n, (label, value, class)) in rows.iter().enumerate() {
+        let y = 6.0 + ROW * n as f64;
+        let width = value / most * (RIGHT - LEFT - 80.0);
+        svg.text(LEFT - 10.0, y + ROW * 0.62, "end", "label", label);
+        svg.rect([LEFT, y + 4.0, width, ROW - 8.0], class);
+        svg.text(LEFT + width + 6.0, y + ROW * 0.62, "start", "tick", &show(*value));
+    }
+    svg.finish("bars", title)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_keeps_the_order_and_marks_what_is_in_it() {
+        for values in [vec![1.0, 1.01, 1.2], vec![3.0, 40.0, 90_000.0], vec![5.0, 5.0]] {
+            let scale = Scale::new(values.iter().copied(), 100.0, 500.0);
+            let places: Vec<f64> = values.iter().map(|value| scale.at(*value)).collect();
+            assert!(places.is_sorted(), "{places:?}");
+            assert!(places.iter().all(|place| (100.0..=500.0).contains(place)), "{places:?}");
+            let ticks = scale.ticks();
+            assert!((1..=9).contains(&ticks.len()), "{values:?}: {ticks:?}");
+            assert!(ticks.iter().all(|tick| (scale.low..=scale.high).contains(tick)));
+        }
+    }
+
+    #[test]
+    fn names_are_no_markup() {
+        let name = "<script>'\"&\u{7}";
+        let rows = [(name.to_owned(), 1.0, "c0".to_owned())];
+        let svg = bars(name, &rows, |value| value.to_string());
+        assert!(
+            !svg.contains("<script") && svg.contains("&lt;script&gt;&#39;&quot;&amp; "),
+            "{svg}"
+        );
+    }
+}

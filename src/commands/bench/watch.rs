@@ -1,0 +1,96 @@
+//! Shows a run while it goes on: a bar at a terminal, a line now and then in a log. Keeps its samples.
+
+use crate::output::{self, Destination, Plain, Stream};
+use anyhow::{Context, Result};
+use indicatif::{HumanDuration, ProgressBar};
+use lithify_bench::{Observer, Record, sample};
+use signal_hook::{consts::SIGINT, flag};
+use std::{
+    io::IsTerminal,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// How often a log gets a line.
+const LINE: Duration = Duration::from_secs(30);
+/// When it gets the first one: by then it shows how long all will take.
+const FIRST_LINE: Duration = Duration::from_secs(5);
+
+/// Watches a run.
+pub struct Watch {
+    bar: ProgressBar,
+    file: Option<Stream>,
+    json: bool,
+    stopped: Arc<AtomicBool>,
+    started: Instant,
+    /// When the next line is due, where standard error is a log.
+    line: Option<Instant>,
+}
+
+impl Watch {
+    /// Keeps the samples in the file `samples`, and prints them if `json` is set. From now on an
+    /// interrupt ends the run after the process that is running; a second one ends this program.
+    pub fn new(samples: Option<Destination>, json: bool) -> Result<Self> {
+        let stopped = Arc::new(AtomicBool::new(false));
+        let handled = flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&stopped))
+            .and_then(|_| flag::register(SIGINT, Arc::clone(&stopped)));
+        handled.context("cannot handle interrupts")?;
+        let started = Instant::now();
+        let is_log = !std::io::stderr().is_terminal();
+        Ok(Self {
+            bar: output::bar(0, "[{bar:20}] {pos}/{len} processes {eta:>4} {wide_msg}"),
+            file: samples.map(Destination::stream).transpose()?,
+            json,
+            stopped,
+            started,
+            line: is_log.then(|| started + FIRST_LINE),
+        })
+    }
+
+    /// Ends what was shown and kept. Samples of an interrupted run keep the name of a part.
+    pub fn finish(self) -> Result<()> {
+        self.bar.finish_and_clear();
+        match self.file {
+            Some(file) if self.stopped.load(Ordering::Relaxed) => file.leave(),
+            Some(file) => file.finish(),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn progress(&mut self, done: u32, total: u32, what: &str) {
+        self.bar.set_length(total.into());
+        self.bar.set_position(done.into());
+        self.bar.set_message(Plain(what).to_string());
+        let now = Instant::now();
+        if self.line.is_some_and(|due| due <= now) && done > 0 {
+            let spent = now - self.started;
+            let left = spent.mul_f64(f64::from(total.saturating_sub(done)) / f64::from(done));
+            output::note(format_args!(
+                "{done} of at most {total} processes, {} to go",
+                HumanDuration(left)
+            ));
+            self.line = Some(now + LINE);
+        }
+    }
+
+    fn record(&mut self, record: &Record) -> Result<()> {
+        let mut line = Vec::new();
+        sample::write(&mut line, record)?;
+        if let Some(file) = &mut self.file {
+            file.write(&line)?;
+        }
+        if self.json {
+            output::json(String::from_utf8_lossy(&line).trim_end())?;
+        }
+        Ok(())
+    }
+
+    fn stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
