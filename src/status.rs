@@ -7,6 +7,7 @@
 //! | 2 | wrong usage; `check`, `verify`, `compare`: there is no answer |
 //! | 101 | a fault of Lithify's own, with a message that says so |
 //! | 124 | the guest was stopped at its deadline, as `timeout(1)` has it |
+//! | 130 | a measurement was interrupted, and reported what there is |
 //! | 134 | the guest trapped |
 //! | other | `run` of a program: its own |
 //!

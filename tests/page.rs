@@ -6,6 +6,8 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 use support::outcome::{Outcome, lithify, wat};
 
@@ -21,8 +23,8 @@ fn runtime(name: &str, rounds: u32) -> String {
     wat(name, &text)
 }
 
-fn folder() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report");
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).expect("a folder for this test");
     folder
@@ -61,7 +63,7 @@ fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
 
 #[test]
 fn a_page_says_what_the_samples_say_and_needs_nothing_else() {
-    let folder = folder();
+    let folder = folder("report");
     let name = |name: &str| folder.join(name).display().to_string();
     let (base, slow) = (runtime("page-base.wasm", 20_000), runtime("page-slow.wasm", 40_000));
     let samples = name("compare.jsonl");
@@ -114,8 +116,7 @@ fn a_page_says_what_the_samples_say_and_needs_nothing_else() {
 
 #[test]
 fn engines_of_several_runs_are_on_one_page() {
-    let folder = folder().join("engines");
-    fs::create_dir_all(&folder).expect("a folder for this test");
+    let folder = folder("engines");
     let name = |name: &str| folder.join(name).display().to_string();
     let module = runtime("page-engines.wasm", 2_000);
     let samples = name("bench.jsonl");
@@ -138,6 +139,55 @@ fn engines_of_several_runs_are_on_one_page() {
     assert!(lines.into_iter().all(|line| line.len() <= 80), "{text}");
     done(&["report", "/nonexistent.jsonl", "-o", &page_file], 1);
     assert_eq!(fs::read_to_string(&page_file).expect("left alone"), page);
+}
+
+/// Who interrupts a run gets what there is of it, said to be a part; nothing else stays.
+#[test]
+fn an_interrupted_run_reports_what_there_is() {
+    let folder = folder("interrupted");
+    let name = |name: &str| folder.join(name).display().to_string();
+    let module = runtime("page-interrupted.wasm", 2_000);
+    let temporary = folder.join("tmp");
+    fs::create_dir(&temporary).expect("a folder");
+    let child = Command::new(env!("CARGO_BIN_EXE_lithify"))
+        .args(["bench", &module, "--processes", "5000", "--compiles", "1"])
+        .args([
+            "--engines",
+            "lithify,wasmi",
+            "--samples",
+            &name("part.jsonl"),
+            "--save",
+            &name("b"),
+        ])
+        .args(["--page", &name("part.html")])
+        .env("TMPDIR", &temporary)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    let partial = folder.join("part.jsonl.partial");
+    let totals = || {
+        let text = fs::read_to_string(&partial).unwrap_or_default();
+        text.matches("\"phase\":\"total\"").count()
+    };
+    let started = Instant::now();
+    while totals() < 500 {
+        assert!(started.elapsed() < Duration::from_secs(120), "no sample comes");
+        sleep(Duration::from_millis(50));
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(kill.expect("there is a kill").success());
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("partial: the run was interrupted after "), "{said}");
+    let page = fs::read_to_string(name("part.html")).expect("written");
+    assert!(page.contains("<p class=\"partial\">partial: the run was interrupted after "));
+    assert_eq!(fs::read_dir(&temporary).expect("a folder").count(), 0, "artifacts stayed");
+    assert!(!folder.join("part.jsonl").exists(), "a part has no name of a whole");
+    assert!(!folder.join("b.bench.jsonl").exists(), "a part is no baseline");
+    let again = lithify(&["report", &partial.display().to_string(), "--format", "markdown"]).said();
+    assert!(again.contains("**partial: the run was interrupted after "), "{again}");
 }
 
 /// A real browser shows the page without a complaint. The page forbids itself all that is not in it, so

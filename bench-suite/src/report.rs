@@ -43,9 +43,22 @@ pub struct Report {
     pub interrupted: Option<Interrupted>,
     /// The workloads.
     pub workloads: Vec<WorkloadReport>,
+    /// In how many processes a row was measured, at least and at most.
+    pub processes: Option<[usize; 2]>,
     /// How many of the samples of calls took more than 1.2 times the minimum of their process:
     /// how noisy the machine was.
     pub slow_share: Option<f64>,
+}
+
+impl Report {
+    /// In how many processes a row was measured, in words.
+    fn processes(&self) -> String {
+        match self.processes {
+            Some([least, most]) if least < most => format!("{least} to {most} processes a row"),
+            Some([count, _]) => format!("{count} processes a row"),
+            None => "no call was measured".into(),
+        }
+    }
 }
 
 /// What is reported of a workload.
@@ -121,11 +134,16 @@ pub fn report(run: &Run) -> Report {
                 .collect(),
         }
     };
+    let workloads: Vec<WorkloadReport> = workloads.into_iter().map(workload).collect();
+    let rows = workloads.iter().flat_map(|workload| &workload.calls);
+    let counts = rows.flat_map(|(_, section)| section.rows.iter().map(|row| row.processes));
+    let (least, most) = (counts.clone().min(), counts.max());
     Report {
+        processes: least.zip(most).map(|(least, most)| [least, most]),
         header: run.header.clone(),
         absent: run.absent.clone(),
         interrupted: run.interrupted.clone(),
-        workloads: workloads.into_iter().map(workload).collect(),
+        workloads,
         slow_share: slow_share(&run.series),
     }
 }

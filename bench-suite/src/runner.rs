@@ -21,7 +21,7 @@ use crate::engine::{Id, KINDS, Kind, NATIVE, Start};
 use crate::machine::Machine;
 use crate::phase::Phase;
 use crate::sample::{Absent, Comparison, Header, Interrupted, Record, Run, parse};
-use crate::stats;
+use crate::stats::{self, MIN_PROCESSES};
 use crate::worker::{Job, Task};
 use crate::workload::Workload;
 use anyhow::{Context, Result, bail, ensure};
@@ -30,7 +30,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 /// How a run is made.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct Options {
     pub bounds: Bounds,
     /// Which engines; all by default.
     pub engines: Vec<Id>,
+    /// When no further round begins, once there are enough processes for an interval.
+    pub budget: Option<Duration>,
     /// In a comparison, what counts as a difference in the place of the usual floor: 0.02 for 2 %.
     pub floor: Option<f64>,
 }
@@ -67,6 +69,7 @@ impl Options {
                 .map_or(0, |time| u64::from(time.subsec_nanos())),
             engines: KINDS.iter().map(Kind::id).collect(),
             floor: None,
+            budget: None,
         })
     }
 }
@@ -146,6 +149,7 @@ struct Runner<'r> {
     run: Run,
     process: u32,
     total: u32,
+    started: Instant,
 }
 
 /// A call of a workload, and the engines that can make it.
@@ -161,7 +165,8 @@ struct Row {
 
 impl<'r> Runner<'r> {
     fn new(options: &'r Options, observer: &'r mut dyn Observer, folder: &'r Path) -> Self {
-        Self { options, observer, folder, run: Run::default(), process: 0, total: 0 }
+        let started = Instant::now();
+        Self { options, observer, folder, run: Run::default(), process: 0, total: 0, started }
     }
 
     fn record(&mut self, record: Record) -> Result<()> {
@@ -245,7 +250,8 @@ impl<'r> Runner<'r> {
             .map(|kind| if kind.start == Start::Module { u32::MAX } else { 1 })
             .collect();
         let order =
-            stats::order(workloads.len(), &every, self.options.compiles.max(1), self.options.seed);
+            stats::rounds(workloads.len(), &every, self.options.compiles.max(1), self.options.seed)
+                .concat();
         self.total = self.process + order.len() as u32;
         let mut able = vec![kinds.to_vec(); workloads.len()];
         for (workload, side) in order {
@@ -345,21 +351,36 @@ impl<'r> Runner<'r> {
             }
         }
         let every: Vec<u32> = all.iter().map(|kind| kind.every).collect();
-        let order = stats::order(rows.len(), &every, self.options.processes, self.options.seed);
-        self.total = self.process + order.len() as u32;
-        for (row, side) in order {
-            let (row, kind) = (&rows[row], all[side]);
-            if !row.kinds.contains(&kind) {
-                continue;
+        let (processes, seed) = (self.options.processes, self.options.seed);
+        let rounds = stats::rounds(rows.len(), &every, processes, seed);
+        self.total = self.process + rounds.iter().map(|round| round.len() as u32).sum::<u32>();
+        for (done, round) in rounds.into_iter().enumerate() {
+            let late = self.options.budget.is_some_and(|budget| self.started.elapsed() > budget);
+            if late && done >= MIN_PROCESSES {
+                break;
             }
-            let records = self.work(kind, self.call(row, kind))?;
-            let workload = &workloads[row.workload];
-            let what = format!("{} {}", workload.name, workload.calls[row.call].label);
-            let first = Id { engine: "all engines".into(), setting: "before".into() };
-            same(&what, (&first, &row.outcome), (&kind.id(), &outcome(&records)))?;
-            self.keep(records)?;
+            for (row, side) in round {
+                let (row, kind) = (&rows[row], all[side]);
+                if row.kinds.contains(&kind) {
+                    self.measure_once(workloads, row, kind)?;
+                }
+            }
         }
         Ok(())
+    }
+
+    fn measure_once(
+        &mut self,
+        workloads: &[Workload],
+        row: &Row,
+        kind: &'static Kind,
+    ) -> Result<()> {
+        let records = self.work(kind, self.call(row, kind))?;
+        let workload = &workloads[row.workload];
+        let what = format!("{} {}", workload.name, workload.calls[row.call].label);
+        let first = Id { engine: "all engines".into(), setting: "before".into() };
+        same(&what, (&first, &row.outcome), (&kind.id(), &outcome(&records)))?;
+        self.keep(records)
     }
 
     fn keep(&mut self, records: Vec<Record>) -> Result<()> {

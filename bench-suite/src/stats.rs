@@ -137,18 +137,16 @@ pub fn permuted<T: Clone>(items: &[T], rng: &mut ChaCha8Rng) -> Vec<T> {
 
 /// The order of a run: `rounds` times through all rows, each time in every row a block of all its
 /// sides in random order. A side that is dear has an `every` above 1: it is in every such block
-/// only. The result is pairs of (row, side) by index.
-pub fn order(rows: usize, every: &[u32], rounds: u32, seed: u64) -> Vec<(usize, usize)> {
+/// only. Each round is a list of pairs of (row, side) by index.
+pub fn rounds(rows: usize, every: &[u32], rounds: u32, seed: u64) -> Vec<Vec<(usize, usize)>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut order = Vec::new();
-    for round in 0..rounds {
-        for row in 0..rows {
-            let block: Vec<usize> =
-                (0..every.len()).filter(|side| round % every[*side].max(1) == 0).collect();
-            order.extend(permuted(&block, &mut rng).into_iter().map(|side| (row, side)));
-        }
-    }
-    order
+    let mut round = |round: u32| {
+        let sides = |side: &usize| round % every[*side].max(1) == 0;
+        let block: Vec<usize> = (0..every.len()).filter(sides).collect();
+        let mut of_row = |row| permuted(&block, &mut rng).into_iter().map(move |side| (row, side));
+        (0..rows).flat_map(&mut of_row).collect()
+    };
+    (0..rounds).map(&mut round).collect()
 }
 
 #[cfg(test)]
@@ -218,8 +216,10 @@ mod tests {
 
     #[test]
     fn order_is_permuted_blocks_with_rows_round_robin() {
-        let order = order(2, &[1, 1, 1, 4], 8, 7);
-        assert_eq!(order, super::order(2, &[1, 1, 1, 4], 8, 7));
+        let order = |seed| rounds(2, &[1, 1, 1, 4], 8, seed).concat();
+        assert_eq!(order(7), order(7));
+        assert_ne!(order(7), order(8));
+        let order = order(7);
         // A block of four in rounds 0 and 4, of three in the others, each for both rows.
         assert_eq!(order.len(), 2 * (2 * 4 + 6 * 3));
         let sorted = |block: &[(usize, usize)]| {
@@ -230,6 +230,5 @@ mod tests {
         assert_eq!(sorted(&order[..4]), [(0, 0), (0, 1), (0, 2), (0, 3)]);
         assert_eq!(sorted(&order[4..8]), [(1, 0), (1, 1), (1, 2), (1, 3)]);
         assert_eq!(sorted(&order[8..11]), [(0, 0), (0, 1), (0, 2)]);
-        assert_ne!(order, super::order(2, &[1, 1, 1, 4], 8, 8));
     }
 }

@@ -33,10 +33,16 @@ use lithify_bench::{
 use lithify_compiler::{Options, Profile, inspect};
 use lithify_measure::Bounds;
 use lithify_polkadot::Input;
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// What a program ends with that an interrupt ended.
 pub const INTERRUPTED: u8 = 130;
+
+/// Beyond this, a run of the usual length is content with fewer processes.
+const USUAL: Duration = Duration::from_secs(200);
 
 /// Measures runtimes on Lithify, wasmtime and wasmi, with outputs compared.
 #[derive(Args)]
@@ -64,8 +70,8 @@ pub struct Bench {
     /// Runtimes in any of their forms, or folders with a workload.toml; by default the bundled
     /// runtime with its block.
     runtimes: Vec<PathBuf>,
-    /// Processes per row and engine; by default 40, or fewer where there are many rows. Under 12
-    /// no ratio can be told.
+    /// Processes per row and engine; by default 40, or fewer where there are many rows or where it
+    /// would take over some 4 minutes. Under 12 no ratio can be told.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     processes: Option<u32>,
     /// Compilations per runtime and engine, each in a process.
@@ -157,6 +163,7 @@ impl Bench {
                 options.processes
             ));
         }
+        options.budget = self.processes.is_none().then_some(USUAL);
         options.compiles = self.compiles;
         options.engines = self.engines()?;
         options.bounds = self.bounds.bounds();

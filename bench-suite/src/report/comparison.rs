@@ -105,7 +105,7 @@ pub fn conditions(compared: &Compared) -> String {
                           up to 3 %, above 20 us by 1.5 %, and less is no difference"
                 .into()
         }
-        Sides::Commands => "runs of both commands came in random order; differences below 1 % are \
+        Sides::Commands => "Runs of both commands came in random order; differences below 1 % are \
                             none"
             .into(),
         Sides::Hours => {
@@ -117,7 +117,7 @@ pub fn conditions(compared: &Compared) -> String {
                 },
             );
             format!(
-                "two runs of different hours, between which the machine changes: {machine}; what is \
+                "Two runs of different hours, between which the machine changes: {machine}; what is \
                  left below 15 % is no difference. To tell more, measure both sides at once: \
                  lithify compare OLD.wasm NEW.wasm"
             )

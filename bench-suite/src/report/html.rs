@@ -344,7 +344,7 @@ fn conditions(body: &mut String, report: &Report) {
         item("lithify", &format!("{}, executable BLAKE3 {}", header.version, header.executable));
         item("started", &format!("{} s after 1970-01-01 (UTC)", header.started));
         item("seed", &header.seed.to_string());
-        item("processes a row", &format!("at most {}", header.processes));
+        item("processes", &report.processes());
         warnings = machine.warnings();
     }
     if let Some(share) = report.slow_share {

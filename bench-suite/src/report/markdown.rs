@@ -23,8 +23,12 @@ pub fn markdown(report: &Report) -> String {
     if let Some(header) = &report.header {
         let machine = &header.machine;
         blocks.push(format!(
-            "{} processes a row, seed {}; {} ({} CPUs), Linux {}.",
-            header.processes, header.seed, machine.cpu, machine.cpus, machine.kernel
+            "{}, seed {}; {} ({} CPUs), Linux {}.",
+            report.processes(),
+            header.seed,
+            machine.cpu,
+            machine.cpus,
+            machine.kernel
         ));
         blocks.extend(machine.warnings().iter().map(|warning| format!("Warning: {warning}.")));
     }

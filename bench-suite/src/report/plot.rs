@@ -1,6 +1,7 @@
 //! Plots as inline SVG, without a colour of their own: classes give them one, so that the same plot is
 //! right on a light page, on a dark one and on paper. (A plotting crate would write its colours down.)
 
+use lithify_abi::plain::is_plain;
 use std::fmt::Write;
 
 /// Width of every plot, in its own units.
@@ -73,7 +74,8 @@ pub fn escape(text: &str) -> String {
             '>' => escaped += "&gt;",
             '"' => escaped += "&quot;",
             '\'' => escaped += "&#39;",
-            c if c.is_control() => escaped.push(' '),
+            // Nothing that turns the direction of text, either.
+            c if !is_plain(c) => escaped.push(' '),
             c => escaped.push(c),
         }
     }

@@ -179,8 +179,12 @@ pub(super) fn footer(text: &mut String, report: &Report) {
         line(
             text,
             &format!(
-                "{} processes a row, seed {}; {} ({} CPUs), Linux {}",
-                header.processes, header.seed, machine.cpu, machine.cpus, machine.kernel
+                "{}, seed {}; {} ({} CPUs), Linux {}",
+                report.processes(),
+                header.seed,
+                machine.cpu,
+                machine.cpus,
+                machine.kernel
             ),
         );
         line(
