@@ -63,6 +63,70 @@ fn a_slower_call_is_named() {
     assert!(pages.is_none_or(|pages| pages["verdict"] == "same"), "{said}");
 }
 
+/// The function that was made slower is the first of those that changed, whatever calls it.
+#[test]
+fn a_slower_function_is_named() {
+    let module = |name: &str, rounds: u32| {
+        let text = format!(
+            r#"(module (memory (export "memory") 20)
+                (global (export "__heap_base") i32 (i32.const 65536))
+                (func $work (param i32) (result i32) (local i32)
+                    (loop $l
+                        (local.set 1 (i32.xor (i32.mul (local.get 1) (i32.const 17)) (local.get 0)))
+                        (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                    (local.get 1))
+                (func $steady (result i32) (local i32)
+                    (drop (call $work (i32.const 1)))
+                    (local.set 0 (i32.const 60000))
+                    (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                    (i32.const 1))
+                (func (export "Core_version") (param i32 i32) (result i64)
+                    (drop (call $steady)) (drop (call $work (i32.const {rounds})))
+                    (i64.const 0)))"#
+        );
+        wat(name, &text)
+    };
+    let (base, slow) = (module("named-base.wasm", 30_000), module("named-slow.wasm", 60_000));
+    let (status, said) = compare(&[&base, &slow, "--compiles", "0", "--json"]);
+    assert_eq!(status, 1, "{said}");
+    let object: serde_json::Value = serde_json::from_str(json(&said)).expect("one JSON object");
+    let functions = object["rows"][0]["functions"].as_array().expect("explained, since it differs");
+    let function = |name: &str| {
+        let found = functions.iter().find(|function| function["name"] == name);
+        let found = found.unwrap_or_else(|| panic!("no {name} in {said}"));
+        ["base_ns", "new_ns"].map(|side| found[side].as_f64().expect("a number"))
+    };
+    assert_eq!(functions[0]["name"], "work", "{said}");
+    let [base_ns, new_ns] = function("work");
+    assert!((1.7..2.3).contains(&(new_ns / base_ns)), "{said}");
+    let [base_ns, new_ns] = function("steady");
+    assert!((0.8..1.25).contains(&(new_ns / base_ns)), "{said}");
+}
+
+/// The script of `examples/ci` ends as `compare` does, and leaves a page for each night but the first.
+#[test]
+fn a_nightly_script_tells_of_a_slower_runtime() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nights");
+    let _ = std::fs::remove_dir_all(&folder);
+    let (base, slow) = (runtime("night-base.wasm", 20_000), runtime("night-slow.wasm", 40_000));
+    let path = std::env::var("PATH").expect("a path");
+    let ours = Path::new(env!("CARGO_BIN_EXE_lithify")).parent().expect("a folder").display();
+    for (module, status) in [(&base, 0), (&slow, 1)] {
+        let output = std::process::Command::new("examples/ci/nightly.sh")
+            .arg(module)
+            .arg(&folder)
+            .env("PATH", format!("{ours}:{path}"))
+            .env("LITHIFY_COMPARE", "--processes 40 --compiles 0 --seed 1")
+            .output()
+            .expect("a shell");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{said}");
+    }
+    let files = std::fs::read_dir(&folder).expect("made").flatten();
+    let pages = files.filter(|file| file.path().extension().is_some_and(|e| e == "html"));
+    assert_eq!(pages.count(), 1);
+}
+
 /// Verdicts are made of samples alone: of a file they are those of the run.
 #[test]
 fn samples_that_were_kept_give_the_same_verdicts() {

@@ -211,9 +211,13 @@ pub fn rate(found: u32, of: u32) -> [f64; 3] {
 
 /// A calibration as text: rates in percent with their 95 % intervals.
 pub fn table(calibration: &Calibration, question: &Question) -> String {
+    let percent = |rate: f64| match rate * 100.0 {
+        99.95.. => "100".to_owned(),
+        percent => format!("{percent:.1}"),
+    };
     let shown = |found, of| {
-        let [share, low, high] = rate(found, of).map(|rate| rate * 100.0);
-        format!("{share:.1} ({low:.1}-{high:.1})")
+        let [share, low, high] = rate(found, of).map(percent);
+        format!("{share} ({low}-{high})")
     };
     let (runs, alarms) = calibration.unchanged;
     let mut text = format!(
@@ -228,14 +232,14 @@ pub fn table(calibration: &Calibration, question: &Question) -> String {
     );
     let _ = writeln!(
         text,
-        "{:<9}{:>8}{:>10} {:>18}{:>16}{:>17}",
+        "{:<9}{:>8}{:>9}{:>17}{:>17}{:>17}",
         "call", "planted", "measured", "slower, %", "can't tell, %", "same, %"
     );
     for cell in &calibration.cells {
         let planted = f64::from(cell.planted.slower.unwrap_or(0)) / 100.0;
         let _ = writeln!(
             text,
-            "{:<9}{planted:>7.1}%{:>9.2}% {:>18}{:>16}{:>17}",
+            "{:<9}{planted:>7.1}%{:>8.2}%{:>17}{:>17}{:>17}",
             time(cell.base_ns),
             cell.measured * 100.0,
             shown(cell.slower, cell.count),

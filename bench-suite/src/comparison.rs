@@ -2,10 +2,11 @@
 //! what was decided while it was measured is decided again from a file, to the same verdicts.
 
 use crate::phase::Phase;
-use crate::sample::{Absent, Comparison, Counts, Place, Ran, Run, Series, Sides};
+use crate::sample::{Absent, Comparison, Counts, Functions, Place, Ran, Run, Series, Sides};
 use crate::stats::decide::{Decided, Floor, Plan, Source, decide};
 use crate::stats::sides::{Block, Draw, PLACES, Side};
 use crate::stats::{self, QUANTILE, Ratio, Verdict};
+use crate::worker::HOST;
 use crate::workload::HOST_CALLS;
 use anyhow::{Context, Result, ensure};
 use rand_chacha::ChaCha8Rng;
@@ -16,6 +17,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 const COMPILE_FLOOR: f64 = 0.03;
 /// And in memory.
 const PEAK_FLOOR: f64 = 0.01;
+
+/// Processes a side beyond which nobody plans.
+const MOST_PROCESSES: u32 = 100_000;
 
 /// What came of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,6 +60,19 @@ pub struct Row {
     pub confirmed: Option<bool>,
     /// A difference below this, as 0.01 for 1 %, is none.
     pub floor: f64,
+    /// Where the difference is, by function, the largest first; empty where nobody looked.
+    pub functions: Vec<Function>,
+}
+
+/// A function of the guest, or the host, in a call.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Function {
+    /// Its name, or index.
+    pub name: String,
+    /// What it takes of a call of the base, in ns, without what it calls.
+    pub base_ns: f64,
+    /// What it takes of a call of the new side.
+    pub new_ns: f64,
 }
 
 /// A figure without noise.
@@ -97,14 +114,20 @@ pub fn compared(run: &Run) -> Result<Compared> {
     let header = run.header.as_ref().context("samples without a head")?;
     let comparison = header.comparison.clone().context("the samples are of no comparison")?;
     let mut trace = Trace::of(run);
-    let plan = |key: &RowKey| plan(&comparison, header.processes, key.phase);
+    // A file may say anything.
+    let processes = header.processes.min(MOST_PROCESSES);
+    let plan = |key: &RowKey| plan(&comparison, processes, key.phase);
     let plans: Vec<Plan> = trace.rows.iter().map(|(key, _)| plan(key)).collect();
     let decided = decide(&plans, header.seed, &mut trace)?;
     let rows = trace.rows.iter().zip(plans).zip(decided).map(|(((key, _), plan), decided)| {
         let Decided { verdict, ratio, p_value, confirmed, quantiles: [base, new], .. } = decided;
         let (call, phase) = (key.name(), key.phase);
         let (p_value, floor) = (Some(p_value), plan.floor.at(base));
-        Row { call, phase, verdict, base, new, ratio, p_value, confirmed, floor }
+        let functions = match phase {
+            Phase::Total => functions(run, &comparison, key.call.as_deref(), [base, new]),
+            _ => Vec::new(),
+        };
+        Row { call, phase, verdict, base, new, ratio, p_value, confirmed, floor, functions }
     });
     let rows = rows.collect();
     Ok(Compared {
@@ -127,7 +150,8 @@ pub fn plan(comparison: &Comparison, processes: u32, phase: Phase) -> Plan {
     let asked = comparison.floor.map(Floor::Of);
     // A command's processes do both.
     let compiles = comparison.of != Sides::Commands;
-    let compiling = |floor| Plan { processes: comparison.compiles as usize, floor };
+    let most = comparison.compiles.min(MOST_PROCESSES) as usize;
+    let compiling = |floor| Plan { processes: most, floor };
     match phase {
         Phase::CompilePeak if compiles => compiling(Floor::Of(PEAK_FLOOR)),
         Phase::CompileCpu if compiles => compiling(Floor::Of(COMPILE_FLOOR)),
@@ -178,11 +202,10 @@ impl Wanted {
                 names.map(|(series, _)| of(series)).collect::<BTreeSet<_>>().len() > 1
             })
         };
-        Self {
-            workloads: several(|series| (&series.key.workload, "")),
-            engines: several(|series| (&series.key.engine, &series.key.setting)),
-            totals: series.clone().any(|(series, _)| series.key.phase == Phase::Total),
-        }
+        let workloads = several(|series| (&series.key.workload, ""));
+        let engines = several(|series| (&series.key.engine, &series.key.setting));
+        let mut phases = series.map(|(series, _)| series.key.phase);
+        Self { workloads, engines, totals: phases.any(|phase| phase == Phase::Total) }
     }
 
     /// The row of a series; none where it is not decided.
@@ -261,6 +284,42 @@ impl Source for Trace {
     fn block(&mut self, row: usize, _: &mut ChaCha8Rng) -> Result<Option<Block>> {
         Ok(self.rows[row].1.pop_front())
     }
+}
+
+/// What each function takes of a call that takes `totals`, by its share of the samples; those of both
+/// sides that have one name are one function.
+fn functions(
+    run: &Run,
+    comparison: &Comparison,
+    call: Option<&str>,
+    totals: [f64; 2],
+) -> Vec<Function> {
+    let names = [&comparison.base, &comparison.new];
+    let mut all: BTreeMap<&str, [f64; 2]> = BTreeMap::new();
+    for (side, name) in names.into_iter().enumerate() {
+        let of_it = |found: &&Functions| {
+            found.workload == *name && Some(&*found.call) == call && found.samples > 0
+        };
+        let looked = run.functions.iter().filter(of_it);
+        let samples: u64 = looked.clone().map(|found| found.samples).sum();
+        for (function, count) in looked.flat_map(|found| &found.functions) {
+            let share = *count as f64 / samples as f64;
+            all.entry(function).or_default()[side] += share * totals[side];
+        }
+    }
+    if all.keys().all(|name| *name == HOST) {
+        // The engine does not tell.
+        return Vec::new();
+    }
+    let function = |(name, [base_ns, new_ns]): (&str, [f64; 2])| Function {
+        name: name.to_owned(),
+        base_ns,
+        new_ns,
+    };
+    let mut all: Vec<Function> = all.into_iter().map(function).collect();
+    let change = |function: &Function| (function.new_ns - function.base_ns).abs();
+    all.sort_by(|a, b| change(b).total_cmp(&change(a)));
+    all
 }
 
 /// Sizes of modules and artifacts, and what calls were counted to do.
@@ -355,6 +414,7 @@ pub fn of_hours(base: &Run, new: &Run, names: [&str; 2]) -> Result<Compared> {
             p_value: None,
             confirmed: None,
             floor,
+            functions: Vec::new(),
         });
     }
     ensure!(!rows.is_empty(), "{} and {} have no call in common", names[0], names[1]);

@@ -72,6 +72,13 @@ pub trait LoadedModule {
     /// A fresh instance of any module.
     fn instance(&self) -> Result<Box<dyn AnyInstance>, Stopped>;
 
+    /// The guest's function whose code holds the address `pc`: its name, or its index as a text. None
+    /// where that is no guest's code, or the engine does not tell.
+    fn function_at(&self, pc: usize) -> Option<String> {
+        let _ = pc;
+        None
+    }
+
     /// Bytes of its machine code, where the engine tells.
     fn code_bytes(&self) -> Option<u64> {
         None

@@ -21,6 +21,7 @@ pub use table::table;
 use crate::engine::{Id, Kind};
 use crate::phase::{Phase, Unit};
 use crate::sample::{Absent, Header, Interrupted, Run, Series};
+use crate::stats::decide::Floor;
 use crate::stats::{self, QUANTILE, Ratio, Verdict};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +73,21 @@ pub struct WorkloadReport {
     pub module: Section,
     /// Each entry point.
     pub calls: Vec<(String, Section)>,
+    /// Its calls on ours against those of the first module of the same workload, where it is another.
+    pub beside: Vec<Beside>,
+}
+
+/// A call of a module against the same call of another module, both on ours.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Beside {
+    /// The call.
+    pub call: String,
+    /// The name of the other workload.
+    pub first: String,
+    /// The module's total divided by the other's.
+    pub ratio: Ratio,
+    /// What that says.
+    pub verdict: Verdict,
 }
 
 /// Engines against figures.
@@ -132,9 +148,11 @@ pub fn report(run: &Run) -> Report {
             calls: (calls.into_iter())
                 .map(|call| (call.to_owned(), basis(Some(call)).section(Phase::CALL)))
                 .collect(),
+            beside: Vec::new(),
         }
     };
-    let workloads: Vec<WorkloadReport> = workloads.into_iter().map(workload).collect();
+    let mut workloads: Vec<WorkloadReport> = workloads.into_iter().map(workload).collect();
+    side_by_side(run, &mut workloads);
     let rows = workloads.iter().flat_map(|workload| &workload.calls);
     let counts = rows.flat_map(|(_, section)| section.rows.iter().map(|row| row.processes));
     let (least, most) = (counts.clone().min(), counts.max());
@@ -145,6 +163,42 @@ pub fn report(run: &Run) -> Report {
         interrupted: run.interrupted.clone(),
         workloads,
         slow_share: slow_share(&run.series),
+    }
+}
+
+/// The modules of one workload are called by its name, a blank and theirs. Each gets its ratios to the
+/// first of them that makes the call.
+fn side_by_side(run: &Run, workloads: &mut [WorkloadReport]) {
+    let totals = |workload: &WorkloadReport, call: &str| {
+        let basis = Basis::new(run, (&workload.name, &workload.code_hash), Some(call));
+        let ours = basis
+            .measured
+            .iter()
+            .find(|((id, phase), _)| id.engine == OURS && *phase == Phase::Total);
+        let numbers = ours.map(|(_, numbers)| numbers.values().copied().collect::<Vec<f64>>());
+        numbers.map(|numbers| (numbers, basis.seed))
+    };
+    for at in 1..workloads.len() {
+        let workload = &workloads[at];
+        let Some((group, _)) = workload.name.split_once(' ') else { continue };
+        let mut beside = Vec::new();
+        for (call, _) in &workload.calls {
+            let first = workloads[..at].iter().find(|other| {
+                let same = other.name.split_once(' ').is_some_and(|(name, _)| name == group);
+                same && other.calls.iter().any(|(other, _)| other == call)
+            });
+            let Some(first) = first else { continue };
+            let (Some((ours, seed)), Some((theirs, _))) =
+                (totals(workload, call), totals(first, call))
+            else {
+                continue;
+            };
+            let Some(ratio) = stats::ratio(&ours, &theirs, seed) else { continue };
+            let verdict = ratio.verdict(Floor::Modules.at(0.0));
+            let (call, first) = (call.clone(), first.name.clone());
+            beside.push(Beside { call, first, ratio, verdict });
+        }
+        workloads[at].beside = beside;
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Options {
     pub engines: Vec<Id>,
     /// When no further round begins, once there are enough processes for an interval.
     pub budget: Option<Duration>,
+    /// In a comparison, whether every call is explained by function, and not only one that differs.
+    pub explain: bool,
     /// In a comparison, what counts as a difference in the place of the usual floor: 0.02 for 2 %.
     pub floor: Option<f64>,
 }
@@ -69,6 +71,7 @@ impl Options {
                 .map_or(0, |time| u64::from(time.subsec_nanos())),
             engines: KINDS.iter().map(Kind::id).collect(),
             floor: None,
+            explain: false,
             budget: None,
         })
     }
@@ -417,6 +420,7 @@ impl<'r> Runner<'r> {
             Task::Compile { .. } => "compile",
             Task::Call { .. } => "call",
             Task::Count { .. } => "count",
+            Task::Sample { .. } => "look at",
         };
         self.observer.progress(self.process, self.total, &format!("{what} {}", kind.id()));
         self.go_on()?;

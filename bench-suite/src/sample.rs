@@ -7,6 +7,7 @@
 //! {"ran": {...}}          a process: its place in the order and, in a comparison, in its block; its
 //!                         use of the system; what it counted
 //! {"workload": ...}       a sample
+//! {"by_function": {...}}  where the time of a call goes
 //! {"numbers": {...}}      of a baseline: one number for each of many processes
 //! {"interrupted": {...}}  the last line of a run that was cut short
 //! ```
@@ -19,7 +20,7 @@ use crate::stats::{self, sides::Side};
 use anyhow::{Context, Result};
 use lithify_measure::cpu::Usage;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Write};
 
 /// Whose samples they are.
@@ -202,6 +203,23 @@ pub struct Ran {
     pub usage: Usage,
 }
 
+/// Where the time of a call goes, by function of the guest: what a sampler found in one process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Functions {
+    /// Name of the workload.
+    pub workload: String,
+    /// The call.
+    pub call: String,
+    /// How often it was made.
+    pub calls: u64,
+    /// What the calls took together, in ns.
+    pub ns: u64,
+    /// Samples in all.
+    pub samples: u64,
+    /// Samples by the name of the function, or its index.
+    pub functions: BTreeMap<String, u64>,
+}
+
 /// The numbers of many processes in one line, as a baseline keeps them: the raw samples are gone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numbers {
@@ -245,6 +263,11 @@ pub enum Record {
         /// They.
         numbers: Numbers,
     },
+    /// Where time goes.
+    Functions {
+        /// It.
+        by_function: Functions,
+    },
     /// The end, where it came early.
     Interrupted {
         /// It.
@@ -265,6 +288,8 @@ pub struct Run {
     pub ran: Vec<Ran>,
     /// Their samples.
     pub series: Vec<Series>,
+    /// Where time goes in some of the calls.
+    pub functions: Vec<Functions>,
     /// Where it was cut short.
     pub interrupted: Option<Interrupted>,
 }
@@ -276,9 +301,10 @@ impl Run {
             Record::Run { run } => self.header = Some(run),
             Record::Absent { absent } => self.absent.push(absent),
             Record::Ran { ran } => self.ran.push(ran),
+            Record::Functions { by_function } => self.functions.push(by_function),
             Record::Interrupted { interrupted } => self.interrupted = Some(interrupted),
             Record::Numbers { numbers: Numbers { key, values } } => {
-                self.series.extend(values.into_iter().zip(key.process..).map(
+                self.series.extend(values.into_iter().zip(key.process..=u32::MAX).map(
                     |(value, process)| Series {
                         key: Key { process, ..key.clone() },
                         values: vec![value],
@@ -305,9 +331,12 @@ impl Run {
             let values = vec![stats::process_number(values)?];
             Series { key: key.clone(), values }.samples().next().map(Record::Sample)
         });
+        let functions = self.functions.iter().cloned();
+        let functions = functions.map(|by_function| Record::Functions { by_function });
         let end = self.interrupted.iter().cloned();
         let end = end.map(|interrupted| Record::Interrupted { interrupted });
-        header.into_iter().chain(absent).chain(ran).chain(samples).chain(end).collect()
+        let head = header.into_iter().chain(absent).chain(ran);
+        head.chain(samples).chain(functions).chain(end).collect()
     }
 
     /// Its lines with one number for each process in the place of its samples. Numbers of one thing are

@@ -75,10 +75,10 @@ pub fn ratio(ours: &[f64], theirs: &[f64], seed: u64) -> Option<Ratio> {
     };
     let (ours, theirs) = (logs(ours)?, logs(theirs)?);
     let effect = quantile(&ours, QUANTILE)? - quantile(&theirs, QUANTILE)?;
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut effects: Vec<f64> = (0..RESAMPLES)
-        .filter_map(|_| Some(resampled(&ours, &mut rng)? - resampled(&theirs, &mut rng)?))
-        .collect();
+    let (mut rng, mut drawn) = (ChaCha8Rng::seed_from_u64(seed), Vec::new());
+    let mut resampled = |values: &[f64]| resampled(values, &mut rng, &mut drawn);
+    let mut effects: Vec<f64> =
+        (0..RESAMPLES).filter_map(|_| Some(resampled(&ours)? - resampled(&theirs)?)).collect();
     effects.sort_by(f64::total_cmp);
     Some(Ratio {
         ratio: effect.exp(),
@@ -88,11 +88,15 @@ pub fn ratio(ours: &[f64], theirs: &[f64], seed: u64) -> Option<Ratio> {
     })
 }
 
-/// The quantile of as many values drawn with replacement.
-fn resampled(values: &[f64], rng: &mut ChaCha8Rng) -> Option<f64> {
-    let drawn: Vec<f64> =
-        values.iter().map(|_| values[rng.random_range(0..values.len())]).collect();
-    quantile(&drawn, QUANTILE)
+/// The quantile of as many values drawn with replacement, without sorting all of them.
+fn resampled(values: &[f64], rng: &mut ChaCha8Rng, drawn: &mut Vec<f64>) -> Option<f64> {
+    drawn.clear();
+    drawn.extend(values.iter().map(|_| values[rng.random_range(0..values.len())]));
+    let place = QUANTILE * (drawn.len().checked_sub(1)? as f64);
+    let (_, below, above) = drawn.select_nth_unstable_by(place.floor() as usize, f64::total_cmp);
+    let below = *below;
+    let above = above.iter().copied().min_by(f64::total_cmp).unwrap_or(below);
+    Some(below + (above - below) * place.fract())
 }
 
 /// What a ratio says.
@@ -141,7 +145,7 @@ pub fn permuted<T: Clone>(items: &[T], rng: &mut ChaCha8Rng) -> Vec<T> {
 pub fn rounds(rows: usize, every: &[u32], rounds: u32, seed: u64) -> Vec<Vec<(usize, usize)>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut round = |round: u32| {
-        let sides = |side: &usize| round % every[*side].max(1) == 0;
+        let sides = |side: &usize| round.is_multiple_of(every[*side].max(1));
         let block: Vec<usize> = (0..every.len()).filter(sides).collect();
         let mut of_row = |row| permuted(&block, &mut rng).into_iter().map(move |side| (row, side));
         (0..rows).flat_map(&mut of_row).collect()
@@ -191,6 +195,18 @@ mod tests {
         assert!(found.high - found.low < 0.03, "{found:?}");
         assert_eq!(found.verdict(0.03), Verdict::Faster);
         assert_eq!(Some(found), ratio(&row(80.0, 60, 1), &row(100.0, 60, 2), 3), "not seeded");
+    }
+
+    /// All draws of one value are that value, and of two the quantile lies between them.
+    #[test]
+    fn resampling_needs_no_order() {
+        let (mut rng, mut drawn) = (ChaCha8Rng::seed_from_u64(1), Vec::new());
+        assert_eq!(resampled(&[3.0; 5], &mut rng, &mut drawn), Some(3.0));
+        assert_eq!(resampled(&[], &mut rng, &mut drawn), None);
+        for _ in 0..200 {
+            let found = resampled(&[1.0, 2.0, 4.0, 8.0, 9.0], &mut rng, &mut drawn);
+            assert_eq!(found, quantile(&drawn, QUANTILE));
+        }
     }
 
     #[test]

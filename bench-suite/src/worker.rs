@@ -5,12 +5,13 @@ use crate::engine::{
     Check, Clock, Engine, Fresh, Host, Id, Kind, LoadedModule, MeasuredEntry, Start,
 };
 use crate::phase::Phase;
-use crate::sample::{Counts, Key, Ran, Record, Series, write};
+use crate::sample::{Counts, Functions, Key, Ran, Record, Series, write};
 use crate::workload::{Call, Workload, hex};
 use anyhow::{Context, Result, bail};
 use lithify_measure::Bounds;
 use lithify_measure::cpu;
 use lithify_measure::peak::Peak;
+use lithify_measure::sampler::Sampler;
 use lithify_measure::wall::{SpanCost, ns, reference, timed};
 use lithify_polkadot::{CallContext, Observe, Session};
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,10 @@ use std::time::{Duration, Instant, SystemTime};
 const LOAD_BUDGET: Duration = Duration::from_millis(30);
 /// How often at most.
 const MAX_LOADS: usize = 20;
+/// How often a sampler looks.
+const SAMPLE_EVERY: Duration = Duration::from_micros(199);
+/// What is found outside of the guest's code: host functions, making and ending instances.
+pub const HOST: &str = "(host)";
 /// How often the reference work is done, some 20 us each time.
 const REFERENCES: usize = 20;
 
@@ -68,6 +73,17 @@ pub enum Task {
         #[serde(default)]
         total_only: bool,
     },
+    /// Make a call again and again, and look where it is.
+    Sample {
+        /// The workload.
+        workload: PathBuf,
+        /// Index of the call.
+        call: usize,
+        /// The artifact.
+        artifact: PathBuf,
+        /// For how long.
+        ms: u64,
+    },
     /// Make a call once and count what it does.
     Count {
         /// The workload.
@@ -109,6 +125,13 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
             worker.calls(&workload, *call, artifact, rounds, &bounds)?;
             worker.finish(out)
         }
+        Task::Sample { workload, call, artifact, ms } => {
+            let workload = Workload::load(workload)?;
+            let call = workload.calls.get(*call).context("no such call")?;
+            let time = Duration::from_millis(*ms);
+            let by_function = sample(kind, &workload, call, artifact, time)?;
+            write(out, &Record::Functions { by_function })
+        }
         Task::Count { workload, call, artifact } => {
             let workload = Workload::load(workload)?;
             let call = workload.calls.get(*call).context("no such call")?;
@@ -118,6 +141,47 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
             worker.finish(out)
         }
     }
+}
+
+/// Makes a call for some `time` and looks where it is. What is no guest's code is the host's.
+fn sample(
+    kind: &Kind,
+    workload: &Workload,
+    call: &Call,
+    artifact: &Path,
+    time: Duration,
+) -> Result<Functions> {
+    let engine = kind.open(Host::Polkadot)?;
+    let loaded = engine.load(artifact, Check::Whole)?;
+    let mut context = CallContext::new();
+    context.initialize_by(workload.initialize.clone());
+    let entry = loaded.entry(&call.entry)?;
+    let session = workload.state.session();
+    let mut calls = Calls { call, entry, session, context, output: Vec::new() };
+    for _ in 0..3 {
+        calls.output = calls.make(Observe::Off, Clock::Ends)?.output;
+    }
+    let (mut count, mut total_ns) = (0, 0);
+    let sampler = Sampler::start(SAMPLE_EVERY).context("cannot look at calls")?;
+    let started = Instant::now();
+    while started.elapsed() < time {
+        total_ns += calls.again(Observe::Off, Clock::Ends)?.total_ns;
+        count += 1;
+    }
+    let places = sampler.finish();
+    let mut functions = BTreeMap::new();
+    for place in &places {
+        let function = loaded.function_at(*place).unwrap_or_else(|| HOST.to_owned());
+        *functions.entry(function).or_insert(0) += 1;
+    }
+    Ok(Functions {
+        workload: workload.name.clone(),
+        call: call.label.clone(),
+        calls: count,
+        ns: total_ns,
+        samples: places.len() as u64,
+        functions,
+    })
 }
 
 /// How often a call is measured.

@@ -56,6 +56,13 @@ impl Image {
         Some(self.0.records().func_type(function.ty))
     }
 
+    /// The function whose code holds the address `pc`: its index, and its name where it has one. For
+    /// profilers; a trampoline belongs to none.
+    pub fn function_at(&self, pc: usize) -> Option<(u32, &str)> {
+        let (function, _) = self.0.function_at(self.0.text_offset(pc)?)?;
+        Some((function.index, self.0.function_name(&function)))
+    }
+
     /// The contents of the custom section `runtime_version`, if the module has it.
     pub fn runtime_version(&self) -> Option<&[u8]> {
         self.custom(self.0.records().descriptor.runtime_version)

@@ -80,6 +80,10 @@ pub struct Compare {
     /// What counts as a difference, in percent, in the place of the usual floor.
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     floor: Option<f64>,
+    /// Look where the time of every call goes, by function of the guest, and not only of one that
+    /// differs.
+    #[arg(long)]
+    explain: bool,
     /// Seed of the order; by default another one each time.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -116,6 +120,7 @@ impl Compare {
         options.processes = self.processes;
         options.compiles = self.compiles;
         options.floor = self.floor;
+        options.explain = self.explain;
         options.bounds = self.bounds.bounds();
         options.seed = self.seed.unwrap_or(options.seed);
         let (run, compared) = match (&self.runs, &self.base, &self.new) {
@@ -174,7 +179,7 @@ impl Compare {
         let id = Id { engine: engine.into(), setting: self.setting.clone() };
         Kind::of(&id)?;
         if let Some(base) = Kept::find(base)? {
-            return self.hours(base, new, &id, options, kept);
+            return self.hours(&base, new, &id, options, kept);
         }
         if Kept::find(new)?.is_some() {
             bail!(Usage(format!(
@@ -228,7 +233,7 @@ impl Compare {
     /// Against what was kept of an earlier run: another such, or a runtime that is measured now.
     fn hours(
         &self,
-        base: Kept,
+        base: &Kept,
         new: &Path,
         id: &Id,
         options: &Options,

@@ -11,6 +11,7 @@ pub mod figure;
 pub mod out_of_memory;
 pub mod peak;
 pub mod resources;
+pub mod sampler;
 pub mod wall;
 
 pub use bounds::{Allocator, Bounds, Exceeded};

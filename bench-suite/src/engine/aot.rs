@@ -102,6 +102,12 @@ impl LoadedModule for Runtime {
         }
     }
 
+    fn function_at(&self, pc: usize) -> Option<String> {
+        let image = self.image();
+        let (index, name) = image.function_at(pc)?;
+        Some(if name.is_empty() { format!("function {index}") } else { name.to_owned() })
+    }
+
     fn code_bytes(&self) -> Option<u64> {
         Some(self.image().metadata().text_len.into())
     }

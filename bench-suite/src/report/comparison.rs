@@ -2,11 +2,14 @@
 
 use super::markdown::escape;
 use super::table::show;
-use crate::comparison::{Compared, Exact, Row};
+use crate::comparison::{Compared, Exact, Function, Row};
 use crate::phase::Unit;
 use crate::sample::Sides;
 use crate::stats::Verdict;
-use lithify_measure::figure::bytes;
+use lithify_measure::figure::{bytes, time};
+
+/// Functions of a row that are shown at most.
+const FUNCTIONS: usize = 12;
 
 /// The result in a sentence.
 pub fn sentence(compared: &Compared) -> String {
@@ -96,12 +99,12 @@ impl Exact {
 pub fn conditions(compared: &Compared) -> String {
     match compared.comparison.of {
         Sides::Modules => {
-            "processes of both sides ran in random order; differences below the floor \
+            "Processes of both sides ran in random order; differences below the floor \
                            of 1 % are none"
                 .into()
         }
         Sides::Builds => {
-            "processes of both builds ran in random order; layout alone moves a call by \
+            "Processes of both builds ran in random order; layout alone moves a call by \
                           up to 3 %, above 20 us by 1.5 %, and less is no difference"
                 .into()
         }
@@ -159,19 +162,64 @@ pub fn text(compared: &Compared) -> String {
         let same = compared.exact.len() - count;
         lines.push(format!("same       {same} of {} exact figures", compared.exact.len()));
     }
+    for row in rows_explained(compared) {
+        lines.push(String::new());
+        lines.push(format!("{}, by function of the guest, per call:", row.label()));
+        for function in explained(row) {
+            let [base, new, change, name] = function_cells(function);
+            lines.push(format!("{change:>10}  {base:>8} -> {new:>8}  {name}"));
+        }
+    }
     for absent in &compared.absent {
         lines.push(format!("left out   {}: {}", absent.what, absent.reason));
     }
     lines.push(String::new());
-    lines.push(format!("{}.", conditions(compared)));
-    lines.push("The ratio is new / base, with its 95 % interval.".into());
+    let mut words = conditions(compared);
+    words += ". The ratio is new / base, with its 95 % interval.";
     if compared.rows.iter().any(|row| row.verdict == Verdict::CannotTell) {
-        lines.push(
-            "can't tell: the interval is too wide, or an alarm did not come again; --processes"
-                .into(),
-        );
+        words += " Can't tell: the interval is too wide, or an alarm did not come again; more \
+                  --processes may.";
     }
+    lines.extend(wrapped(&words));
     lines.join("\n")
+}
+
+/// A function of a row as it is shown: what it takes of both sides, and the change.
+pub(super) fn function_cells(function: &Function) -> [String; 4] {
+    let change = function.new_ns - function.base_ns;
+    let sign = if change < 0.0 { "-" } else { "+" };
+    let change = format!("{sign}{}", time(change.abs()));
+    [time(function.base_ns), time(function.new_ns), change, function.name.clone()]
+}
+
+/// Rows of which somebody looked where their time goes, and found a change.
+pub(super) fn rows_explained(compared: &Compared) -> Vec<&Row> {
+    sorted(compared).into_iter().filter(|row| explained(row).next().is_some()).collect()
+}
+
+/// The functions of a row that are worth a line: the largest changes.
+pub(super) fn explained(row: &Row) -> impl Iterator<Item = &Function> {
+    // Below a hundredth of the call a change is noise of the sampler.
+    let least = row.base.max(row.new) / 100.0;
+    let worth = move |function: &&Function| (function.new_ns - function.base_ns).abs() >= least;
+    row.functions.iter().filter(worth).take(FUNCTIONS)
+}
+
+/// Lines of at most 80 columns.
+fn wrapped(words: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in words.split_whitespace() {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > 80 {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
 }
 
 /// For a pull request: what changed is open, the rest folded.
@@ -216,6 +264,17 @@ pub fn markdown(compared: &Compared) -> String {
         blocks.push(format!("<details><summary>{count} without a change</summary>"));
         blocks.push(format!("{head}\n{}", rest.join("\n")));
         blocks.push("</details>".into());
+    }
+    for row in rows_explained(compared) {
+        let line = |function: &Function| {
+            let [base, new, change, name] = function_cells(function);
+            format!("| {} | {base} | {new} | {change} |", escape(&name))
+        };
+        let lines: Vec<String> = explained(row).map(line).collect();
+        let head = "| | base | new | change |\n|---|--:|--:|--:|";
+        let label = escape(&row.label());
+        blocks.push(format!("{label}, by function of the guest, per call:"));
+        blocks.push(format!("{head}\n{}", lines.join("\n")));
     }
     let absent = compared.absent.iter();
     blocks.extend(absent.map(|a| format!("Left out: {}: {}", escape(&a.what), escape(&a.reason))));

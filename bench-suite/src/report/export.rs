@@ -162,6 +162,11 @@ fn object(report: &Report, compared: &Compared) -> serde_json::Value {
             "p_value": row.p_value,
             "confirmed": row.confirmed,
             "floor": row.floor,
+            "functions": row.functions.iter().map(|function| json!({
+                "name": function.name,
+                "base_ns": tenths(function.base_ns),
+                "new_ns": tenths(function.new_ns),
+            })).collect::<Vec<_>>(),
         })
     });
     let exact = compared.exact.iter().map(|exact| {

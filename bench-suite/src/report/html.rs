@@ -3,7 +3,7 @@
 //!
 //! It is made of samples alone, so that anyone makes it again; several runs stand below each other.
 
-use super::plot::{self, Interval, Point, Strip, escape};
+use super::plot::{self, Bar, Interval, Point, Strip, escape};
 use super::table::{partial, show, verdict};
 use super::{Report, Section, comparison, report, summary};
 use crate::comparison::{Compared, Row};
@@ -150,6 +150,15 @@ fn of_comparison(body: &mut String, compared: &Compared, run: &Run) {
     if !exact.is_empty() {
         let heads = ["verdict", "figure", "base", "new", "change"];
         table(body, "What is counted, the same in every process", &heads, &exact);
+    }
+    for row in comparison::rows_explained(compared) {
+        let line = |function| {
+            let [base, new, change, name] = comparison::function_cells(function);
+            vec![(name, "name"), (base, ""), (new, ""), (change, "")]
+        };
+        let lines: Vec<_> = comparison::explained(row).map(line).collect();
+        let caption = format!("{}: where the difference is, per call", row.label());
+        table(body, &caption, &["function", "base", "new", "change"], &lines);
     }
     for row in rows.iter().filter(|row| row.phase == Phase::Total) {
         sides(body, row, run);
@@ -311,14 +320,14 @@ fn distribution(
 
 /// Modules of one workload, in several languages perhaps, beside each other: the total on ours.
 fn modules(body: &mut String, report: &Report) {
-    let mut groups: BTreeMap<(&str, &str), Vec<(String, f64, String)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, &str), Vec<Bar>> = BTreeMap::new();
     for workload in &report.workloads {
         let Some((group, module)) = workload.name.split_once(' ') else { continue };
         for (call, section) in &workload.calls {
             let ours = section.rows.iter().find(|row| row.engine.engine == super::OURS);
             let total = ours.and_then(|row| row.figures.get(&Phase::Total));
             let rows = groups.entry((group, call)).or_default();
-            rows.extend(total.map(|total| (module.to_owned(), *total, "c0".to_owned())));
+            rows.extend(total.map(|total| Bar { label: module.to_owned(), value: *total }));
         }
     }
     for ((group, call), rows) in groups.iter().filter(|(_, rows)| rows.len() > 1) {

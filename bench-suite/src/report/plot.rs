@@ -269,16 +269,24 @@ pub fn order(title: &str, points: &[(u32, f64, String)], show: Show) -> String {
     svg.finish("order", title)
 }
 
+/// A row of [`bars`].
+pub struct Bar {
+    /// What it is.
+    pub label: String,
+    /// How long the bar is.
+    pub value: f64,
+}
+
 /// Bars from zero, each with its value.
-pub fn bars(title: &str, rows: &[(String, f64, String)], show: Show) -> String {
+pub fn bars(title: &str, rows: &[Bar], show: Show) -> String {
     let bottom = 6.0 + ROW * rows.len() as f64;
     let mut svg = Svg::new(bottom + 6.0);
-    let most = rows.iter().map(|(_, value, _)| *value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
-    for (n, (label, value, class)) in rows.iter().enumerate() {
+    let most = rows.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
+    for (n, Bar { label, value }) in rows.iter().enumerate() {
         let y = 6.0 + ROW * n as f64;
         let width = value / most * (RIGHT - LEFT - 80.0);
         svg.text(LEFT - 10.0, y + ROW * 0.62, "end", "label", label);
-        svg.rect([LEFT, y + 4.0, width, ROW - 8.0], class);
+        svg.rect([LEFT, y + 4.0, width, ROW - 8.0], "c0");
         svg.text(LEFT + width + 6.0, y + ROW * 0.62, "start", "tick", &show(*value));
     }
     svg.finish("bars", title)
@@ -304,7 +312,7 @@ mod tests {
     #[test]
     fn names_are_no_markup() {
         let name = "<script>'\"&\u{7}";
-        let rows = [(name.to_owned(), 1.0, "c0".to_owned())];
+        let rows = [Bar { label: name.to_owned(), value: 1.0 }];
         let svg = bars(name, &rows, |value| value.to_string());
         assert!(
             !svg.contains("<script") && svg.contains("&lt;script&gt;&#39;&quot;&amp; "),

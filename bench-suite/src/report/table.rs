@@ -1,6 +1,6 @@
 //! A report as text for a terminal.
 
-use super::{Comparison, Report, Row, Section, WorkloadReport};
+use super::{Beside, Comparison, Report, Row, Section, WorkloadReport};
 use crate::engine::Kind;
 use crate::phase::{Phase, Unit};
 use crate::stats::{MIN_PROCESSES, Verdict};
@@ -41,7 +41,7 @@ fn workload_table(text: &mut String, workload: &WorkloadReport) {
 }
 
 /// The modules of one workload, a line each, call by call: the total on each engine, and on ours
-/// as a multiple of the first module's.
+/// as a multiple of the first module's, with its 95 % interval.
 fn side_by_side(text: &mut String, workloads: &[WorkloadReport]) {
     let group = |workload: &WorkloadReport| Some(workload.name.split_once(' ')?.0.to_owned());
     let mut shown = BTreeSet::new();
@@ -57,14 +57,14 @@ fn side_by_side(text: &mut String, workloads: &[WorkloadReport]) {
                 })
                 .collect();
             if rows.len() > 1 && shown.insert((of.clone(), call)) {
-                compared(text, &format!("{of}, total of {call}"), &rows);
+                compared(text, &of, call, &rows);
             }
         }
     }
 }
 
 /// A table of [`side_by_side`]: a column for each that engines name.
-fn compared(text: &mut String, title: &str, rows: &[(&WorkloadReport, &Section)]) {
+fn compared(text: &mut String, of: &str, call: &str, rows: &[(&WorkloadReport, &Section)]) {
     let mut columns: Vec<&str> = Kind::all().map(|kind| kind.column).collect();
     columns.dedup();
     let figure = |section: &Section, column: &str, phase| {
@@ -72,14 +72,12 @@ fn compared(text: &mut String, title: &str, rows: &[(&WorkloadReport, &Section)]
         let rows = section.rows.iter().filter(of_it);
         rows.filter_map(|row| row.figures.get(&phase).copied()).min_by(f64::total_cmp)
     };
-    let ours = |section: &Section| figure(section, columns[0], Phase::Total);
-    let first = rows.iter().find_map(|(_, section)| ours(section));
-    line(text, title);
+    line(text, &format!("{of}, total of {call}"));
     let headings = ["artifact"].iter().chain(&columns);
     let headings: String = headings.map(|h| format!("{:>FIGURE$}", format!("{h} "))).collect();
     let of_first = rows.first().map_or("", |(workload, _)| module_of(workload));
     let against = format!("vs {of_first}");
-    let width = against.len().max(6) + 2;
+    let width = against.len().max(22) + 2;
     line(text, &format!("  {:<ENGINE$}{headings}{against:>width$}", "module"));
     for (workload, section) in rows {
         let artifact = figure(&workload.module, columns[0], Phase::Artifact);
@@ -88,10 +86,20 @@ fn compared(text: &mut String, title: &str, rows: &[(&WorkloadReport, &Section)]
         for cell in [artifact.map(bytes)].into_iter().chain(totals) {
             let _ = write!(cells, "{:>FIGURE$}", cell.unwrap_or_default() + " ");
         }
-        let ratio = first.zip(ours(section)).map(|(first, ours)| format!("{:.2}x", ours / first));
+        let beside = workload.beside.iter().find(|beside| beside.call == call);
+        let ratio = beside.map(|Beside { ratio, verdict, .. }| match verdict {
+            Verdict::CannotTell => format!("{} can't tell", times(ratio.ratio)),
+            _ => format!("{} ({}-{})", times(ratio.ratio), times(ratio.low), times(ratio.high)),
+        });
         line(text, &format!("{cells}{:>width$}", ratio.unwrap_or_default()));
     }
     line(text, "");
+}
+
+/// A multiple, in three digits or so.
+fn times(ratio: f64) -> String {
+    let digits = if ratio < 10.0 { 2 } else { 0 };
+    format!("{ratio:.digits$}x")
 }
 
 /// The name of the module within its workload.

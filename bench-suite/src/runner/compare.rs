@@ -12,13 +12,19 @@ use crate::comparison::{Compared, compared, plan};
 use crate::engine::{Id, Kind};
 use crate::phase::Phase;
 use crate::sample::{Comparison, Place, Record, Run, Sides};
-use crate::stats::decide::decide;
+use crate::stats::Verdict;
+use crate::stats::decide::{Decided, decide};
 use crate::stats::sides::Side;
 use crate::worker::Task;
 use crate::workload::Workload;
 use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsString;
 use std::path::PathBuf;
+
+/// Processes of each side that look where the time of a call goes.
+const LOOKS_AT: usize = 3;
+/// For how long each, in ms: some 2 500 samples.
+const LOOK_MS: u64 = 500;
 
 /// A side.
 pub struct SideOf {
@@ -72,7 +78,8 @@ pub fn compare(
     let plans: Vec<_> = plans.collect();
     let rows: Vec<usize> = phases.iter().map(Vec::len).collect();
     let decided = decide(&plans, options.seed, &mut Blocks::new(&rows, &mut live));
-    live.runner.or_interrupted(decided.map(drop))?;
+    let explained = decided.and_then(|decided| live.explain(&decided));
+    live.runner.or_interrupted(explained)?;
     let run = live.runner.run;
     let compared = compared(&run)?;
     Ok((run, compared))
@@ -178,6 +185,40 @@ impl Live<'_, '_> {
             }
         }
         Ok(Some(fastest))
+    }
+
+    /// Looks where the time goes in calls that differ, or in all that were asked for. Calls come first
+    /// among the rows.
+    fn explain(&mut self, decided: &[Decided]) -> Result<()> {
+        let differs = |row: &Decided| matches!(row.verdict, Verdict::Slower | Verdict::Faster);
+        let calls: Vec<Task> = (self.groups.iter().zip(decided))
+            .filter(|(_, row)| differs(row) || self.runner.options.explain)
+            .filter_map(|(group, _)| match group {
+                Group::Call(pair) => Some([Side::Base, Side::New].map(|side| Task::Sample {
+                    workload: self.stored(side),
+                    call: pair.calls[side as usize],
+                    artifact: self.artifact(side),
+                    ms: LOOK_MS,
+                })),
+                Group::Compile => None,
+            })
+            .flatten()
+            .collect();
+        self.left(calls.len() * LOOKS_AT);
+        for _ in 0..LOOKS_AT {
+            for (at, task) in calls.iter().enumerate() {
+                let side = [Side::Base, Side::New][at % 2];
+                match self.work(side, task.clone()) {
+                    Ok(records) => self.runner.keep(records)?,
+                    // Another build may not know how to look.
+                    Err(error) if self.of == Sides::Modules || error.is::<Stop>() => {
+                        return Err(error);
+                    }
+                    Err(_) => return Ok(()),
+                }
+            }
+        }
+        Ok(())
     }
 
     fn call(&self, pair: &Pair, side: Side) -> Task {

@@ -165,10 +165,14 @@ fn look(rows: &mut [Row], at: usize, seed: u64) {
     let p_values: Vec<f64> = rows.iter().map(|row| row.p_value).collect();
     let alarms = holm(&p_values, ERROR);
     for (row, alarm) in rows.iter_mut().zip(alarms).filter(|(row, _)| row.is_open()) {
-        let Some(ratio) = sides::ratio(&row.blocks, seed) else { continue };
+        let enough = row.blocks.len() * BLOCK >= SAME_FROM || at + 1 == LOOKS;
+        // The interval is dear, and decides nothing before.
+        let Some(ratio) = (alarm || enough).then(|| sides::ratio(&row.blocks, seed)).flatten()
+        else {
+            continue;
+        };
         let base = quantile(&sides::numbers(&row.blocks, Side::Base), QUANTILE);
         let floor = row.plan.floor.at(base.unwrap_or(0.0));
-        let enough = ratio.processes >= SAME_FROM || at + 1 == LOOKS;
         match ratio.verdict(floor) {
             Verdict::Same if enough => row.state = State::Same,
             Verdict::Faster | Verdict::Slower if alarm => row.state = State::Alarmed,
