@@ -1,6 +1,6 @@
 //! Reads what a command was given, and knows what to call it. Nothing of it is executed here.
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use lithify_compiler::{Options, Target};
 use lithify_polkadot::{Hex, Input, RuntimeInput, RuntimeVersion};
 use std::{fs::File, io::Read, path::Path};
@@ -85,6 +85,10 @@ pub fn is_image_file(path: &Path) -> bool {
     is_file && begin().is_ok() && magic == *b"\x7fELF"
 }
 
+/// The longest text of a module that is taken, in bytes. It takes up to a hundred times of that in
+/// memory, and time with its square where labels have names.
+const MAX_TEXT: usize = 1 << 20;
+
 /// The module in its binary form where the bytes are its text form, which begins with a parenthesis or
 /// a comment.
 fn binary(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>> {
@@ -92,6 +96,12 @@ fn binary(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>> {
     if !text.starts_with(b"(") && !text.starts_with(b";;") {
         return Ok(bytes);
     }
+    ensure!(
+        bytes.len() <= MAX_TEXT,
+        "{name} is the text of a module, {} bytes long, and {MAX_TEXT} are taken; `wasm-tools parse` or \
+         `wat2wasm` makes it binary",
+        bytes.len()
+    );
     let text = std::str::from_utf8(&bytes).with_context(|| format!("{name} is no text"))?;
     let refused = |error: wast::Error| {
         let (line, column) = error.span().linecol_in(text);
@@ -99,7 +109,11 @@ fn binary(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>> {
     };
     let tokens = ParseBuffer::new(text).map_err(refused)?;
     let mut module = parser::parse::<Wat<'_>>(&tokens).map_err(refused)?;
-    module.encode().map_err(refused)
+    ensure!(matches!(module, Wat::Module(_)), "{name} is the text of a component, not of a module");
+    let binary = module.encode().map_err(refused)?;
+    // The text may give bytes.
+    ensure!(binary.starts_with(b"\0asm"), "{name} is the text of what is no module");
+    Ok(binary)
 }
 
 /// The target that code is compiled for when it is to run here: the default level of the CPU

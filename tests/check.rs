@@ -12,6 +12,11 @@ const ENTRIES: &str = r#"
     (func (export "Core_execute_block") (param i32 i32) (result i64) (i64.const 0))
     (func (export "Core_initialize_block") (param i32 i32) (result i64) (i64.const 0))"#;
 
+/// A heap that begins there.
+fn heap(base: &str) -> String {
+    HEAP.replace("70000", base)
+}
+
 /// A module of these parts: imports, memory, heap base, and what else there is.
 fn module(imports: &str, memory: &str, heap: &str, rest: &str) -> Vec<u8> {
     wat::parse_str(format!("(module {imports} {memory} {heap} {rest})")).unwrap()
@@ -140,6 +145,13 @@ fn memory() {
             module("", MEMORY, r#"(func (export "__heap_base"))"#, ENTRIES),
             Err("__heap_base is a func"),
         ),
+        (
+            "heap-beyond",
+            module("", MEMORY, &heap("134348800"), ENTRIES),
+            Err("nothing can be allocated"),
+        ),
+        ("heap-at-the-end", module("", MEMORY, &heap("134348799"), ENTRIES), Ok("runs")),
+        ("heap-wrapped", module("", MEMORY, &heap("-8"), ENTRIES), Err("nothing can be allocated")),
         ("data-fits", with(r#"(data (i32.const 131070) "ab")"#), Ok("runs")),
         ("data-beyond", with(r#"(data (i32.const 131071) "ab")"#), Err("0.44 or older")),
         ("data-far-beyond", with(r#"(data (i32.const -1) "ab")"#), Err("reach to 0x100000001")),

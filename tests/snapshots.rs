@@ -41,6 +41,9 @@ fn place(name: &str) -> PathBuf {
         fs::copy(&source, place.join(source.file_name().unwrap())).unwrap();
     }
     fs::write(place.join("empty"), "").unwrap();
+    fs::write(place.join("component.wat"), "(component)").unwrap();
+    fs::write(place.join("image.wat"), "(module binary \"\\7fELF\")").unwrap();
+    fs::write(place.join("long.wat"), format!("({}module)", " ".repeat(1 << 20))).unwrap();
     fs::write(place.join("broken.wat"), "(module\n  (fun))\n").unwrap();
     fs::write(place.join("nothing.json"), "{}").unwrap();
     place

@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use clap::Args;
-use lithify_compiler::{Options, Profile, inspect};
+use lithify_compiler::{Options, Profile, inspect, survey};
 use lithify_polkadot::RuntimeInput;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -95,6 +95,9 @@ impl Report {
         };
         report.imports(&info);
         report.exports(&info);
+        if let Ok(survey) = survey(runtime.wasm()) {
+            report.heap(&info, survey.layout.heap_base);
+        }
         if runtime.version.is_none() && info.exports.iter().any(|e| e.name == "Core_version") {
             report.notes.push(format!(
                 "no version in the custom section runtime_version: nodes call Core_version ({})",

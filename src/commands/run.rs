@@ -168,9 +168,17 @@ impl Run {
             let names: Vec<&str> = exports.iter().map(|e| &*e.name).collect();
             context.initialize_by(Some(initializer(asked.as_deref(), &names)));
         }
-        // The root of a state depends on it. What has no version is no runtime, and has no state.
-        if let Ok(version) = runtime.version_by(&mut context) {
-            state.set_version(version.state_version());
+        // The root of a state depends on it, and nothing else does.
+        if state.len() > 0 || block.is_some() {
+            match runtime.version_by(&mut context) {
+                Ok(version) => state.set_version(version.state_version()),
+                // What has no version is no runtime.
+                Err(RuntimeError::Call(CallError::NoEntry { .. })) => {}
+                Err(error) => {
+                    let error = anyhow::Error::from(error);
+                    return Err(error.context("cannot learn how the state is laid out"));
+                }
+            }
         }
         let bounds = self.bounds;
         let hook: VersionHook = Arc::new(move |wasm| core_version(wasm, bounds));

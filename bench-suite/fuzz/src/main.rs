@@ -73,8 +73,9 @@ enum Command {
 
 #[derive(Args)]
 struct Options {
-    /// Stop after so many seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    /// Stop after so many seconds, a year at most.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     time: u64,
     /// Stop after so many inputs.
     #[arg(long, value_name = "N", default_value_t = u64::MAX)]
@@ -89,7 +90,7 @@ struct Options {
     #[arg(short, long, value_name = "N", default_value_t = 0)]
     jobs: u64,
     /// Where inputs that failed are kept.
-    #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/cases"))]
+    #[arg(long, value_name = "DIR", default_value = "fuzz-cases")]
     keep: PathBuf,
     /// What starts the workers: the emulator that runs this program.
     #[arg(long, value_name = "PROGRAM", hide = true)]

@@ -205,7 +205,7 @@ pub fn keep(plan: &Plan, finding: &Finding) -> Result<PathBuf> {
             let module = Generator::new(*seed, runtimes)?.module(finding.number);
             let wasm = module.context("the number makes no module")?;
             fs::create_dir_all(&plan.keep)?;
-            let path = plan.keep.join(".replay.wasm");
+            let path = plan.keep.join(format!(".replay-{}.wasm", std::process::id()));
             let mut replay = Replay { plan, path, patience: kind.patience() };
             let started = Instant::now();
             let ending = replay.run(&wasm)?;

@@ -144,10 +144,14 @@ impl Activation {
         } else {
             slot.header().set_exit(self.outer_exit);
         }
-        match left {
-            0 => Ok(()),
-            _ => Err(self.trap()),
+        if left == 0 {
+            return Ok(());
         }
+        if let Some(around) = self.parent().filter(|around| around.is_overdue()) {
+            // The signal that ended this call was for that one.
+            around.slot().header().forbid_host_calls();
+        }
+        Err(self.trap())
     }
 
     /// The slot that runs.

@@ -41,6 +41,10 @@ pub(crate) unsafe fn edge<T>(base: *mut u8, body: impl FnOnce(&Slot) -> Result<T
     // SAFETY: the guest passed `base`, and waits.
     let slot = unsafe { Slot::from_base(base) };
     let host_sp = match catch_unwind(AssertUnwindSafe(|| body(slot))) {
+        // A deadline may have ended a guest that the host function called, and it is this guest's, too.
+        Ok(Ok(_)) if slot.header().host_calls_forbidden() => {
+            record(slot, TrapCode::Deadline.into())
+        }
         Ok(Ok(value)) => return value,
         Ok(Err(stop)) => record(slot, stop),
         Err(panic) => record(slot, panic_stop(&*panic)),

@@ -49,7 +49,8 @@ pub fn put(path: &Path, file: &File, before: &Metadata) -> bool {
     }
     // Others may write the same at this moment.
     let new = beside(path, &format!("{WHOLE}.{}", process::id()));
-    let written = (File::options().write(true).create(true).truncate(true).mode(0o644).open(&new))
+    let written = remove(&new)
+        .and_then(|()| File::options().write(true).create_new(true).mode(0o644).open(&new))
         .and_then(|mut file| file.write_all(text(&now).as_bytes()))
         .and_then(|()| fs::rename(&new, self::path(path)));
     if written.is_err() {

@@ -134,6 +134,18 @@ impl Report {
         }
     }
 
+    /// A heap that begins where a node gives it memory.
+    pub(super) fn heap(&mut self, info: &ModuleInfo, base: Option<u32>) {
+        let pages = info.memory.map_or(0, |memory| memory.min);
+        let end = u64::from(pages.saturating_add(DEFAULT_HEAP_PAGES)) * PAGE;
+        if let Some(base) = base.filter(|base| u64::from(*base) >= end) {
+            self.obstacles.push(format!(
+                "__heap_base is {base:#x}, but memory ends at {end:#x} with the heap that nodes add: \
+                 nothing can be allocated"
+            ));
+        }
+    }
+
     /// Segments and tables that a node can instantiate.
     fn segments(&mut self, info: &ModuleInfo) {
         let (data_end, elements_end) = info.segments_end;

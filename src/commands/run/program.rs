@@ -124,22 +124,17 @@ impl Run {
                 {
                     let done = instance.call_with(&initialize, &mut [], &mut wasi, call);
                     if let Some(status) = wasi.ended(done)? {
+                        self.print_results(export, Err(status))?;
                         return exit(status);
                     }
                 }
-                let mut results = Vec::new();
-                let done = instance.call_values_with(&func, &values, &mut wasi, call);
-                let status = match done {
-                    Ok(values) => {
-                        results = values;
-                        0
-                    }
-                    Err(CallError::Trap(trap)) => wasi.ended(Err(trap))?.unwrap_or(0),
+                let done = match instance.call_values_with(&func, &values, &mut wasi, call) {
+                    Ok(values) => Ok(values),
+                    Err(CallError::Trap(trap)) => Err(wasi.ended(Err(trap))?.unwrap_or(0)),
                     Err(error) => return Err(error.into()),
                 };
-                if status == 0 {
-                    self.print_results(export, results)?;
-                }
+                let status = done.as_ref().err().copied().unwrap_or(0);
+                self.print_results(export, done)?;
                 status
             }
         };
@@ -149,15 +144,17 @@ impl Run {
         exit(status)
     }
 
-    /// Prints the results of a function.
-    fn print_results(&self, function: &str, results: Vec<Value>) -> Result<()> {
+    /// Prints the results of a function, or for programs the status with which it ended instead.
+    fn print_results(&self, function: &str, done: Result<Vec<Value>, i32>) -> Result<()> {
         if self.form() == Form::Json {
             let result =
                 |value: Value| json!({"type": value.ty().to_string(), "value": text(value)});
-            let results: Vec<_> = results.into_iter().map(result).collect();
-            return output::json(json!({"function": function, "results": results}));
+            let exited = done.as_ref().err().copied();
+            let results = done.ok().map(|all| all.into_iter().map(result).collect::<Vec<_>>());
+            let report = json!({"function": function, "results": results, "exited": exited});
+            return output::json(report);
         }
-        results.into_iter().try_for_each(|value| output::asked(text(value)))
+        done.unwrap_or_default().into_iter().try_for_each(|value| output::asked(text(value)))
     }
 
     /// What the program begins with.
@@ -233,7 +230,12 @@ fn starts<'i>(
 fn end_waiting(timeout: Duration) {
     std::thread::spawn(move || {
         std::thread::sleep(timeout.saturating_add(GRACE));
-        output::error(&anyhow!("deadline exceeded while the program waited for the system"));
+        // It may be standard error that the program waits for.
+        std::thread::spawn(|| {
+            output::error(&anyhow!("deadline exceeded while the program waited for the system"));
+            std::process::exit(i32::from(crate::status::LATE));
+        });
+        std::thread::sleep(GRACE);
         std::process::exit(i32::from(crate::status::LATE));
     });
 }
@@ -249,10 +251,12 @@ fn exit(status: i32) -> Result<()> {
 /// A number of type `ty`: decimal, signed or not, or hex with `0x`.
 fn value(ty: ValType, text: &str) -> Option<Value> {
     let integer = || -> Option<i128> {
-        match text.strip_prefix("0x") {
-            Some(digits) => i128::from_str_radix(digits, 16).ok(),
-            None => text.parse().ok(),
-        }
+        let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
+        let value = match digits.strip_prefix("0x") {
+            Some(digits) => u64::from_str_radix(digits, 16).ok()?,
+            None => digits.parse().ok()?,
+        };
+        Some(sign * i128::from(value))
     };
     Some(match ty {
         ValType::I32 => {

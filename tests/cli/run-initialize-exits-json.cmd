@@ -1,0 +1,2 @@
+lithify run reactor.wasm --invoke f --json
+# 9

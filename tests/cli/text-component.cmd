@@ -1,0 +1,2 @@
+lithify inspect component.wat
+# 1

@@ -1,0 +1,2 @@
+lithify inspect image.wat
+# 1

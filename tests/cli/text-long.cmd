@@ -1,0 +1,2 @@
+lithify inspect long.wat
+# 1
