@@ -312,22 +312,24 @@ impl Run {
             }
             Input::Runtime(runtime) => {
                 let code = self.code.options(&runtime, source::host_target())?;
-                // What is not there is better missed before the work than after it; but imports
-                // that nobody has come first.
-                if let Some(entry) = &self.entry
-                    && let Ok(info) = inspect(runtime.wasm(), &code)
-                    && info.imports.iter().all(|import| match &import.ty {
-                        ExternType::Func(ty) => resolve(&import.module, &import.name, ty).is_ok(),
-                        _ => true,
-                    })
-                {
-                    find_entry(
-                        entry,
-                        info.exports.into_iter().map(|e| (e.name, e.ty.to_string())),
-                    )?;
-                }
                 let (name, wasm) = (&source.name, runtime.wasm());
                 let compile = || {
+                    // What is not there is better missed before the work than after it; but imports
+                    // that nobody has come first.
+                    if let Some(entry) = &self.entry
+                        && let Ok(info) = inspect(runtime.wasm(), &code)
+                        && info.imports.iter().all(|import| match &import.ty {
+                            ExternType::Func(ty) => {
+                                resolve(&import.module, &import.name, ty).is_ok()
+                            }
+                            _ => true,
+                        })
+                    {
+                        find_entry(
+                            entry,
+                            info.exports.into_iter().map(|e| (e.name, e.ty.to_string())),
+                        )?;
+                    }
                     let started = Instant::now();
                     let watch = Watch::start(wasm.len());
                     let image = self.bounds.compile(name, wasm, Emit::Image, &code, &watch);

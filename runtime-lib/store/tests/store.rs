@@ -60,7 +60,7 @@ fn an_image_lies_where_its_key_says() {
     assert!(below.starts_with(&start) && below.ends_with(".so"), "{below}");
     assert_eq!(path, store.path(&key(1)));
     assert_eq!(fs::read(&path).unwrap(), image(1));
-    assert_eq!(files(folder.path()), [path.clone()]);
+    assert_eq!(files(folder.path()), std::slice::from_ref(&path));
     used_ago(&path, 1000);
     assert_eq!(store.get(&key(1)).unwrap(), Some(path.clone()));
     let entries = store.clone().list().unwrap();
