@@ -66,27 +66,25 @@ fn a_slower_call_is_named() {
 /// The function that was made slower is the first of those that changed, whatever calls it.
 #[test]
 fn a_slower_function_is_named() {
+    // Longer than what is inlined, as then it would be the caller's.
+    let step = "(local.set 1 (i32.xor (i32.mul (local.get 1) (i32.const 17)) (local.get 0)))";
+    let loops = format!(
+        "(loop $l {} (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get 1)",
+        step.repeat(20)
+    );
     let module = |name: &str, rounds: u32| {
         let text = format!(
             r#"(module (memory (export "memory") 20)
                 (global (export "__heap_base") i32 (i32.const 65536))
-                (func $work (param i32) (result i32) (local i32)
-                    (loop $l
-                        (local.set 1 (i32.xor (i32.mul (local.get 1) (i32.const 17)) (local.get 0)))
-                        (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
-                    (local.get 1))
-                (func $steady (result i32) (local i32)
-                    (drop (call $work (i32.const 1)))
-                    (local.set 0 (i32.const 60000))
-                    (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
-                    (i32.const 1))
+                (func $work (param i32) (result i32) (local i32) {loops})
+                (func $steady (export "steady") (param i32) (result i32) (local i32) {loops})
                 (func (export "Core_version") (param i32 i32) (result i64)
-                    (drop (call $steady)) (drop (call $work (i32.const {rounds})))
-                    (i64.const 0)))"#
+                    (drop (call $steady (i32.const 3000))) (drop (call $work (i32.const 1)))
+                    (drop (call $work (i32.const {rounds}))) (i64.const 0)))"#
         );
         wat(name, &text)
     };
-    let (base, slow) = (module("named-base.wasm", 30_000), module("named-slow.wasm", 60_000));
+    let (base, slow) = (module("named-base.wasm", 3_000), module("named-slow.wasm", 6_000));
     let (status, said) = compare(&[&base, &slow, "--compiles", "0", "--json"]);
     assert_eq!(status, 1, "{said}");
     let object: serde_json::Value = serde_json::from_str(json(&said)).expect("one JSON object");
