@@ -23,6 +23,7 @@ use lithify_abi::descriptor::Span;
 use lithify_abi::types::{ExportType, FuncType, ImportType, MemoryType};
 use loaded::Loaded;
 use metadata::Metadata;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A module in native code, ready to run. Clones share it.
@@ -61,6 +62,16 @@ impl Image {
     pub fn function_at(&self, pc: usize) -> Option<(u32, &str)> {
         let (function, _) = self.0.function_at(self.0.text_offset(pc)?)?;
         Some((function.index, self.0.function_name(&function)))
+    }
+
+    /// BLAKE2b-256 of the module as it is stored on chain.
+    pub fn code_hash(&self) -> &[u8; 32] {
+        &self.0.records().descriptor.code_hash
+    }
+
+    /// Options that shaped the code, `name=value` separated by spaces.
+    pub fn options(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.0.section.bytes(self.0.records().descriptor.options))
     }
 
     /// The contents of the custom section `runtime_version`, if the module has it.

@@ -1,7 +1,7 @@
 //! Runtimes, their instances, and calls.
 
 use crate::{
-    cache::{self, Cache},
+    cache,
     code::Code,
     config::{Config, Semantics},
     heap::Heap,
@@ -12,6 +12,7 @@ use lithify_runtime::{
     Entry, ExternType, FuncType, Guest, Image, ImageError, Imports, Instance, InstanceOptions,
     MemoryPlan, Pool, STACK_MAX, STACK_MIN, Trust, ValType, Value,
 };
+use lithify_store::{GetOrMakeError, Store};
 use sc_allocator::AllocationStats;
 use sc_executor_common::{
     error::{Error, Result, WasmError},
@@ -21,6 +22,7 @@ use sc_executor_common::{
 use sp_wasm_interface::HostFunctions;
 use std::{
     collections::HashMap,
+    io,
     path::Path,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Instant,
@@ -33,6 +35,9 @@ pub const LOG: &str = "lithify";
 /// takes some. Upstream's tests know the depth of the smallest frames to within 56 of 65 500.
 const STACK: usize = (1 << 20) - 768;
 
+/// The name under which a node looks for a module's memory.
+const MEMORY: &str = "memory";
+
 /// For how many heap strategies a runtime keeps instances. A node has three: for calls on chain,
 /// the same doubled for import, and for calls off chain.
 const STRATEGIES: usize = 8;
@@ -42,15 +47,16 @@ const STRATEGIES: usize = 8;
 pub fn create_runtime<H: HostFunctions>(
     blob: RuntimeBlob,
     config: Config,
-) -> std::result::Result<WasmtimeRuntime, WasmError> {
+) -> std::result::Result<Runtime, WasmError> {
     let code = Code::new(blob, &config.semantics)?;
     let host = Host::of::<H>();
     let imports = host.imports(config.allow_missing_func_imports);
-    let image = match Cache::open(config.cache_path.as_deref()) {
-        None => fresh(&code, &imports, |_| ())?,
-        Some(cache) => cached(&cache, &code, &imports)?,
+    let image = match cache::store(config.cache_path.as_deref()) {
+        None => Image::from_bytes(&compiled(&code)?, &imports, Trust::SkipHash)
+            .map_err(|error| refused(&error))?,
+        Some(store) => stored(&store, &code, &imports)?,
     };
-    WasmtimeRuntime::new(image, host, &config)
+    Runtime::new(image, host, &config)
 }
 
 /// Takes an artifact that [`prepare_runtime_artifact`] made, from a file.
@@ -63,11 +69,11 @@ pub fn create_runtime<H: HostFunctions>(
 pub unsafe fn create_runtime_from_artifact<H: HostFunctions>(
     compiled_artifact_path: &Path,
     config: Config,
-) -> std::result::Result<WasmtimeRuntime, WasmError> {
+) -> std::result::Result<Runtime, WasmError> {
     let host = Host::of::<H>();
     let imports = host.imports(config.allow_missing_func_imports);
     let image = Image::open(compiled_artifact_path, &imports, Trust::SkipHash);
-    WasmtimeRuntime::new(image.map_err(|error| refused(&error))?, host, &config)
+    Runtime::new(image.map_err(|error| refused(&error))?, host, &config)
 }
 
 /// The same from the bytes of an artifact.
@@ -79,11 +85,58 @@ pub unsafe fn create_runtime_from_artifact<H: HostFunctions>(
 pub unsafe fn create_runtime_from_artifact_bytes<H: HostFunctions>(
     compiled_artifact_bytes: &[u8],
     config: Config,
-) -> std::result::Result<WasmtimeRuntime, WasmError> {
+) -> std::result::Result<Runtime, WasmError> {
     let host = Host::of::<H>();
     let imports = host.imports(config.allow_missing_func_imports);
     let image = Image::from_bytes(compiled_artifact_bytes, &imports, Trust::SkipHash);
-    WasmtimeRuntime::new(image.map_err(|error| refused(&error))?, host, &config)
+    Runtime::new(image.map_err(|error| refused(&error))?, host, &config)
+}
+
+/// Takes an image of the code whose hash is `code_hash`, as `lithify compile` makes it: of the module as
+/// the chain has it. Its features are those of the compiler's runtime profile, which a node accepts
+/// all; what `config` says of features and of a deterministic stack has no effect.
+///
+/// # Safety
+///
+/// As for [`create_runtime_from_artifact`]. A store has checked the file's hash.
+pub unsafe fn open_image<H: HostFunctions>(
+    path: &Path,
+    code_hash: &[u8; 32],
+    config: &Config,
+) -> std::result::Result<Runtime, WasmError> {
+    let open = |imports: &Imports| Image::open(path, imports, Trust::SkipHash);
+    of_runtime::<H>(open, code_hash, config)
+}
+
+/// The same from the bytes of an image.
+///
+/// # Safety
+///
+/// As for [`create_runtime_from_artifact`].
+pub unsafe fn image_from_bytes<H: HostFunctions>(
+    bytes: &[u8],
+    code_hash: &[u8; 32],
+    config: &Config,
+) -> std::result::Result<Runtime, WasmError> {
+    let open = |imports: &Imports| Image::from_bytes(bytes, imports, Trust::SkipHash);
+    of_runtime::<H>(open, code_hash, config)
+}
+
+fn of_runtime<H: HostFunctions>(
+    open: impl FnOnce(&Imports) -> std::result::Result<Image, ImageError>,
+    code_hash: &[u8; 32],
+    config: &Config,
+) -> std::result::Result<Runtime, WasmError> {
+    let host = Host::of::<H>();
+    let image = open(&host.imports(config.allow_missing_func_imports));
+    let image = image.map_err(|error| refused(&error))?;
+    if image.code_hash() != code_hash {
+        return Err(other("the image is of other code".into()));
+    }
+    if !image.options().split(' ').any(|option| option == "profile=runtime") {
+        return Err(other("the image was compiled by another profile than `runtime`".into()));
+    }
+    Runtime::new(image, host, config)
 }
 
 /// Compiles the code of a runtime into an artifact: an image for this machine.
@@ -95,42 +148,52 @@ pub fn prepare_runtime_artifact(
     compiled.map_err(|error| other(format!("cannot precompile module: {error}")))
 }
 
-/// Compiles, shows the image to `keep`, and loads it.
-fn fresh(
-    code: &Code,
-    imports: &Imports,
-    keep: impl FnOnce(&[u8]),
-) -> std::result::Result<Image, WasmError> {
+/// Compiles.
+fn compiled(code: &Code) -> std::result::Result<Vec<u8>, WasmError> {
     let start = Instant::now();
-    let bytes = code.compile().map_err(|error| other(format!("cannot create module: {error}")))?;
-    log::info!(
-        target: LOG,
-        "compiled a runtime of {} kB in {:?}",
-        code.wasm.len() / 1000,
-        start.elapsed(),
-    );
-    keep(&bytes);
-    Image::from_bytes(&bytes, imports, Trust::SkipHash).map_err(|error| refused(&error))
+    let image = code.compile().map_err(|error| other(format!("cannot create module: {error}")))?;
+    let (kilobytes, took) = (code.wasm.len() / 1000, start.elapsed());
+    log::info!(target: LOG, "compiled a runtime of {kilobytes} kB in {took:?}");
+    Ok(image)
 }
 
-/// Loads the image from the cache, or puts it there.
-fn cached(cache: &Cache, code: &Code, imports: &Imports) -> std::result::Result<Image, WasmError> {
-    let path = cache.path(code);
-    let start = Instant::now();
-    match Image::open(&path, imports, Trust::Verify) {
-        Ok(image) => {
-            let (path, took) = (path.display(), start.elapsed());
-            log::info!(target: LOG, "the runtime is the image {path}, loaded in {took:?}");
-            return Ok(image);
+/// Loads the image from the store, or puts it there.
+fn stored(store: &Store, code: &Code, imports: &Imports) -> std::result::Result<Image, WasmError> {
+    let (start, mut is_new) = (Instant::now(), false);
+    let make = || {
+        is_new = true;
+        compiled(code)
+    };
+    let image = match store.get_or_make(&cache::key(code), make) {
+        Ok(path) => {
+            let image = Image::open(&path, imports, Trust::SkipHash);
+            if image.is_ok() && !is_new {
+                let (path, took) = (path.display(), start.elapsed());
+                log::info!(target: LOG, "the runtime is the image {path}, loaded in {took:?}");
+            }
+            image
         }
-        Err(error @ ImageError::Imports { .. }) => return Err(refused(&error)),
-        Err(error) if cache::is_absent(&error) => {}
-        Err(error) => {
-            let path = path.display();
-            log::warn!(target: LOG, "the image {path} is made again: {}", chain(&error));
+        Err(GetOrMakeError::Make(error)) => return Err(error),
+        Err(GetOrMakeError::NotKept { image, error }) => {
+            log::warn!(target: LOG, "{}", chain(&error));
+            Image::from_bytes(&image, imports, Trust::SkipHash)
         }
+    };
+    if is_new {
+        cache::collect(store);
     }
-    fresh(code, imports, |bytes| cache.store(&path, bytes))
+    match image {
+        Err(error) if is_gone(&error) => {
+            // Somebody has removed it since.
+            Image::from_bytes(&compiled(code)?, imports, Trust::SkipHash)
+        }
+        image => image,
+    }
+    .map_err(|error| refused(&error))
+}
+
+fn is_gone(error: &ImageError) -> bool {
+    matches!(error, ImageError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound)
 }
 
 /// Why an image is refused, as a node's engine says it of imports.
@@ -168,7 +231,7 @@ fn other(message: String) -> WasmError {
 }
 
 /// An error and its reasons.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(reason) = source {
@@ -178,10 +241,10 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// A runtime in native code, with its host functions. Named after the engine that it stands in for.
-pub struct WasmtimeRuntime(Arc<Runtime>);
+/// A runtime in native code, with its host functions.
+pub struct Runtime(Arc<Shared>);
 
-struct Runtime {
+struct Shared {
     image: Image,
     host: &'static Host,
     options: InstanceOptions,
@@ -192,21 +255,29 @@ struct Runtime {
     heap_base: OnceLock<std::result::Result<u32, &'static str>>,
 }
 
-impl WasmtimeRuntime {
+impl Runtime {
     fn new(
         image: Image,
         host: &'static Host,
         config: &Config,
     ) -> std::result::Result<Self, WasmError> {
+        let mut imports_memory = false;
         for import in image.imports() {
             let is_function = matches!(import.ty, ExternType::Func(_));
+            let is_memory = matches!(import.ty, ExternType::Memory(_));
+            imports_memory |= is_memory && import.name == MEMORY;
+            if is_memory && import.module == "env" {
+                // What a node makes a memory of the module's own, as instances have it anyway.
+                continue;
+            }
             if let Some(error) = foreign(&import.module, &import.name, is_function) {
                 return Err(error);
             }
         }
-        let memory = match export(&image, "memory") {
+        let memory = match export(&image, MEMORY) {
             Some(ExternType::Memory(_)) => Ok(()),
             Some(_) => Err("the `memory` export should have memory type"),
+            None if imports_memory => Ok(()),
             None => Err("memory is not exported under `memory` name"),
         };
         let limit = config.semantics.deterministic_stack_limit.as_ref();
@@ -218,7 +289,7 @@ impl WasmtimeRuntime {
         if !config.semantics.instantiation_strategy.keeps() {
             options.idle_per_entry = 0;
         }
-        Ok(Self(Arc::new(Runtime {
+        Ok(Self(Arc::new(Shared {
             image,
             host,
             options,
@@ -229,14 +300,21 @@ impl WasmtimeRuntime {
     }
 }
 
-impl WasmModule for WasmtimeRuntime {
+impl Runtime {
+    /// The contents of the module's custom sections `runtime_version` and `runtime_apis`.
+    pub fn embedded_version(&self) -> (Option<&[u8]>, Option<&[u8]>) {
+        (self.0.image.runtime_version(), self.0.image.runtime_apis())
+    }
+}
+
+impl WasmModule for Runtime {
     fn new_instance(&self, strategy: HeapAllocStrategy) -> Result<Box<dyn WasmInstance>> {
         let runtime = Arc::clone(&self.0);
         Ok(Box::new(Callable { runtime, strategy, pool: None, entries: HashMap::new() }))
     }
 }
 
-impl Runtime {
+impl Shared {
     /// The instances whose memory is that of `strategy`.
     fn pool(&self, strategy: HeapAllocStrategy) -> Result<Pool> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
@@ -295,7 +373,7 @@ fn not_made(error: &dyn std::error::Error) -> Error {
 
 /// What a node calls an instance: each call gets a fresh one of ours.
 struct Callable {
-    runtime: Arc<Runtime>,
+    runtime: Arc<Shared>,
     strategy: HeapAllocStrategy,
     pool: Option<Pool>,
     /// Entry points that were called, of `pool`; `None` for what is none.

@@ -5,6 +5,7 @@ use crate::config::{DeterministicStackLimit, Semantics};
 use lithify_compiler::{Options, Profile, Target, compile_image};
 use lithify_runtime::host_cpu_features;
 use sc_executor_common::{error::WasmError, runtime_blob::RuntimeBlob};
+use sp_crypto_hashing::blake2_256;
 use wasmparser::{Validator, WasmFeatures};
 
 /// The module of a runtime, ready to compile.
@@ -33,10 +34,14 @@ impl Code {
         })
     }
 
-    /// What the image depends on besides the bytes, and what decided that they are accepted.
+    /// What decided that the bytes are accepted, for the key of the image.
     pub fn options(&self) -> String {
-        let Target { machine, features } = target();
-        format!("{machine:?} {features:#x} {:#x}", self.features.bits())
+        format!("node features={:#x}", self.features.bits())
+    }
+
+    /// The hash that the image names: that of the bytes as they are compiled.
+    pub fn hash(&self) -> [u8; 32] {
+        blake2_256(&self.wasm)
     }
 
     /// Native code for this machine.
@@ -49,6 +54,7 @@ impl Code {
         let options = Options {
             target: target(),
             profile: Some(Profile::General),
+            code_hash: self.hash(),
             jobs: self.jobs,
             ..Options::default()
         };
@@ -56,7 +62,8 @@ impl Code {
     }
 }
 
-fn target() -> Target {
+/// What images are made for: this machine.
+pub fn target() -> Target {
     Target::host().limited_to(host_cpu_features())
 }
 
