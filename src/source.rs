@@ -3,7 +3,11 @@
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use lithify_compiler::{Options, Target};
 use lithify_polkadot::{Hex, Input, RuntimeInput, RuntimeVersion};
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 use wast::{
     Wat,
     parser::{self, ParseBuffer},
@@ -28,13 +32,12 @@ impl Source {
             return Self::workload(path);
         }
         let (name, bytes) = if path == Path::new("-") {
-            let mut bytes = Vec::new();
-            std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
+            let bytes = contents(std::io::stdin()).context("cannot read standard input")?;
             ("standard input".into(), bytes)
         } else {
             let name = path.display().to_string();
-            let bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
-            (name, bytes)
+            let bytes = File::open(path).and_then(contents);
+            (name.clone(), bytes.with_context(|| format!("cannot read {name}"))?)
         };
         let input = Input::read(binary(bytes, &name)?, &name)?;
         Ok(Self { name, input })
@@ -77,12 +80,29 @@ impl Source {
     }
 }
 
+/// All that there is to read, or only the beginning where that shows that it is none of our forms: a
+/// device may go on without an end.
+fn contents(mut file: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.by_ref().take(1 << 16).read_to_end(&mut bytes)?;
+    if Input::may_be(&bytes) || is_text(&bytes) {
+        file.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
 /// Whether an image is in the file at `path`, which can be mapped instead of read.
 pub fn is_image_file(path: &Path) -> bool {
     let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
     let mut magic = [0; 4];
     let mut begin = || File::open(path)?.read_exact(&mut magic);
     is_file && begin().is_ok() && magic == *b"\x7fELF"
+}
+
+/// Whether it begins as the text of a module does.
+fn is_text(bytes: &[u8]) -> bool {
+    let text = bytes.trim_ascii_start();
+    text.starts_with(b"(") || text.starts_with(b";;")
 }
 
 /// The longest text of a module that is taken, in bytes. It takes up to a hundred times of that in
@@ -92,8 +112,7 @@ const MAX_TEXT: usize = 1 << 20;
 /// The module in its binary form where the bytes are its text form, which begins with a parenthesis or
 /// a comment.
 fn binary(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>> {
-    let text = bytes.trim_ascii_start();
-    if !text.starts_with(b"(") && !text.starts_with(b";;") {
+    if !is_text(&bytes) {
         return Ok(bytes);
     }
     ensure!(

@@ -8,9 +8,9 @@ use crate::{
     source::{self, Source},
     status::No,
 };
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use lithify_compiler::{Options, Profile, inspect, survey};
+use lithify_compiler::{CompileError, Options, Profile, inspect, survey};
 use lithify_polkadot::RuntimeInput;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ impl Check {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
         let (name, runtime) = Source::read(&self.input)?.runtime()?;
-        let report = Report::new(&runtime, &self.input);
+        let report = Report::new(&runtime, &self.input).with_context(|| name.clone())?;
         let version = runtime.version.as_ref();
         if self.json {
             output::json(json!({
@@ -80,16 +80,22 @@ struct Report {
 }
 
 impl Report {
-    fn new(runtime: &RuntimeInput, path: &Path) -> Self {
+    /// # Errors
+    ///
+    /// A limit of this compiler's own, beyond which it does not look: a node may take the module.
+    fn new(runtime: &RuntimeInput, path: &Path) -> Result<Self> {
         let mut report = Self::default();
         let with = |profile| Options { profile: Some(profile), ..Options::default() };
         let info = match inspect(runtime.wasm(), &with(Profile::Runtime)) {
             Ok(info) => info,
+            Err(error @ CompileError::Limit(_)) => {
+                return Err(anyhow!(error).context("whether a node takes it cannot be told"));
+            }
             Err(error) => {
                 report.obstacles.push(error.to_string());
                 match inspect(runtime.wasm(), &with(Profile::General)) {
                     Ok(info) => info,
-                    Err(_) => return report,
+                    Err(_) => return Ok(report),
                 }
             }
         };
@@ -97,6 +103,7 @@ impl Report {
         report.exports(&info);
         if let Ok(survey) = survey(runtime.wasm()) {
             report.heap(&info, survey.layout.heap_base);
+            report.branches(survey.br_table_targets);
         }
         if runtime.version.is_none() && info.exports.iter().any(|e| e.name == "Core_version") {
             report.notes.push(format!(
@@ -104,6 +111,6 @@ impl Report {
                 source::ask_for_version(path)
             ));
         }
-        report
+        Ok(report)
     }
 }

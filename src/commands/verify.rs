@@ -51,7 +51,10 @@ impl Verify {
                 "runtime": runtime_name,
                 "verified": null,
                 "refused": error.to_string(),
+                "image_code_hash": null,
                 "code_hash": source::hex(&runtime.code_hash),
+                "differs_from_byte": null,
+                "compiler": null,
             }))?;
         }
         let metadata = metadata.with_context(|| name.clone())?;

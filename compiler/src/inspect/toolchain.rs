@@ -29,6 +29,8 @@ pub struct Survey {
     pub layout: MemoryLayout,
     /// Features beyond the first version, by name.
     pub features: BTreeMap<&'static str, FeatureUse>,
+    /// The most targets that a `br_table` has, the default aside.
+    pub br_table_targets: u32,
 }
 
 /// Where things lie in memory, in bytes.
@@ -222,6 +224,10 @@ impl Reader {
         let mut begin = Vec::new();
         for operator in body.get_operators_reader()?.into_iter_with_offsets() {
             let (operator, offset) = operator?;
+            if let Operator::BrTable { targets } = &operator {
+                let most = &mut self.survey.br_table_targets;
+                *most = targets.len().max(*most);
+            }
             let feature = match &operator {
                 Operator::Block { blockty: BlockType::FuncType(_) }
                 | Operator::Loop { blockty: BlockType::FuncType(_) }

@@ -152,6 +152,16 @@ pub enum InputError {
 }
 
 impl Input {
+    /// Whether a file may be one of the forms that [`read`](Self::read) takes when it begins with
+    /// `bytes`, or is that and no more.
+    pub fn may_be(bytes: &[u8]) -> bool {
+        let magics = [ELF_MAGIC, WASM_MAGIC, BLOB_MARKER, POLKAVM_MAGIC];
+        let text = bytes.trim_ascii_start();
+        magics.iter().any(|magic| bytes.starts_with(magic))
+            || text.starts_with(b"0x")
+            || text.starts_with(b"{")
+    }
+
     /// Recognises `bytes`. `name` is for messages, usually the file's.
     pub fn read(bytes: Vec<u8>, name: &str) -> Result<Self, InputError> {
         if bytes.starts_with(ELF_MAGIC) {

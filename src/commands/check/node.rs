@@ -6,7 +6,7 @@
 //! the heap. Where nodes of other years differ, the message says so.
 
 use super::Report;
-use lithify_compiler::ModuleInfo;
+use lithify_compiler::{ModuleInfo, limits};
 use lithify_polkadot::{
     native::{self, DEFAULT_HEAP_PAGES, MEMORY},
     resolve,
@@ -142,6 +142,16 @@ impl Report {
             self.obstacles.push(format!(
                 "__heap_base is {base:#x}, but memory ends at {end:#x} with the heap that nodes add: \
                  nothing can be allocated"
+            ));
+        }
+    }
+
+    /// Tables of branches that wasmtime takes.
+    pub(super) fn branches(&mut self, targets: u32) {
+        if u64::from(targets) > limits::BR_TABLE {
+            self.obstacles.push(format!(
+                "a br_table has {targets} targets: nodes take {} at most",
+                limits::BR_TABLE
             ));
         }
     }

@@ -25,8 +25,9 @@ pub enum CodeError {
     /// A blob marker that is reserved for something else.
     #[error("a compressed blob of kind {0:#04x}, which holds no runtime code (that is 0x05)")]
     Marker(u8),
-    /// Compressed data that is cut off or damaged.
-    #[error("the compressed code is cut off or damaged")]
+    /// Compressed data that is cut off or damaged, or for which there is no memory: the library does not
+    /// tell them apart.
+    #[error("the compressed code is cut off or damaged, or there is no memory for it")]
     Damaged,
     /// More than any chain accepts.
     #[error("the code decompresses to more than {} MiB", CODE_BLOB_BOMB_LIMIT >> 20)]
