@@ -126,7 +126,9 @@ fn scaled(text: &str, units: &[(&str, u64)], what: &str) -> Result<u64, String> 
     let exact = units.iter().find(|(name, _)| *name == unit);
     let factor = exact.or_else(|| units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)));
     let number = factor.and_then(|(_, factor)| digits.parse::<u64>().ok()?.checked_mul(*factor));
-    number.filter(|number| *number > 0).ok_or_else(|| format!("give a whole number above 0: {what}"))
+    number
+        .filter(|number| *number > 0)
+        .ok_or_else(|| format!("give a whole number above 0: {what}"))
 }
 
 #[cfg(test)]
