@@ -136,7 +136,8 @@ fn assembly(
     for instruction in instructions.iter() {
         let start = instruction.address() as u32;
         if let Some(position) = locations.get(&start) {
-            let operator = operators.get(position).map_or("", String::as_str);
+            let operator = operators.range(..=position).next_back();
+            let operator = operator.map_or("", |(_, operator)| operator);
             let _ = writeln!(out, "    ;; {operator}");
         }
         let end = start + instruction.len() as u32;
@@ -162,6 +163,7 @@ fn disassembler(machine: Machine) -> CsResult<Capstone> {
 }
 
 /// What a function's code is made of.
+#[derive(Clone, Copy)]
 struct Operators<'m> {
     module: &'m Module<'m>,
     body: &'m Body<'m>,

@@ -9,6 +9,7 @@ use lithify_runtime::{
     FuncType, HostError, Image, Imports, Instance, InstanceOptions, Metadata, Pool, Trap, TrapCode,
     Trust,
 };
+use std::collections::BTreeSet;
 
 /// `run(way, argument)` goes through functions that are called in one place, and leaves in a loop.
 const WAT: &str = r#"(module
@@ -34,6 +35,11 @@ const WAT: &str = r#"(module
         (i32.add (call $divide (local.get 0)) (i32.const 1))
         (i64.load32_u (local.get 0)))
 
+    (func $choose (param i32)
+        (block $c (block $b (block $a
+            (br_table $a $b $c (local.get 0)))
+            (unreachable))
+            (unreachable)))
     (func $ask (param i32)
         (call $stop (local.get 0)))
     (func $indirect (param i32)
@@ -63,7 +69,9 @@ const WAT: &str = r#"(module
         (if (i32.eq (local.get $way) (i32.const 8))
             (then
                 (global.set $sum
-                    (call $add (global.get $sum) (i32.load (local.get $of)))))))
+                    (call $add (global.get $sum) (i32.load (local.get $of))))))
+        (if (i32.eq (local.get $way) (i32.const 9))
+            (then (call $choose (local.get $of)))))
     (func $middle (param i32 i32)
         (local $i i32)
         (loop $again
@@ -103,13 +111,18 @@ fn run(instance: &mut Instance, way: u128, of: u128) -> Result<u128, Trap> {
 fn traps_are_where_they_would_be() {
     let [mut on, mut off] = [Inline::On, Inline::Off].map(instance);
     let mut traps = Vec::new();
-    for way in 0..9 {
+    for way in 0..10 {
         for of in [0, 1, 9, 65_532, 65_536, u32::MAX.into()] {
             let (found, expected) = (run(&mut on, way, of), run(&mut off, way, of));
             assert_eq!(found, expected, "way {way} of {of}");
             traps.extend(found.err());
         }
     }
+    let places: BTreeSet<_> = (traps.iter())
+        .filter(|trap| trap.frame().is_some_and(|frame| frame.name == "choose"))
+        .map(|trap| trap.wasm_offset())
+        .collect();
+    assert_eq!(places.len(), 2, "two ways to two traps");
     let has = |code| traps.iter().any(|trap| trap.code == code);
     let codes = [
         TrapCode::Unreachable,

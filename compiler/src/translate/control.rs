@@ -4,7 +4,7 @@ use super::{Translator, dispatch::Table, region};
 use crate::{error::CompileError, index::TypeIndex, isa, limits};
 use cranelift_codegen::ir::{
     self, Block, BlockArg, BlockCall, InstBuilder, InstructionData, JumpTableData, Opcode,
-    TrapCode, Value, condcodes::IntCC,
+    SourceLoc, TrapCode, Value, condcodes::IntCC,
 };
 use lithify_abi::{trap, types::FuncType, vmctx};
 use std::collections::HashMap;
@@ -358,7 +358,9 @@ impl Translator<'_, '_> {
 
     /// Goes to the first of `runs` whose end is above `index`, or to `default`.
     fn compare(&mut self, index: Value, runs: &[(u32, u32)], default: u32) {
-        for (end, depth) in runs {
+        for (number, (end, depth)) in (0..).zip(runs) {
+            // A place of its own within the operator, since traps are told by the branch to them.
+            self.builder.set_srcloc(SourceLoc::new(self.position() + number));
             let end = i64::from(*end);
             let inside = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, index, end);
             self.branch_if(inside, *depth);

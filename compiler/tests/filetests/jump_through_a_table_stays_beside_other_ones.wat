@@ -33,12 +33,12 @@
 ;;! @0022                               brif v6, block5, block6
 ;;!
 ;;!                                 block6:
-;;! @0022                               v7 = iconst.i32 2
-;;! @0022                               v8 = icmp.i32 ult v4, v7  ; v7 = 2
-;;! @0022                               brif v8, block4(v4), block7
+;;! @0023                               v7 = iconst.i32 2
+;;! @0023                               v8 = icmp.i32 ult v4, v7  ; v7 = 2
+;;! @0023                               brif v8, block4(v4), block7
 ;;!
 ;;!                                 block7:
-;;! @0022                               jump block2(v4)
+;;! @0023                               jump block2(v4)
 ;;!
 ;;!                                 block5:
 ;;! @002e                               brif.i32 v9, block2(v9), block8

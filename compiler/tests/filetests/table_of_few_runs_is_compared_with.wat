@@ -18,12 +18,12 @@
 ;;! @0037                               brif v7, block2(v5), block4  ; v5 = 5
 ;;!
 ;;!                                 block4:
-;;! @0037                               v8 = iconst.i32 4
-;;! @0037                               v9 = icmp.i32 ult v1, v8  ; v8 = 4
-;;! @0037                               brif v9, block3(v5), block5  ; v5 = 5
+;;! @0038                               v8 = iconst.i32 4
+;;! @0038                               v9 = icmp.i32 ult v1, v8  ; v8 = 4
+;;! @0038                               brif v9, block3(v5), block5  ; v5 = 5
 ;;!
 ;;!                                 block5:
-;;! @0037                               jump block2(v5)  ; v5 = 5
+;;! @0038                               jump block2(v5)  ; v5 = 5
 ;;!
 ;;!                                 block3(v4: i32):
 ;;! @003f                               return v4
