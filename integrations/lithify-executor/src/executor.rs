@@ -91,7 +91,7 @@ impl<H> Clone for LithifyExecutor<H> {
 
 impl<H: HostFunctions> LithifyExecutor<H> {
     /// An executor on the store of `options`, which is made if it is not there.
-    pub fn new(options: Options) -> std::result::Result<Self, OpenError> {
+    pub fn new(options: &Options) -> std::result::Result<Self, OpenError> {
         if options.program == Program::This && !worker::program_asks() {
             return Err(OpenError::NoWorker);
         }
@@ -110,7 +110,7 @@ impl<H: HostFunctions> LithifyExecutor<H> {
                 wasm_simd: false,
             },
         };
-        let images = Images::open::<H>(&options, config).map_err(OpenError::Store)?;
+        let images = Images::open::<H>(options, config).map_err(OpenError::Store)?;
         let fallback = WasmExecutor::builder()
             .with_execution_method(options.fallback_method)
             .with_onchain_heap_alloc_strategy(options.onchain_heap)

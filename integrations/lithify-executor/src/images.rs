@@ -46,10 +46,12 @@ pub struct Images {
     turn: Mutex<()>,
 }
 
+type Opened = Result<Runtime, WasmError>;
+
 /// How an image becomes a runtime with the node's host functions.
 struct Open {
-    file: unsafe fn(&Path, &[u8; 32], &Config) -> Result<Runtime, WasmError>,
-    bytes: unsafe fn(&[u8], &[u8; 32], &Config) -> Result<Runtime, WasmError>,
+    file: unsafe fn(&Path, &[u8; 32], &Config) -> Opened,
+    bytes: unsafe fn(&[u8], &[u8; 32], &Config) -> Opened,
 }
 
 /// A runtime that has no image.
@@ -99,7 +101,7 @@ impl Images {
         }
         // Or there is one that cannot be loaded.
         if !self.is_missing(id) {
-            self.make(id.clone(), hash, bytes.into_owned());
+            self.make(id, hash, bytes.into_owned());
         }
         None
     }
@@ -110,7 +112,7 @@ impl Images {
         let id = hash.to_vec();
         let known = lock(&self.loaded).peek(&id).is_some() || self.is_missing(&id);
         if !known && self.load(&id, &hash).is_none() && !self.is_missing(&id) {
-            self.make(id, hash, code.to_vec());
+            self.make(&id, hash, code.to_vec());
         }
     }
 
@@ -179,23 +181,23 @@ impl Images {
     }
 
     /// Starts a worker, or nothing if one is at it.
-    fn make(self: &Arc<Self>, id: Vec<u8>, hash: [u8; 32], code: Vec<u8>) {
+    fn make(self: &Arc<Self>, id: &[u8], hash: [u8; 32], code: Vec<u8>) {
         {
             let mut missing = lock(&self.missing);
             let making = missing.values().filter(|missing| matches!(missing, Missing::Making));
-            if making.count() >= WAITING || matches!(missing.get(&id), Some(Missing::Making)) {
+            if making.count() >= WAITING || matches!(missing.get(id), Some(Missing::Making)) {
                 return;
             }
-            missing.insert(id.clone(), Missing::Making);
+            missing.insert(id.to_vec(), Missing::Making);
         }
         let images = Arc::clone(self);
-        let done = Done { images: Arc::clone(self), id: id.clone() };
+        let done = Done { images: Arc::clone(self), id: id.to_vec() };
         let started = thread::Builder::new().name("lithify-compile".into()).spawn(move || {
             let done = done;
             images.made(&done.id, hash, code);
         });
         if let Err(error) = started {
-            self.failed(&id, "cannot be made", &error.to_string(), Some(AGAIN));
+            self.failed(id, "cannot be made", &error.to_string(), Some(AGAIN));
         }
     }
 

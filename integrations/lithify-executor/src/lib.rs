@@ -27,7 +27,7 @@
 //! // The first line of a node's `main`: the worker is the node's own program, started again.
 //! worker::run_if_asked();
 //! let options = Options::new("/var/lib/node/images", Program::This);
-//! let executor = LithifyExecutor::<sp_io::SubstrateHostFunctions>::new(options)?;
+//! let executor = LithifyExecutor::<sp_io::SubstrateHostFunctions>::new(&options)?;
 //! # Ok::<(), lithify_executor::OpenError>(())
 //! ```
 

@@ -25,7 +25,7 @@ fn ledger() -> Chain {
 fn with(folder: &Path, change: impl FnOnce(&mut Options)) -> Executor {
     let mut options = Options::new(folder, worker());
     change(&mut options);
-    LithifyExecutor::new(options).unwrap()
+    LithifyExecutor::new(&options).unwrap()
 }
 
 /// A program that does what the lines of a shell say.
@@ -145,7 +145,8 @@ fn an_upgrade_is_compiled_when_it_is_announced() {
 fn the_fallback_answers_for_a_worker_that_fails() {
     let expected = version(&Fallback::builder().build(), &ledger());
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&str, &dyn Fn(&mut Options)); 5] = [
+    type Change<'a> = &'a dyn Fn(&mut Options);
+    let cases: [(&str, Change<'_>); 5] = [
         ("memory", &|options| options.limits.memory = 1 << 20),
         ("time", &|options| {
             options.program = script(folder.path(), "exec sleep 60");
@@ -182,7 +183,7 @@ fn an_image_that_cannot_be_kept_is_used() {
 fn a_worker_that_would_be_a_second_node_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options::new(folder.path(), Program::This);
-    let refused = LithifyExecutor::<SubstrateHostFunctions>::new(options).err().unwrap();
+    let refused = LithifyExecutor::<SubstrateHostFunctions>::new(&options).err().unwrap();
     assert!(matches!(refused, OpenError::NoWorker));
     assert!(refused.to_string().contains("run_if_asked"));
 }

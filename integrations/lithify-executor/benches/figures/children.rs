@@ -37,7 +37,7 @@ fn theirs() -> WasmExecutor<SubstrateHostFunctions> {
     WasmExecutor::builder().with_runtime_cache_size(KEPT).build()
 }
 
-fn ours(options: Options) -> LithifyExecutor<SubstrateHostFunctions> {
+fn ours(options: &Options) -> LithifyExecutor<SubstrateHostFunctions> {
     LithifyExecutor::new(options).expect("the folder is ours")
 }
 
@@ -59,7 +59,7 @@ fn ours_for(row: &str, inputs: &Inputs) -> (Option<tempfile::TempDir>, Options) 
 
 /// Makes all images.
 pub fn fill(inputs: &Inputs) {
-    let executor = ours(Options::new(inputs.store(), Program::This));
+    let executor = ours(&Options::new(inputs.store(), Program::This));
     for chain in chains(inputs, VERSIONS) {
         chain.with_code(|code| {
             executor.is_served(code);
@@ -115,7 +115,7 @@ pub fn calls(row: &str, inputs: &Inputs, seed: u64) -> Value {
         "wasmtime" => passes(&theirs(), inputs, seed),
         row => {
             let (_folder, options) = ours_for(row, inputs);
-            passes(&ours(options), inputs, seed)
+            passes(&ours(&options), inputs, seed)
         }
     }
 }
@@ -156,7 +156,7 @@ pub fn compile(row: &str, inputs: &Inputs, _seed: u64) -> Value {
         "wasmtime" => hits(&theirs(), inputs, |_| ()),
         row => {
             let (_folder, options) = ours_for(row, inputs);
-            let executor = ours(options);
+            let executor = ours(&options);
             // The first version has its image before.
             chains(inputs, 1)[0].with_code(|code| {
                 executor.is_served(code);
@@ -297,7 +297,7 @@ fn hold(row: &str, inputs: &Inputs, count: usize) {
             stay();
         }
         _ => {
-            let executor = ours(Options::new(inputs.store(), Program::This));
+            let executor = ours(&Options::new(inputs.store(), Program::This));
             all(&executor, chains);
             stay();
         }

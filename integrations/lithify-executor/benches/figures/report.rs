@@ -3,11 +3,11 @@
 use crate::chance::Chance;
 use serde_json::Value;
 
-/// What is told of a process's samples.
-const TOLD: [(&str, fn(Vec<f64>) -> Option<f64>); 3] = [
-    ("p50", |values| quantile(values, 0.5)),
-    ("p99", |values| quantile(values, 0.99)),
-    ("mean", |values| Some(values.iter().sum::<f64>() / values.len() as f64)),
+/// What is told of a process's samples: p50, p99, mean.
+const TOLD: [fn(Vec<f64>) -> Option<f64>; 3] = [
+    |values| quantile(values, 0.5),
+    |values| quantile(values, 0.99),
+    |values| Some(values.iter().sum::<f64>() / values.len() as f64),
 ];
 
 /// Prints the table of a figure: what is told of each process, the median over the processes, and its
@@ -33,7 +33,7 @@ pub fn print(figure: &str, rows: &[&str], samples: &[Value], seed: u64, before: 
                 };
                 of_row(row).iter().filter_map(of_process).collect()
             };
-            let cells = TOLD.map(|(_, tell)| {
+            let cells = TOLD.map(|tell| {
                 let ours = told(row, part, tell);
                 let theirs = match before {
                     Some(before) => told(row, before, tell),

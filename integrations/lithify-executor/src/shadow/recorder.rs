@@ -16,13 +16,16 @@ pub struct Step {
     hash: u64,
 }
 
+/// Values by their keys; none where there was none.
+type Held = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
 /// What a call did.
 #[derive(Default)]
 pub struct Record {
     pub steps: Vec<Step>,
     /// What the state held before the call where the call looked, by child trie (none for the state
     /// itself) and key.
-    pub held: BTreeMap<Option<Vec<u8>>, BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+    pub held: BTreeMap<Option<Vec<u8>>, Held>,
     /// Whether it wanted to do what cannot be undone.
     pub is_abandoned: bool,
 }

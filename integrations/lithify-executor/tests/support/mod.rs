@@ -29,7 +29,7 @@ pub fn worker() -> Program {
 
 /// An executor on the store in `folder`.
 pub fn executor(folder: &Path) -> Executor {
-    LithifyExecutor::new(Options::new(folder, worker())).unwrap()
+    LithifyExecutor::new(&Options::new(folder, worker())).unwrap()
 }
 
 /// Code, and the state that it is called on.
@@ -169,8 +169,13 @@ impl Chain {
 /// A guest's own words, and of a trap only that it is one: engines name traps and places differently.
 fn of_error(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
-    let trapped = line.contains("wasm trap") || line.contains("trap");
-    if trapped { "trap".into() } else { line.to_owned() }
+    // sc-executor's list of them has any order.
+    let missing = line.find("which are not present on the host");
+    match missing {
+        Some(at) => line[..at].to_owned(),
+        None if line.contains("trap") => "trap".into(),
+        None => line.to_owned(),
+    }
 }
 
 /// Reads a file that holds a runtime.
