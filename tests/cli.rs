@@ -240,9 +240,11 @@ fn tools_read_what_we_write() {
     }
     let text = succeeds(
         &["compile", &named, "--emit", "asm", "--function", "outer"],
-        &[";; function 2", "Call { function_index: 1 }"],
+        &[";; function 2", "inner: Call { function_index: 0 }"],
     );
     assert!(!text.stdout.contains("function 1 inner"));
+    let calls = ["compile", &named, "--emit", "asm", "--function", "outer", "--inline", "off"];
+    succeeds(&calls, &["Call { function_index: 1 }"]);
     succeeds(&["compile", &named, "--emit", "clif"], &["colocated", "inner"]);
 }
 
