@@ -27,7 +27,7 @@ use std::{
 
 /// Calls of the recorded case, its versions, and how many a node keeps.
 const CALLS: usize = 345;
-const CALLED_VERSIONS: usize = 4;
+pub const CALLED_VERSIONS: usize = 4;
 const KEPT: u8 = 2;
 
 /// Processes that have the same versions in memory.
@@ -58,9 +58,9 @@ fn ours_for(row: &str, inputs: &Inputs) -> (Option<tempfile::TempDir>, Options) 
 }
 
 /// Makes all images.
-pub fn fill(inputs: &Inputs) {
+pub fn fill(inputs: &Inputs, versions: usize) {
     let executor = ours(&Options::new(inputs.store(), Program::This));
-    for chain in chains(inputs, VERSIONS) {
+    for chain in chains(inputs, versions) {
         chain.with_code(|code| {
             executor.is_served(code);
             executor.wait(code);

@@ -58,16 +58,16 @@ pub struct Inputs {
 
 impl Inputs {
     /// Versions of one runtime: the bundled one, and a custom section that makes its hash another.
-    fn make(folder: &Path) -> Self {
+    fn make(folder: &Path, versions: usize) -> Self {
         let spec = support::read(support::file("workloads/solochain/chain-spec.json"), "spec");
-        for version in 0..VERSIONS {
+        for version in 0..versions {
             let mut wasm = spec.wasm().to_vec();
             wasm.extend([0, 3, 1, b'v', version as u8]);
             let code = compress_weakly(&wasm, CODE_BLOB_BOMB_LIMIT).expect("it is small");
             fs::write(folder.join(format!("code-{version}")), code).expect("the folder is ours");
         }
         let inputs = Self { folder: folder.into() };
-        children::fill(&inputs);
+        children::fill(&inputs, versions);
         inputs
     }
 
@@ -106,7 +106,9 @@ fn main() {
     }
 
     let folder = tempfile::tempdir().expect("a folder for temporary files");
-    let inputs = Inputs::make(folder.path());
+    let is_wide = figures.iter().any(|figure| figure.name == "memory");
+    let versions = if is_wide { VERSIONS } else { children::CALLED_VERSIONS };
+    let inputs = Inputs::make(folder.path(), versions);
     let mut runs: Vec<_> = figures
         .iter()
         .flat_map(|figure| figure.rows.iter().map(|row| (figure.name, *row)))
