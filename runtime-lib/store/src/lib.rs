@@ -10,9 +10,10 @@
 //! Any number of processes and threads read and write it at once. Who promises what:
 //!
 //! - **The store**: what it hands out is whole (the image's own hash is right) and made of the code in
-//!   its name, or was so when it was looked into and has not been changed since, as the system says. It is written under another name, brought to the disk, and renamed, so that a process
-//!   that is killed or a machine that stops leaves the image or none. Of those that want one at the
-//!   same moment one makes it. A lock goes with its holder, however that ends.
+//!   its name, or was so when it was looked into and has not been changed since, as the system says.
+//!   It is written under another name, brought to the disk, and renamed, so that a process that is
+//!   killed or a machine that stops leaves the image or none. Of those that want one at the same
+//!   moment one makes it. A lock goes with its holder, however that ends.
 //! - **The loader** (`lithify-runtime`): it is for this release, this machine and its CPU. After
 //!   [`Store::get`] it need not hash again (`Trust::SkipHash`).
 //! - **Who makes keys**: [`Key::new`] is told of everything that shapes the image.
