@@ -278,3 +278,46 @@ fn quiet_is_quiet() {
     let stderr = lithify(&["run", out, "go", "-q"]).stderr;
     assert!(stderr.starts_with("error: "), "{stderr}");
 }
+
+/// Nobody reads standard error, so that who writes there waits, and neither code nor deadline goes on.
+#[test]
+fn a_guest_that_waits_for_a_reader_ends() {
+    let program = wat(
+        "spam.wasm",
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_write"
+                (func $write (param i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 2)
+            (data (i32.const 0) "\10\00\00\00\00\00\01\00")
+            (func (export "_start") (loop $l
+                (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))
+                (br $l))))"#,
+    );
+    let runtime = wat(
+        "log.wasm",
+        r#"(module
+            (import "env" "ext_logging_log_version_1" (func $log (param i32 i64 i64)))
+            (memory (export "memory") 2)
+            (global (export "__heap_base") i32 (i32.const 70000))
+            (func (export "go") (param i32 i32) (result i64)
+                (loop $l
+                    (call $log (i32.const 0) (i64.const 0) (i64.const 0x0000100000000000))
+                    (br $l))
+                (i64.const 0)))"#,
+    );
+    for arguments in [vec!["run", &program], vec!["run", &runtime, "go"]] {
+        let mut child = Command::new(LITHIFY)
+            .args(&arguments)
+            .args(["--timeout", "500ms"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let ended = (0..600).find_map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            child.try_wait().unwrap()
+        });
+        let _ = child.kill();
+        assert_eq!(ended.and_then(|status| status.code()), Some(124), "{arguments:?}");
+    }
+}

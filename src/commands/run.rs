@@ -4,6 +4,7 @@
 mod profile;
 #[cfg(feature = "wasi")]
 mod program;
+mod waiting;
 
 use crate::{
     bounds::BoundOptions,
@@ -30,6 +31,7 @@ use lithify_runtime::{
 use profile::CallProfile;
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc, time::Instant};
+use waiting::Waiting;
 
 /// Runs a runtime: one entry point, or the block of a block file; or a program of WASI.
 #[derive(Args)]
@@ -168,8 +170,15 @@ impl Run {
             let names: Vec<&str> = exports.iter().map(|e| &*e.name).collect();
             context.initialize_by(Some(initializer(asked.as_deref(), &names)));
         }
+        if self.entry.is_none() && block.is_none() {
+            bail!(which_entry(runtime.image().exports()));
+        }
+        // For the version and the call; a profile makes more of them.
+        let calls = if self.signature_threads > 0 { 3 } else { 2 };
+        let time = self.bounds.call_timeout().filter(|_| !self.profile);
+        let waiting = Waiting::at_most(time.map(|time| time.saturating_mul(calls)));
         // The root of a state depends on it, and nothing else does.
-        if state.len() > 0 || block.is_some() {
+        if !state.is_empty() || block.is_some() {
             match runtime.version_by(&mut context) {
                 Ok(version) => state.set_version(version.state_version()),
                 // What has no version is no runtime.
@@ -194,11 +203,13 @@ impl Run {
             }
             (Some(entry), _) => {
                 let output = session.execute(|| runtime.call(entry, &argument, &mut context));
+                // Whoever reads the output may take as long as they want.
+                drop(waiting);
                 let output = output.map_err(|error| self.refused(error))?;
                 self.print(&stdout, entry, &output)?;
             }
             (None, Some(block)) => self.block(&runtime, &mut session, &mut context, &block)?,
-            (None, None) => bail!(which_entry(runtime.image().exports())),
+            (None, None) => {}
         }
         if self.time {
             print_time("call", started);

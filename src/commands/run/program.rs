@@ -1,6 +1,6 @@
 //! `lithify run PROGRAM -- ARGS`: a program of WASI, and any exported function by name.
 
-use super::{Form, Run, print_time};
+use super::{Form, Run, print_time, waiting::Waiting};
 use crate::{output, source::Source, status::Usage};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
@@ -14,14 +14,11 @@ use lithify_wasi::{Program, START, imports};
 use serde_json::json;
 use std::{
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// What a reactor of WASI exports to be called before anything else.
 const INITIALIZE: &str = "_initialize";
-
-/// How much later than at its deadline a program ends that waits for the system.
-const GRACE: Duration = Duration::from_millis(200);
 
 /// What a program gets.
 #[derive(Args)]
@@ -108,9 +105,7 @@ impl Run {
         let deadline = self.bounds.call_timeout().map(|timeout| Instant::now() + timeout);
         let call = deadline.map_or_else(CallOptions::default, CallOptions::until);
         let mut wasi = self.start(&name)?.start()?;
-        if let Some(timeout) = self.bounds.call_timeout() {
-            end_waiting(timeout);
-        }
+        let _waiting = Waiting::at_most(self.bounds.call_timeout());
         let started = Instant::now();
         let mut instance = pool.instance_with(call)?;
         let status = match &self.program.invoke {
@@ -223,21 +218,6 @@ fn starts<'i>(
 ) -> bool {
     let start = ExternType::Func(FuncType::new(&[], &[]));
     exports.any(|(name, ty)| name == START && ty == start) && imports.all(|module| module != "env")
-}
-
-/// Ends the process a moment after `timeout`: a deadline stops the guest, and no host function, but
-/// a program may wait in one for ever.
-fn end_waiting(timeout: Duration) {
-    std::thread::spawn(move || {
-        std::thread::sleep(timeout.saturating_add(GRACE));
-        // It may be standard error that the program waits for.
-        std::thread::spawn(|| {
-            output::error(&anyhow!("deadline exceeded while the program waited for the system"));
-            std::process::exit(i32::from(crate::status::LATE));
-        });
-        std::thread::sleep(GRACE);
-        std::process::exit(i32::from(crate::status::LATE));
-    });
 }
 
 /// The exit status of a program, of which the system keeps eight bits.
