@@ -81,6 +81,21 @@ impl BoundOptions {
     }
 }
 
+/// A bound for the commands that only read.
+#[derive(Args, Clone, Copy)]
+pub struct ReadingOptions {
+    /// The longest that reading may take: seconds, or with ms, s, m or min, h. No guest is run.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    timeout: Option<Duration>,
+}
+
+impl ReadingOptions {
+    /// Reads within the bound.
+    pub fn within<T>(self, read: impl FnOnce() -> Result<T>) -> Result<T> {
+        Bounds { memory: None, time: self.timeout }.within("reading", read)?
+    }
+}
+
 /// A size in bytes.
 pub fn size(text: &str) -> Result<u64, String> {
     const UNITS: &[(&str, u64)] = &[

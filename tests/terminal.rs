@@ -294,7 +294,7 @@ fn a_guest_that_waits_for_a_reader_ends() {
                 (br $l))))"#,
     );
     let runtime = wat(
-        "log.wasm",
+        "chatty.wasm",
         r#"(module
             (import "env" "ext_logging_log_version_1" (func $log (param i32 i64 i64)))
             (memory (export "memory") 2)

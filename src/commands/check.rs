@@ -4,6 +4,7 @@
 mod node;
 
 use crate::{
+    bounds::ReadingOptions,
     output,
     source::{self, Source},
     status::No,
@@ -29,13 +30,18 @@ pub struct Check {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    bounds: ReadingOptions,
 }
 
 impl Check {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
-        let (name, runtime) = Source::read(&self.input)?.runtime()?;
-        let report = Report::new(&runtime, &self.input).with_context(|| name.clone())?;
+        let (name, runtime, report) = self.bounds.within(|| {
+            let (name, runtime) = Source::read(&self.input)?.runtime()?;
+            let report = Report::new(&runtime, &self.input).with_context(|| name.clone())?;
+            Ok((name, runtime, report))
+        })?;
         let version = runtime.version.as_ref();
         if self.json {
             output::json(json!({

@@ -6,6 +6,7 @@
 mod toolchain;
 
 use crate::{
+    bounds::ReadingOptions,
     output,
     source::{self, Source},
 };
@@ -45,16 +46,21 @@ pub struct Inspect {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    bounds: ReadingOptions,
 }
 
 impl Inspect {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
-        let Source { name, input } = Source::read(&self.input)?;
-        let facts = match &input {
-            Input::Image(bytes) => self.image(&name, bytes)?,
-            Input::Runtime(runtime) => self.module(&name, runtime)?,
-        };
+        let (name, facts) = self.bounds.within(|| {
+            let Source { name, input } = Source::read(&self.input)?;
+            let facts = match &input {
+                Input::Image(bytes) => self.image(&name, bytes)?,
+                Input::Runtime(runtime) => self.module(&name, runtime)?,
+            };
+            Ok((name, facts))
+        })?;
         if self.json {
             return output::json(facts.object());
         }
