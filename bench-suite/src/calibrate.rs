@@ -6,15 +6,15 @@
 //! processes was as likely. The comparisons are those of `stats::decide`, with nothing added.
 
 use crate::phase::Phase;
-use crate::sample::{Place, Run};
+use crate::sample::Run;
 use crate::stats::decide::{ERROR, Floor, Plan, Source, decide};
-use crate::stats::sides::{Block, Draw, PLACES, Side, effect};
+use crate::stats::sides::{Block, Side, effect};
 use crate::stats::{self, Verdict, quantile};
 use anyhow::{Result, ensure};
 use lithify_measure::figure::time;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Unchanged rows of a run that is asked for false alarms.
@@ -114,14 +114,13 @@ pub fn calibration(run: &Run, question: &Question) -> Result<Calibration> {
         let decided = decide(&plans, rng.random(), &mut turns)?;
         Ok(decided.into_iter().map(|row| row.verdict).collect())
     };
-    let is_alarm = |verdict: &Verdict| matches!(verdict, Verdict::Slower | Verdict::Faster);
     let equal: Vec<&Vec<Block>> =
         trace.iter().filter(|(kind, _)| kind.slower == Some(0)).map(|(_, blocks)| blocks).collect();
     ensure!(!equal.is_empty(), "the trace has no equal sides");
     let mut alarms = 0;
     for _ in 0..question.runs {
         let rows: Vec<_> = equal.iter().copied().cycle().take(UNCHANGED).collect();
-        alarms += u32::from(verdicts(&rows)?.iter().any(is_alarm));
+        alarms += u32::from(verdicts(&rows)?.into_iter().any(Verdict::is_change));
     }
     let mut cells = Vec::new();
     for (planted, blocks) in &trace {
@@ -149,8 +148,7 @@ pub fn calibration(run: &Run, question: &Question) -> Result<Calibration> {
 
 /// The blocks of each kind of call beside the base.
 fn trace(run: &Run) -> BTreeMap<Planted, Vec<Block>> {
-    let places: HashMap<u32, Place> =
-        run.ran.iter().filter_map(|ran| Some((ran.process, ran.place?))).collect();
+    let places = run.places();
     // By duration and block, in the order of the run.
     let mut blocks: BTreeMap<(u64, u32), Vec<(Planted, u64)>> = BTreeMap::new();
     for series in run.series.iter().filter(|series| series.key.phase == Phase::Total) {
@@ -170,14 +168,8 @@ fn trace(run: &Run) -> BTreeMap<Planted, Vec<Block>> {
         for kind in kinds.into_iter().filter(|kind| kind.slower.is_some()) {
             let of_two = block.iter().filter(|(of, _)| *of == kind || of.slower.is_none());
             let side = |of: &Planted| if *of == kind { Side::New } else { Side::Base };
-            let of_two: Vec<(Side, f64)> =
-                of_two.map(|(of, number)| (side(of), *number as f64)).collect();
-            let whole: Option<[(Side, f64); PLACES]> = of_two.try_into().ok();
-            let block = whole.and_then(|places| {
-                let draw = Draw::of(places.map(|(side, _)| side))?;
-                Some(Block::new(draw, places.map(|(_, number)| number)))
-            });
-            trace.entry(kind).or_default().extend(block);
+            let of_two: Vec<(Side, u64)> = of_two.map(|(of, number)| (side(of), *number)).collect();
+            trace.entry(kind).or_default().extend(Block::of(&of_two));
         }
     }
     trace
@@ -256,6 +248,7 @@ pub fn table(calibration: &Calibration, question: &Question) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::Place;
     use crate::sample::{Key, Ran, Series};
     use rand::seq::SliceRandom;
 

@@ -1,17 +1,17 @@
 //! Turns the samples of a comparison into rows with verdicts. It reads samples and nothing else, so
 //! what was decided while it was measured is decided again from a file, to the same verdicts.
 
-use crate::phase::Phase;
+use crate::phase::{Phase, Unit};
 use crate::sample::{Absent, Comparison, Counts, Functions, Place, Ran, Run, Series, Sides};
 use crate::stats::decide::{Decided, Floor, Plan, Source, decide};
-use crate::stats::sides::{Block, Draw, PLACES, Side};
+use crate::stats::sides::{Block, Side};
 use crate::stats::{self, QUANTILE, Ratio, Verdict};
 use crate::worker::HOST;
 use crate::workload::HOST_CALLS;
 use anyhow::{Context, Result, ensure};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How far compiling the same module may differ in CPU time.
 const COMPILE_FLOOR: f64 = 0.03;
@@ -90,6 +90,13 @@ pub struct Exact {
     pub base: u64,
     /// That of the new side.
     pub new: u64,
+}
+
+impl Exact {
+    /// The name of its unit.
+    pub fn unit(&self) -> &'static str {
+        if self.is_bytes { Unit::Bytes.name() } else { "count" }
+    }
 }
 
 impl Row {
@@ -246,8 +253,7 @@ pub struct Trace {
 impl Trace {
     /// The blocks of the rows that both sides have.
     pub fn of(run: &Run) -> Self {
-        let places: HashMap<u32, Place> =
-            run.ran.iter().filter_map(|ran| Some((ran.process, ran.place?))).collect();
+        let places = run.places();
         let place = |series: &Series| places.get(&series.key.process).copied();
         let placed = run.series.iter().filter_map(|series| Some((series, place(series)?)));
         let wanted = Wanted::of(placed.clone().map(|(series, place)| (series, place.side)));
@@ -261,9 +267,9 @@ impl Trace {
                 let kept = block.entry(series.key.process).or_insert((place.side, number));
                 kept.1 = kept.1.min(number);
             }
+            // A block counts where all of its processes came to an end.
             let whole = |block: BTreeMap<u32, (Side, u64)>| {
-                let block: Vec<(Side, u64)> = block.into_values().collect();
-                block.try_into().ok().and_then(whole)
+                Block::of(&block.into_values().collect::<Vec<_>>())
             };
             let blocks: VecDeque<Block> = blocks.into_values().filter_map(whole).collect();
             if !blocks.is_empty() {
@@ -272,12 +278,6 @@ impl Trace {
         }
         Self { rows }
     }
-}
-
-/// A block, where all of its processes came to an end.
-fn whole(block: [(Side, u64); PLACES]) -> Option<Block> {
-    let draw = Draw::of(block.map(|(side, _)| side))?;
-    Some(Block::new(draw, block.map(|(_, number)| number as f64)))
 }
 
 impl Source for Trace {

@@ -295,6 +295,11 @@ pub struct Run {
 }
 
 impl Run {
+    /// Where each process of a comparison has its place, by its number.
+    pub fn places(&self) -> HashMap<u32, Place> {
+        self.ran.iter().filter_map(|ran| Some((ran.process, ran.place?))).collect()
+    }
+
     /// Adds a line. Samples of one series follow each other.
     pub fn push(&mut self, record: Record) {
         match record {

@@ -113,6 +113,13 @@ pub enum Verdict {
     CannotTell,
 }
 
+impl Verdict {
+    /// Whether it says that there is a difference.
+    pub fn is_change(self) -> bool {
+        matches!(self, Self::Slower | Self::Faster)
+    }
+}
+
 impl Ratio {
     /// The verdict, given the largest effect that layout alone can have (as 0.03 for 3 %).
     pub fn verdict(&self, floor: f64) -> Verdict {

@@ -103,8 +103,8 @@ fn arm(interval: Duration) -> io::Result<libc::timer_t> {
     // SAFETY: always allowed.
     event.sigev_notify_thread_id = unsafe { libc::gettid() };
     let mut timer = ptr::null_mut();
-    // SAFETY: both point to structures of ours.
     let failed =
+        // SAFETY: both point to structures of ours.
         unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) };
     if failed != 0 {
         return Err(io::Error::last_os_error());

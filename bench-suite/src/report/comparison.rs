@@ -24,7 +24,7 @@ pub fn sentence(compared: &Compared) -> String {
     let count = |verdict: Verdict, words: [&str; 2]| {
         let count = of(verdict).count();
         let what = if count == 1 { words[0] } else { words[1] };
-        let which = worst(verdict).filter(|_| is_change(verdict)).unwrap_or_default();
+        let which = worst(verdict).filter(|_| verdict.is_change()).unwrap_or_default();
         (count > 0).then(|| format!("{count} {what}{which}"))
     };
     let parts = [
@@ -40,10 +40,6 @@ pub fn sentence(compared: &Compared) -> String {
         calls => parts.insert(0, format!("{} calls fail now", calls.len())),
     }
     parts.join("; ")
-}
-
-fn is_change(verdict: Verdict) -> bool {
-    matches!(verdict, Verdict::Slower | Verdict::Faster)
 }
 
 /// Slower, faster, untold, the same; within each as they were measured.
@@ -246,8 +242,8 @@ pub fn markdown(compared: &Compared) -> String {
         format!("| {} | {label} | {base} | {new} | {} | exact |", exact.word(), exact.change())
     };
     let lines = |changed: bool| {
-        let rows = sorted(compared).into_iter().filter(|row| is_change(row.verdict) == changed);
-        let figures = compared.exact.iter().filter(|exact| is_change(exact.verdict) == changed);
+        let rows = sorted(compared).into_iter().filter(|row| row.verdict.is_change() == changed);
+        let figures = compared.exact.iter().filter(|exact| exact.verdict.is_change() == changed);
         rows.map(row).chain(figures.map(exact)).collect::<Vec<_>>()
     };
     let mut blocks = vec![
@@ -301,8 +297,7 @@ pub fn csv(compared: &Compared) -> String {
         );
     }
     for exact in &compared.exact {
-        let unit = if exact.is_bytes { "bytes" } else { "count" };
-        let label = super::csv::quoted(&exact.label());
+        let (unit, label) = (exact.unit(), super::csv::quoted(&exact.label()));
         text += &format!("{label},{unit},{},{},,,,,,{}\n", exact.base, exact.new, exact.word());
     }
     text

@@ -170,7 +170,7 @@ fn object(report: &Report, compared: &Compared) -> serde_json::Value {
         })
     });
     let exact = compared.exact.iter().map(|exact| {
-        let unit = if exact.is_bytes { "bytes" } else { "count" };
+        let unit = exact.unit();
         json!({
             "call": exact.call,
             "what": exact.what,

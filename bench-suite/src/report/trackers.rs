@@ -1,7 +1,6 @@
 //! Results for services that keep them over time: a number with a name and a range for each row.
 
 use super::export::{Exporter, Results};
-use crate::phase::Unit;
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
@@ -25,7 +24,7 @@ fn figures(results: Results<'_>) -> Vec<Figure> {
         };
         let exact = |exact: &crate::comparison::Exact| Figure {
             name: exact.label(),
-            unit: if exact.is_bytes { Unit::Bytes.name() } else { "count" },
+            unit: exact.unit(),
             value: exact.new as f64,
             ratio: None,
         };

@@ -12,7 +12,6 @@ use crate::comparison::{Compared, compared, plan};
 use crate::engine::{Id, Kind};
 use crate::phase::Phase;
 use crate::sample::{Comparison, Place, Record, Run, Sides};
-use crate::stats::Verdict;
 use crate::stats::decide::{Decided, decide};
 use crate::stats::sides::Side;
 use crate::worker::Task;
@@ -190,9 +189,8 @@ impl Live<'_, '_> {
     /// Looks where the time goes in calls that differ, or in all that were asked for. Calls come first
     /// among the rows.
     fn explain(&mut self, decided: &[Decided]) -> Result<()> {
-        let differs = |row: &Decided| matches!(row.verdict, Verdict::Slower | Verdict::Faster);
         let calls: Vec<Task> = (self.groups.iter().zip(decided))
-            .filter(|(_, row)| differs(row) || self.runner.options.explain)
+            .filter(|(_, row)| row.verdict.is_change() || self.runner.options.explain)
             .filter_map(|(group, _)| match group {
                 Group::Call(pair) => Some([Side::Base, Side::New].map(|side| Task::Sample {
                     workload: self.stored(side),

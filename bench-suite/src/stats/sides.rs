@@ -82,6 +82,13 @@ impl Block {
         Self { draw, logs: numbers.map(|number| number.max(1.0).ln()) }
     }
 
+    /// From processes in the order in which they ran; none unless each side has four.
+    pub fn of(processes: &[(Side, u64)]) -> Option<Self> {
+        let processes: [(Side, u64); PLACES] = processes.try_into().ok()?;
+        let draw = Draw::of(processes.map(|(side, _)| side))?;
+        Some(Self::new(draw, processes.map(|(_, number)| number as f64)))
+    }
+
     fn logs(&self, side: Side) -> impl Iterator<Item = f64> {
         let draw = self.draw;
         (self.logs.iter().enumerate())
