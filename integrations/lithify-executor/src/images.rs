@@ -7,13 +7,15 @@ use crate::{
     compile::{Failure, Program, compile},
     options::{Options, WorkerLimits},
     runtime::LoadedRuntime,
-    worker,
 };
-use lithify_node::{Config, LOG, Runtime, image_from_bytes, open_image};
+use lithify_node::{Config, LOG, Runtime, chain, collect, image_from_bytes, open_image, target};
 use lithify_store::{GetOrMakeError, Key, Store, StoreError};
 use sc_executor_common::error::WasmError;
 use schnellru::{ByLength, LruMap};
-use sp_core::traits::{FetchRuntimeCode, RuntimeCode};
+use sp_core::{
+    hexdisplay::HexDisplay,
+    traits::{FetchRuntimeCode, RuntimeCode},
+};
 use sp_crypto_hashing::blake2_256;
 use sp_wasm_interface::HostFunctions;
 use std::{
@@ -167,7 +169,7 @@ impl Images {
     }
 
     fn failed(&self, id: &[u8], what: &str, why: &str, again: Option<Duration>) {
-        let id_text = hex(id);
+        let id_text = HexDisplay::from(&id);
         let then = match again {
             None => "".into(),
             Some(after) => format!("; it is tried again in {after:?}"),
@@ -228,15 +230,15 @@ impl Images {
         drop(turn);
         let took = start.elapsed();
         if self.keep(id, runtime).is_some() && compiled {
-            let (id, kilobytes) = (hex(id), len / 1000);
+            let (id, kilobytes) = (HexDisplay::from(&id), len / 1000);
             log::info!(
                 target: LOG,
                 "compiled the runtime {id} of {kilobytes} kB in {took:?}, in a process of its own; \
                  from now on it is an image",
             );
         }
-        if compiled && let Err(error) = self.store.collect() {
-            log::warn!(target: LOG, "old images are not removed: {}", chain(&error));
+        if compiled {
+            collect(&self.store);
         }
     }
 }
@@ -259,25 +261,10 @@ impl Drop for Done {
 
 /// The key of what a worker makes of the code on this machine.
 fn key(code_hash: [u8; 32]) -> Key {
-    let target = worker::target();
+    let target = target();
     Key::runtime(code_hash, target.machine, target.features)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// An error and its reasons.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(reason) = source {
-        text += &format!(": {reason}");
-        source = reason.source();
-    }
-    text
 }

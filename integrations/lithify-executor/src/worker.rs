@@ -5,8 +5,8 @@
 //! the node. A compiler that crashes on some code costs the node no more than the image.
 
 use crate::options::WorkerLimits;
-use lithify_compiler::{Options, Profile, Target, compile_image};
-use lithify_runtime::host_cpu_features;
+use lithify_compiler::{Options, Profile, compile_image};
+use lithify_node::target;
 use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
 use sc_executor_common::runtime_blob::RuntimeBlob;
 use sp_crypto_hashing::blake2_256;
@@ -99,9 +99,4 @@ fn compile(code: &[u8], threads: usize) -> Result<Vec<u8>, String> {
         ..Options::default()
     };
     compile_image(&wasm, &options).map_err(|error| error.to_string())
-}
-
-/// What images are made for: this machine.
-pub(crate) fn target() -> Target {
-    Target::host().limited_to(host_cpu_features())
 }

@@ -1,6 +1,9 @@
 //! Images on disk, in a store that processes share and that survives them.
 
-use crate::{code::Code, runtime::chain};
+use crate::{
+    code::{self, Code},
+    runtime::chain,
+};
 use lithify_store::{Bounds, Key, Store};
 use std::path::{Path, PathBuf};
 
@@ -23,11 +26,11 @@ pub fn store(configured: Option<&Path>) -> Option<Store> {
 /// The key of the image of `code`. Its hash is not that of a chain: a node has changed the module by
 /// the time that it is compiled.
 pub fn key(code: &Code) -> Key {
-    let target = crate::code::target();
+    let target = code::target();
     Key::new(code.hash(), target.machine, target.features, &code.options())
 }
 
-/// Removes what the store has beyond its bounds.
+/// Removes what the store has beyond its bounds; the log says where that fails.
 pub fn collect(store: &Store) {
     if let Err(error) = store.collect() {
         log::warn!(target: crate::LOG, "old images are not removed: {}", chain(&error));

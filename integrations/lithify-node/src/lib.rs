@@ -21,8 +21,10 @@ mod host;
 mod runtime;
 mod trap;
 
+pub use cache::collect;
+pub use code::target;
 pub use config::{Config, DeterministicStackLimit, InstantiationStrategy, Semantics};
 pub use runtime::{
-    LOG, Runtime, create_runtime, create_runtime_from_artifact, create_runtime_from_artifact_bytes,
-    image_from_bytes, open_image, prepare_runtime_artifact,
+    LOG, Runtime, chain, create_runtime, create_runtime_from_artifact,
+    create_runtime_from_artifact_bytes, image_from_bytes, open_image, prepare_runtime_artifact,
 };

@@ -230,8 +230,8 @@ fn other(message: String) -> WasmError {
     WasmError::Other(message)
 }
 
-/// An error and its reasons.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+/// An error and its reasons, as they are logged.
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(reason) = source {

@@ -1,10 +1,9 @@
 //! What is said and kept of a call that differed.
 
 use super::{Call, recorder::Record};
-use crate::images::hex;
 use lithify_node::LOG;
 use serde_json::{Map, Value, json};
-use sp_core::traits::FetchRuntimeCode;
+use sp_core::{hexdisplay::HexDisplay, traits::FetchRuntimeCode};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -20,11 +19,15 @@ pub fn report(call: &Call<'_>, what: &str, records: [&Record; 2], folder: &Path)
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let Call { code, method, data, context } = call;
-    let code_hash = hex(&code.hash);
+    let code_hash = HexDisplay::from(&code.hash);
     let repeat = if number < FILES {
         match write(call, records, folder, number) {
             Ok(path) => {
-                format!("repeat it by `lithify run {} {method} 0x{}`", path.display(), hex(data))
+                format!(
+                    "repeat it by `lithify run {} {method} --input {}`",
+                    path.display(),
+                    text(data)
+                )
             }
             Err(error) => format!("what repeats it cannot be kept: {error}"),
         }
@@ -67,7 +70,7 @@ fn write(
     if let Some(code) = call.code.fetch_runtime_code() {
         top.insert(text(b":code"), text(&code).into());
     }
-    let id = format!("{}-{}", hex(&call.code.hash), call.method);
+    let id = format!("{}-{}", HexDisplay::from(&call.code.hash), call.method);
     let spec = json!({
         "name": id,
         "id": id,
@@ -81,5 +84,5 @@ fn write(
 }
 
 fn text(bytes: &[u8]) -> String {
-    format!("0x{}", hex(bytes))
+    format!("0x{}", HexDisplay::from(&bytes))
 }
