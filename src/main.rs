@@ -6,6 +6,7 @@
 mod bounds;
 mod code_options;
 mod commands;
+mod load;
 mod logger;
 mod output;
 mod panics;

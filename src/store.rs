@@ -39,6 +39,22 @@ pub struct Place {
     dir: Option<PathBuf>,
 }
 
+/// Where images are that a command adds to or removes from, and how much stays.
+#[derive(Args)]
+pub struct Kept {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    keep: Keep,
+}
+
+impl Kept {
+    /// Opens the store.
+    pub fn open(&self) -> Result<Store> {
+        self.place.open_to_write(self.keep)
+    }
+}
+
 /// How much is kept.
 #[derive(Args, Clone, Copy, Default)]
 pub struct Keep {
@@ -156,31 +172,35 @@ pub fn options(metadata: &Metadata) -> Result<Options> {
     Ok(Options { target, profile, inline, code_hash, ..Options::default() })
 }
 
+/// Where an image is.
+pub enum ImageSource {
+    /// In a file, which is mapped.
+    File(PathBuf),
+    /// In no file.
+    Bytes(Vec<u8>),
+}
+
 /// The image that is kept, else the one that `make` makes, which is kept from then on. That it cannot
 /// be is said, and no obstacle.
 pub fn image(
     store: Option<&Store>,
     key: impl FnOnce() -> Key,
     make: impl FnOnce() -> Result<Vec<u8>>,
-) -> Result<Vec<u8>> {
-    let Some(store) = store else { return make() };
-    let mut made = None;
-    let kept = store.get_or_make(&key(), || {
-        let image = make()?;
-        made = Some(image.clone());
-        Ok(image)
-    });
-    match (kept, made) {
-        (Ok(_), Some(image)) => Ok(image),
-        (Ok(path), None) => {
-            fs::read(&path).with_context(|| format!("cannot read {}; try again", path.display()))
-        }
-        (Err(GetOrMakeError::Make(error)), _) => Err(error),
-        (Err(GetOrMakeError::NotKept { image, error }), _) => {
+) -> Result<ImageSource> {
+    let Some(store) = store else { return Ok(ImageSource::Bytes(make()?)) };
+    match store.get_or_make(&key(), make) {
+        Ok(path) => Ok(ImageSource::File(path)),
+        Err(GetOrMakeError::Make(error)) => Err(error),
+        Err(GetOrMakeError::NotKept { image, error }) => {
             output::note(format_args!("{:#}", anyhow!(error)));
-            Ok(image)
+            Ok(ImageSource::Bytes(image))
         }
     }
+}
+
+/// The first byte in which two images differ; `None` if they are the same.
+pub fn difference(a: &[u8], b: &[u8]) -> Option<usize> {
+    (a != b).then(|| a.iter().zip(b).take_while(|(a, b)| a == b).count())
 }
 
 /// Refuses what another release made: its images are of no use here.

@@ -1,12 +1,15 @@
 //! What documentation says that one can type, can be typed: every example of every `--help`, and the
 //! commands of README.md, run in a folder that has the files they name.
 
+mod support;
+
 use std::{
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
+use support::commands;
 
 const LITHIFY: &str = env!("CARGO_BIN_EXE_lithify");
 
@@ -119,15 +122,6 @@ fn examples(help: &str) -> Vec<String> {
     let (_, examples) = help.split_once("Examples:\n").expect(help);
     let lines = examples.lines().take_while(|line| !line.is_empty());
     lines.map(|line| line.trim().to_owned()).collect()
-}
-
-/// The names in the list of commands of a help, if it has one.
-fn commands(help: &str) -> Vec<String> {
-    let list = help.split_once("Commands:\n").map(|(_, list)| list).unwrap_or_default();
-    let lines = list.lines().take_while(|line| !line.is_empty());
-    let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let names = names.filter_map(|line| line.split_whitespace().next());
-    names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
-use support::text;
+use support::{commands, text};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli")
@@ -123,15 +123,6 @@ fn messages() {
             .map(|path| format!("no command makes {}", path.display())),
     );
     all_are(&differences);
-}
-
-/// The names in the list of commands of a help, if it has one.
-fn commands(help: &str) -> Vec<String> {
-    let list = help.split_once("Commands:\n").map(|(_, list)| list).unwrap_or_default();
-    let lines = list.lines().take_while(|line| !line.is_empty());
-    let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
-    let names = names.filter_map(|line| line.split_whitespace().next());
-    names.filter(|name| *name != "help").map(str::to_owned).collect()
 }
 
 #[test]

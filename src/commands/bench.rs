@@ -21,11 +21,7 @@ use clap::Args;
 use lithify_bench::{
     Calls, Manifest, Run, Workload,
     engine::{Id, KINDS, Kind},
-    report,
-    report::{
-        export::Results,
-        html::{self, Shown},
-    },
+    report::html::{self, Shown},
     run,
     stats::MIN_PROCESSES,
     worker,
@@ -141,7 +137,7 @@ impl Bench {
             return self.calibrate();
         }
         if let Some(path) = &self.report {
-            return self.print(&Kept::read(path)?.run);
+            return self.format.print_run(&Kept::read(path)?.run);
         }
         let inputs: Vec<&Path> = self.runtimes.iter().map(PathBuf::as_path).collect();
         let samples = (self.samples.as_deref())
@@ -168,15 +164,12 @@ impl Bench {
         options.engines = self.engines()?;
         options.bounds = self.bounds.bounds();
         options.seed = self.seed.unwrap_or(options.seed);
-        let mut watch = Watch::new(samples, self.json)?;
-        let run = run(&workloads, &options, &mut watch);
-        watch.finish()?;
-        let run = run?;
+        let run = Watch::over(samples, self.json, |watch| run(&workloads, &options, watch))?;
         if let Some(saved) = saved.filter(|_| run.interrupted.is_none()) {
             kept::save(&run, &saved)?;
         }
         if !self.json {
-            self.print(&run)?;
+            self.format.print_run(&run)?;
         }
         let answer = Self::answer(&run);
         if let Some(to) = page {
@@ -202,12 +195,6 @@ impl Bench {
                 bail!("{} and {more} more were left out: {}", one.what, one.reason)
             }
         }
-    }
-
-    fn print(&self, run: &Run) -> Result<()> {
-        let compared = lithify_bench::comparison::of(run)?;
-        let report = report(run);
-        self.format.print(Results { report: &report, compared: compared.as_ref() })
     }
 
     /// The engines that were asked for, all by default.

@@ -195,7 +195,7 @@ fn load(name: &str, input: &RuntimeInput, bounds: BoundOptions) -> Result<Runtim
     let image = store::image(store.as_ref(), || store::key(&options, input.wasm()), compile)?;
     let call_timeout = bounds.call_timeout();
     let options = RuntimeOptions { trap_missing: true, call_timeout, ..RuntimeOptions::default() };
-    Runtime::from_bytes(&image, &options).with_context(|| name.to_owned())
+    image.load(&options).with_context(|| name.to_owned())
 }
 
 /// The block as any other node would take it.

@@ -129,10 +129,9 @@ impl Compare {
                     bail!(Usage("--runs takes two commands".into()));
                 };
                 let commands = [base.clone(), new.clone()];
-                let mut watch = Watch::new(kept, false)?;
-                let compared = runner::compare_commands(&commands, &options, &mut watch);
-                watch.finish()?;
-                compared?
+                Watch::over(kept, false, |watch| {
+                    runner::compare_commands(&commands, &options, watch)
+                })?
             }
             (None, Some(base), Some(new)) => self.files(base, new, &options, kept)?,
             _ => bail!(Usage("compare takes two files".into())),
@@ -191,10 +190,7 @@ impl Compare {
             Some(label) => (self.builds(base, new, label, options)?, Sides::Builds),
             None => (self.modules(base, new, options)?, Sides::Modules),
         };
-        let mut watch = Watch::new(kept, false)?;
-        let compared = runner::compare(&sides, of, &id, options, &mut watch);
-        watch.finish()?;
-        compared
+        Watch::over(kept, false, |watch| runner::compare(&sides, of, &id, options, watch))
     }
 
     fn modules(&self, base: &Path, new: &Path, options: &Options) -> Result<[SideOf; 2]> {
@@ -251,10 +247,8 @@ impl Compare {
                     ..options.clone()
                 };
                 let name = workload.name.clone();
-                let mut watch = Watch::new(kept, false)?;
-                let run = run(&[workload], &options, &mut watch);
-                watch.finish()?;
-                Kept { run: run?, name }
+                let run = Watch::over(kept, false, |watch| run(&[workload], &options, watch))?;
+                Kept { run, name }
             }
         };
         let compared = of_hours(&base.run, &now.run, [&base.name, &now.name])?;

@@ -4,13 +4,7 @@ use super::bench::{Format, Kept};
 use crate::output::{self, Content, Destination};
 use anyhow::{Context, Result};
 use clap::Args;
-use lithify_bench::{
-    comparison,
-    report::{
-        export::Results,
-        html::{Shown, page},
-    },
-};
+use lithify_bench::report::html::{Shown, page};
 use std::path::{Path, PathBuf};
 
 /// Makes a page of samples: the result in a sentence, tables, plots, conditions and data.
@@ -49,7 +43,7 @@ impl Report {
         let runs: Vec<Shown> = kept.collect::<Result<_>>()?;
         let Some(to) = to else {
             let format = self.format.context("a form is asked for where no page is")?;
-            return runs.iter().try_for_each(|shown| print(format, shown));
+            return runs.iter().try_for_each(|shown| format.print_run(&shown.run));
         };
         to.write(page(&runs)?.as_bytes())?;
         if to.is_stdout() {
@@ -57,10 +51,4 @@ impl Report {
         }
         output::line(format_args!("the report is in {}", to.name().display()))
     }
-}
-
-fn print(format: Format, Shown { run, .. }: &Shown) -> Result<()> {
-    let compared = comparison::of(run)?;
-    let report = lithify_bench::report(run);
-    format.print(Results { report: &report, compared: compared.as_ref() })
 }

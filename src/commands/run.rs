@@ -12,7 +12,7 @@ use crate::{
     output::{self, Content, Destination, Plain},
     source::{self, Source},
     status::{Refused, Usage},
-    store,
+    store::{self, ImageSource},
     watch::Watch,
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -277,22 +277,21 @@ impl Run {
         };
         let name = source.as_ref().map(|source| source.name.clone());
         let name = name.unwrap_or_else(|| self.input.display().to_string());
-        let image = source.map(|source| self.image(source)).transpose()?;
-        let started = Instant::now();
-        let runtime = match &image {
-            Some(image) => Runtime::from_bytes(image, &options),
+        let image = match source {
+            Some(source) => self.image(source)?,
             None => {
                 self.not_shaped(&name)?;
-                Runtime::open(&self.input, &options)
+                ImageSource::File(self.input.clone())
             }
         };
+        let started = Instant::now();
+        let runtime = image.load(&options);
         if self.time {
             print_time("load", started);
         }
         let runtime = runtime.map_err(|error| self.refused(error).context(name))?;
         if let Some(entry) = &self.entry {
-            let exports = runtime.image().exports();
-            find_entry(entry, exports.into_iter().map(|e| (e.name, e.ty.to_string())))?;
+            find_entry(entry, runtime.image().exports())?;
         }
         Ok(runtime)
     }
@@ -315,11 +314,11 @@ impl Run {
     }
 
     /// The image, compiled where it is none yet.
-    fn image(&self, source: Source) -> Result<Vec<u8>> {
+    fn image(&self, source: Source) -> Result<ImageSource> {
         match source.input {
             Input::Image(bytes) => {
                 self.not_shaped(&source.name)?;
-                Ok(bytes)
+                Ok(ImageSource::Bytes(bytes))
             }
             Input::Runtime(runtime) => {
                 let code = self.code.options(&runtime, source::host_target())?;
@@ -336,10 +335,7 @@ impl Run {
                             _ => true,
                         })
                     {
-                        find_entry(
-                            entry,
-                            info.exports.into_iter().map(|e| (e.name, e.ty.to_string())),
-                        )?;
+                        find_entry(entry, info.exports)?;
                     }
                     let started = Instant::now();
                     let watch = Watch::start(wasm.len());
@@ -446,8 +442,8 @@ fn print_time(what: &str, since: Instant) {
 }
 
 /// Looks for an entry point among exports with their types.
-fn find_entry(entry: &str, exports: impl Iterator<Item = (String, String)>) -> Result<()> {
-    let exports: Vec<_> = exports.collect();
+fn find_entry(entry: &str, exports: Vec<ExportType>) -> Result<()> {
+    let exports: Vec<_> = exports.into_iter().map(|e| (e.name, e.ty.to_string())).collect();
     let found = exports.iter().find(|(name, _)| name == entry).map(|(_, ty)| ty.clone());
     let wanted = format!("func {}", entry_type());
     if found.as_ref() == Some(&wanted) {

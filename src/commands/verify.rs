@@ -63,8 +63,7 @@ impl Verify {
             let options = store::options(&metadata)?;
             let made =
                 self.bounds.compile(&runtime_name, runtime.wasm(), Emit::Image, &options, &())?;
-            let same = || made.iter().zip(&image).take_while(|(a, b)| a == b).count();
-            (made != image).then(same)
+            store::difference(&made, &image)
         } else {
             None
         };

@@ -14,6 +14,15 @@ use std::{
 
 pub const RUNTIME: &str = "workloads/solochain/solochain.compact.compressed.wasm";
 
+/// The names in the list of commands of a help, if it has one.
+pub fn commands(help: &str) -> Vec<String> {
+    let list = help.split_once("Commands:\n").map(|(_, list)| list).unwrap_or_default();
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
 /// A file in the folder of what tests make.
 pub fn scratch(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)

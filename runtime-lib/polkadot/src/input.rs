@@ -155,33 +155,42 @@ impl Input {
     /// Whether a file may be one of the forms that [`read`](Self::read) takes when it begins with
     /// `bytes`, or is that and no more.
     pub fn may_be(bytes: &[u8]) -> bool {
-        let magics = [ELF_MAGIC, WASM_MAGIC, BLOB_MARKER, POLKAVM_MAGIC];
-        let text = bytes.trim_ascii_start();
-        magics.iter().any(|magic| bytes.starts_with(magic))
-            || text.starts_with(b"0x")
-            || text.starts_with(b"{")
+        Contents::of(bytes).is_some()
     }
 
     /// Recognises `bytes`. `name` is for messages, usually the file's.
     pub fn read(bytes: Vec<u8>, name: &str) -> Result<Self, InputError> {
-        if bytes.starts_with(ELF_MAGIC) {
-            return Ok(Self::Image(bytes));
-        }
-        let is_code = [WASM_MAGIC, BLOB_MARKER, POLKAVM_MAGIC];
-        let runtime = if is_code.iter().any(|magic| bytes.starts_with(magic)) {
-            let form = match bytes.starts_with(BLOB_MARKER) {
-                true => Form::Zstd,
-                false => Form::Wasm,
-            };
-            RuntimeInput::new(form, bytes, name, "")?
-        } else {
-            match bytes.trim_ascii() {
-                text @ [b'0', b'x', ..] => from_hex(text, name)?,
-                text @ [b'{', ..] => from_json(text, name)?,
-                _ => return Err(unknown(name, &bytes)),
-            }
+        let runtime = match Contents::of(&bytes) {
+            Some(Contents::Elf) => return Ok(Self::Image(bytes)),
+            Some(Contents::Code(form)) => RuntimeInput::new(form, bytes, name, "")?,
+            Some(Contents::Hex) => from_hex(bytes.trim_ascii(), name)?,
+            Some(Contents::Json) => from_json(bytes.trim_ascii(), name)?,
+            None => return Err(unknown(name, &bytes)),
         };
         Ok(Self::Runtime(Box::new(runtime)))
+    }
+}
+
+/// What a file holds, by how it begins.
+enum Contents {
+    Elf,
+    Code(Form),
+    Hex,
+    Json,
+}
+
+impl Contents {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let text = bytes.trim_ascii_start();
+        Some(match bytes {
+            _ if bytes.starts_with(ELF_MAGIC) => Self::Elf,
+            _ if bytes.starts_with(BLOB_MARKER) => Self::Code(Form::Zstd),
+            _ if bytes.starts_with(WASM_MAGIC) => Self::Code(Form::Wasm),
+            _ if bytes.starts_with(POLKAVM_MAGIC) => Self::Code(Form::Wasm),
+            _ if text.starts_with(b"0x") => Self::Hex,
+            _ if text.starts_with(b"{") => Self::Json,
+            _ => return None,
+        })
     }
 }
 

@@ -62,6 +62,7 @@ pub mod signatures;
 pub use author::{BlockRequest, BuildError, BuiltBlock, build_block};
 pub use call::{CallError, RuntimeInstance, call};
 pub use chain::block::{Block, BlockReport, execute_block};
+pub use chain::code::begins_code;
 pub use chain::state::{Change, Session, State, VersionHook};
 pub use chain::version::RuntimeVersion;
 pub use chain::{block, state, version};

@@ -50,10 +50,7 @@ impl Bench {
                     .transpose()?;
                 let engines = self.engines()?;
                 let options = Options { processes: asked.blocks, seed, engines, ..usual };
-                let mut watch = Watch::new(samples, false)?;
-                let run = calibrate(&DURATIONS, &options, &mut watch);
-                watch.finish()?;
-                run?
+                Watch::over(samples, false, |watch| calibrate(&DURATIONS, &options, watch))?
             }
         };
         if run.interrupted.is_some() {

@@ -3,7 +3,10 @@
 use crate::output;
 use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use lithify_bench::report::export::{EXPORTERS, Exporter, Results, exporter};
+use lithify_bench::{
+    Run, comparison, report,
+    report::export::{EXPORTERS, Exporter, Results, exporter},
+};
 
 /// A form of results.
 #[derive(Clone, Copy)]
@@ -23,6 +26,12 @@ impl Format {
     /// The one of that name, or the usual one.
     pub fn of(name: &str) -> Self {
         Self(exporter(name).unwrap_or(EXPORTERS[0]))
+    }
+
+    /// Prints what came of a run, and of the comparison that it was.
+    pub fn print_run(self, run: &Run) -> Result<()> {
+        let (report, compared) = (report(run), comparison::of(run)?);
+        self.print(Results { report: &report, compared: compared.as_ref() })
     }
 
     /// Prints results.

@@ -1,5 +1,6 @@
 //! Shows a run while it goes on: a bar at a terminal, a line now and then in a log. Keeps its samples.
 
+use super::INTERRUPTED;
 use crate::output::{self, Destination, Plain, Stream};
 use anyhow::{Context, Result};
 use indicatif::{HumanDuration, ProgressBar};
@@ -31,12 +32,25 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Keeps the samples in the file `samples`, and prints them if `json` is set. From now on an
-    /// interrupt ends the run after the process that is running; a second one ends this program.
-    pub fn new(samples: Option<Destination>, json: bool) -> Result<Self> {
+    /// Watches what `measure` does. Keeps the samples in the file `samples`, and prints them if `json`
+    /// is set. From now on an interrupt ends the run after the process that is running; a second one
+    /// ends this program.
+    pub fn over<T>(
+        samples: Option<Destination>,
+        json: bool,
+        measure: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let mut watch = Self::new(samples, json)?;
+        let measured = measure(&mut watch);
+        watch.finish()?;
+        measured
+    }
+
+    fn new(samples: Option<Destination>, json: bool) -> Result<Self> {
         let stopped = Arc::new(AtomicBool::new(false));
-        let handled = flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&stopped))
-            .and_then(|_| flag::register(SIGINT, Arc::clone(&stopped)));
+        let handled =
+            flag::register_conditional_shutdown(SIGINT, INTERRUPTED.into(), Arc::clone(&stopped))
+                .and_then(|_| flag::register(SIGINT, Arc::clone(&stopped)));
         handled.context("cannot handle interrupts")?;
         let started = Instant::now();
         let is_log = !std::io::stderr().is_terminal();
@@ -51,7 +65,7 @@ impl Watch {
     }
 
     /// Ends what was shown and kept. Samples of an interrupted run keep the name of a part.
-    pub fn finish(self) -> Result<()> {
+    fn finish(self) -> Result<()> {
         self.bar.finish_and_clear();
         match self.file {
             Some(file) if self.stopped.load(Ordering::Relaxed) => file.leave(),

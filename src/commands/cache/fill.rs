@@ -6,7 +6,7 @@ use crate::{
     code_options, output,
     source::{self, Source},
     status::Usage,
-    store::{self, Keep, Place},
+    store::{self, Kept},
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
@@ -62,9 +62,7 @@ pub struct Fill {
     #[command(flatten)]
     bounds: BoundOptions,
     #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    keep: Keep,
+    kept: Kept,
     /// Print one JSON object an image instead of a line.
     #[arg(long)]
     json: bool,
@@ -74,7 +72,7 @@ impl Fill {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
         let targets = self.targets()?;
-        let store = self.place.open_to_write(self.keep)?;
+        let store = self.kept.open()?;
         // The bound on memory is that of the process, so of all that is compiled at once.
         let memory = Bounds { time: None, ..self.bounds.bounds() };
         let remote = self.remote.open()?;
@@ -298,10 +296,9 @@ fn make(
     }
 }
 
-/// Where two images differ; `None` if they are the same.
+/// Where two images differ, in words; `None` if they are the same.
 fn difference(a: &[u8], b: &[u8]) -> Option<String> {
-    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
-    (a != b).then(|| format!("they differ from byte {same:#x} on"))
+    store::difference(a, b).map(|at| format!("they differ from byte {at:#x} on"))
 }
 
 /// What threads share.

@@ -1,9 +1,6 @@
 //! `lithify cache gc`: what is kept beyond bounds of size and age goes.
 
-use crate::{
-    output, source,
-    store::{Keep, Place},
-};
+use crate::{output, source, store::Kept};
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -19,9 +16,7 @@ Examples:
   lithify cache gc --max-size 2G --max-age 30d")]
 pub struct Gc {
     #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    keep: Keep,
+    kept: Kept,
     /// Print one JSON object an image that went instead of text.
     #[arg(long)]
     json: bool,
@@ -30,7 +25,7 @@ pub struct Gc {
 impl Gc {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
-        let collected = self.place.open_to_write(self.keep)?.collect()?;
+        let collected = self.kept.open()?.collect()?;
         for entry in &collected.removed {
             let (key, bytes) = (&entry.key, entry.bytes);
             if self.json {

@@ -4,7 +4,7 @@ use super::signature::{END, Trusted};
 use crate::{
     output, source,
     status::Usage,
-    store::{self, Keep, Place},
+    store::{self, Kept},
 };
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -31,9 +31,7 @@ pub struct Import {
     #[arg(long, conflicts_with = "keys")]
     unsigned: bool,
     #[command(flatten)]
-    place: Place,
-    #[command(flatten)]
-    keep: Keep,
+    kept: Kept,
     /// Print one JSON object an image instead of a line.
     #[arg(long)]
     json: bool,
@@ -48,7 +46,7 @@ impl Import {
         let shown = self.folder.display();
         ensure!(self.folder.is_dir(), "cannot read {shown}: it is no folder");
         let from = Store::open(&self.folder, Bounds::default())?;
-        let to = self.place.open_to_write(self.keep)?;
+        let to = self.kept.open()?;
         let keys = if self.unsigned { None } else { Some(self.trusted.keys()?) };
         let mut refused = 0;
         let entries = from.list()?;

@@ -92,11 +92,9 @@ impl VerifyKept {
         }
         let options = store::options(&metadata)?;
         let made = self.bounds.compile(name, runtime.wasm(), Emit::Image, &options, &())?;
-        if made == image {
-            return Ok(None);
-        }
-        let at = made.iter().zip(&image).take_while(|(a, b)| a == b).count();
-        Ok(Some(format!("they differ from byte {at:#x} on; the image names {}", metadata.compiler)))
+        Ok(store::difference(&made, &image).map(|at| {
+            format!("they differ from byte {at:#x} on; the image names {}", metadata.compiler)
+        }))
     }
 
     fn report(&self, name: &str, entry: &Entry, difference: Option<&str>) -> Result<()> {

@@ -19,7 +19,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, Parser};
-use lithify_polkadot::{Hex, parse_hex};
+use lithify_polkadot::{Hex, begins_code, parse_hex};
 use rpc::{Head, Node};
 use serde_json::{Value, json};
 use sp_crypto_hashing::{blake2_256, twox_128};
@@ -293,12 +293,7 @@ fn lengthwise(bytes: &[u8], from: usize) -> Option<&[u8]> {
 
 /// Everything in an extrinsic that begins as code does, with its length before it.
 fn codes(extrinsic: &[u8]) -> impl Iterator<Item = &[u8]> {
-    const BEGIN: [&[u8]; 2] = [b"\0asm", &[0x52, 0xbc, 0x53, 0x76, 0x46, 0xdb, 0x8e, 0x05]];
-    let begins = move |at: &usize| {
-        extrinsic
-            .get(at + 4..)
-            .is_some_and(|rest| BEGIN.iter().any(|begin| rest.starts_with(begin)))
-    };
+    let begins = move |at: &usize| extrinsic.get(at + 4..).is_some_and(begins_code);
     (0..extrinsic.len()).filter(begins).filter_map(|at| lengthwise(extrinsic, at))
 }
 

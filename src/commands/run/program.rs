@@ -7,8 +7,8 @@ use clap::Args;
 use lithify_compiler::inspect;
 use lithify_polkadot::Input;
 use lithify_runtime::{
-    CallError, CallOptions, ExternType, FuncType, Image, Instance, MemoryPlan, Metadata, Pool,
-    Trust, ValType, Value,
+    CallError, CallOptions, ExternType, FuncType, Instance, MemoryPlan, Metadata, Pool, Trust,
+    ValType, Value,
 };
 use lithify_wasi::{Program, START, imports};
 use serde_json::json;
@@ -96,10 +96,11 @@ impl Run {
     /// Runs the program, or the function that was asked for. The exit status is the program's.
     pub(super) fn run_program(&self, source: Source) -> Result<()> {
         let name = source.name.clone();
-        let bytes = self.image(source)?;
+        let image = self.image(source)?;
         let mut imports = imports();
         imports.trap_missing(self.trap_missing);
-        let image = Image::from_bytes(&bytes, &imports, Trust::Verify)
+        let image = image
+            .open(&imports)
             .map_err(|error| self.refused(error.into()).context(name.clone()))?;
         let pool = Pool::new(&image, &self.instances(|| Ok(MemoryPlan::Module))?)?;
         let deadline = self.bounds.call_timeout().map(|timeout| Instant::now() + timeout);

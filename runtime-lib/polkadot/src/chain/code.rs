@@ -56,6 +56,12 @@ pub fn decompress(code: &[u8]) -> Result<Cow<'_, [u8]>, CodeError> {
     }
 }
 
+/// Whether bytes begin as code of a runtime does that is stored, compressed or not.
+pub fn begins_code(bytes: &[u8]) -> bool {
+    let compressed = bytes.strip_prefix(BLOB_MARKER);
+    bytes.starts_with(WASM_MAGIC) || compressed.is_some_and(|rest| rest.first() == Some(&ZSTD_CODE))
+}
+
 /// Its first bytes, for a message.
 pub(crate) fn first(bytes: &[u8]) -> Vec<u8> {
     bytes[..bytes.len().min(8)].to_vec()
