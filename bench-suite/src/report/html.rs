@@ -9,11 +9,10 @@ use super::{Report, Section, comparison, report, summary};
 use crate::comparison::{Compared, Row};
 use crate::phase::Phase;
 use crate::sample::{Run, Sides, write};
-use crate::stats::sides::Side;
 use crate::stats::{self, QUANTILE, Verdict};
 use anyhow::Result;
 use lithify_measure::figure::{bytes, time};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("html/style.css");
@@ -176,17 +175,16 @@ fn of_comparison(body: &mut String, compared: &Compared, run: &Run) {
 
 /// The processes of a row's sides.
 fn sides(body: &mut String, row: &Row, run: &Run) {
-    let places: HashMap<u32, Side> =
-        run.ran.iter().filter_map(|ran| Some((ran.process, ran.place?.side))).collect();
+    let places = run.places();
     let mut numbers: [Vec<(u32, f64)>; 2] = Default::default();
     for series in run.series.iter().filter(|series| series.key.phase == row.phase) {
         let of_row = row.call.as_ref().zip(series.key.call.as_ref());
-        let Some(side) = places.get(&series.key.process) else { continue };
+        let Some(place) = places.get(&series.key.process) else { continue };
         let number = stats::process_number(&series.values);
         if let (Some((row, call)), Some(number)) = (of_row, number)
             && row.ends_with(call.as_str())
         {
-            numbers[*side as usize].push((series.key.process, number as f64));
+            numbers[place.side as usize].push((series.key.process, number as f64));
         }
     }
     if numbers.iter().any(Vec::is_empty) {

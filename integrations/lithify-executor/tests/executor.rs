@@ -276,7 +276,7 @@ fn what_differs_is_the_fallbacks_and_kept() {
             continue;
         }
         let [error] = &errors[..] else { panic!("{errors:?}") };
-        for part in ["keep of the runtime", "step 1 is", "storage", "keep 0x0509"] {
+        for part in ["keep of the runtime", "step 1 is", "storage", "keep --input 0x0509"] {
             assert!(error.contains(part), "{error}");
         }
         let kept = fs::read_dir(differences).unwrap().next().unwrap().unwrap().path();
