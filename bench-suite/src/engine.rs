@@ -207,10 +207,10 @@ fn fresh<I: RuntimeInstance>(
     input: &[u8],
     context: &mut CallContext,
     clock: Clock,
-    instantiate: impl FnOnce() -> Result<I>,
+    instantiate: impl FnOnce(&CallContext) -> Result<I>,
 ) -> Result<Fresh> {
     let start = Instant::now();
-    let mut instance = instantiate()?;
+    let mut instance = instantiate(context)?;
     if clock == Clock::Ends {
         let output = lithify_polkadot::call(&mut instance, context, name, input);
         drop(instance);

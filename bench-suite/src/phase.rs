@@ -65,7 +65,7 @@ impl Phase {
             Self::LoadTrusted => "the same without a check of the file",
             Self::Cold => "from a process without the engine to the first output",
             Self::Instantiate => "making a fresh instance",
-            Self::Initialize => "the guest's own initialiser",
+            Self::Initialize => "the guest's own initialiser, where it runs in each call",
             Self::Call => "the call on it: input in, run, output out",
             Self::Drop => "the end of the instance",
             Self::Total => "all three, without a look at the clock between",

@@ -45,7 +45,7 @@ impl Instance {
             .map_err(|source| InstanceError::Map { reserved: shelves.reserved(), source })?;
         let slot = ManuallyDrop::new(slot);
         let mut this = Self { slot, shelf, shelves: Arc::clone(shelves) };
-        if this.slot.image().has_start {
+        if shelves.to_start() {
             this.run_start(options)?;
         }
         Ok(this)
@@ -91,6 +91,12 @@ impl Instance {
             let (entry, code) = (image.code(entry), image.code(start));
             call::call_code(slot, entry, code, [].as_mut_ptr(), data, stack, options)
         }
+    }
+
+    /// Empty shelves for slots that begin as this one is now.
+    pub(crate) fn shelves_from_here(&mut self) -> Result<Shelves, InstanceError> {
+        let shelves = self.shelves.from_here(&self.slot);
+        shelves.map_err(|source| InstanceError::Map { reserved: self.shelves.reserved(), source })
     }
 
     fn stack_top(&self) -> *mut u8 {

@@ -5,6 +5,7 @@ use crate::image::Image;
 use crate::image::loaded::Loaded;
 use crate::image::section::MAX_PAGES;
 use crate::instance::{Instance, InstanceError};
+use crate::slot::origin::Origin;
 use crate::slot::shelves::Shelves;
 use crate::slot::{Plan, STACK_MAX, STACK_MIN};
 use lithify_abi::descriptor::NONE;
@@ -70,7 +71,31 @@ impl Pool {
     pub fn new(image: &Image, options: &InstanceOptions) -> Result<Self, InstanceError> {
         let InstanceOptions { idle_per_entry, idle_total, .. } = *options;
         let plan = plan(&image.0, options)?;
-        Ok(Self(Arc::new(Shelves::new(&image.0, plan, idle_per_entry, idle_total))))
+        let origin = Origin::of_module(&image.0);
+        Ok(Self(Arc::new(Shelves::new(&image.0, origin, plan, idle_per_entry, idle_total))))
+    }
+
+    /// A pool of the same options whose instances begin as `instance` is now: memory with its size,
+    /// globals, tables, dropped segments. The start function does not run again. For what every call
+    /// would do first with the same result, as the initialiser of a Go program; what host functions
+    /// remember of it beside the guest's memory is theirs to bring back.
+    ///
+    /// ```no_run
+    /// # use lithify_runtime::{Image, InstanceError, Pool};
+    /// # fn ready(image: &Image) -> Result<Pool, Box<dyn std::error::Error>> {
+    /// let pool = Pool::new(image, &Default::default())?;
+    /// let mut instance = pool.instance()?;
+    /// let initialize = instance.func("_initialize").ok_or("no reactor")?;
+    /// instance.call_values(&initialize, &[], &mut ())?;
+    /// Ok(Pool::from_instance(&mut instance)?)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`InstanceError::Map`] when the system gives no memory for a copy of what was written.
+    pub fn from_instance(instance: &mut Instance) -> Result<Self, InstanceError> {
+        instance.shelves_from_here().map(|shelves| Self(Arc::new(shelves)))
     }
 
     /// The entry point exported as `name`, to be kept and used for many calls.

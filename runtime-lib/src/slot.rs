@@ -6,6 +6,7 @@
 pub mod header;
 mod hot_set;
 pub mod memory;
+pub mod origin;
 pub mod registry;
 mod reservation;
 mod segments;
@@ -20,6 +21,7 @@ use lithify_abi::WASM_PAGE;
 use lithify_abi::heap::Heap;
 use lithify_abi::vmctx::Header;
 use memory::Memory;
+use origin::Origin;
 use reservation::{Reservation, Sizes};
 use segments::Segments;
 use std::cell::{Cell, RefCell};
@@ -52,6 +54,7 @@ pub struct Plan {
 /// A slot. It never moves: its address is in the vmctx.
 pub struct Slot {
     image: *const Loaded,
+    origin: *const Origin,
     /// That of `memory`, which never moves.
     base: *mut u8,
     memory: Box<Memory>,
@@ -65,7 +68,7 @@ pub struct Slot {
     activation: Cell<*const Activation>,
 }
 
-// SAFETY: the pointers are to the image, which is shared between threads, to the slot's own memory,
+// SAFETY: the pointers are to image and origin, which are shared between threads, to the slot's own memory,
 // and to the activation of a call, which is null when the slot changes threads.
 unsafe impl Send for Slot {}
 
@@ -97,34 +100,33 @@ impl Slot {
     ///
     /// # Safety
     ///
-    /// The image outlives the slot.
-    pub unsafe fn create(image: &Loaded, plan: &Plan) -> io::Result<OwnedSlot> {
+    /// Image and origin outlive the slot, and the origin is one of this image.
+    pub unsafe fn create(image: &Loaded, origin: &Origin, plan: &Plan) -> io::Result<OwnedSlot> {
         let records = image.records();
         let sizes = Sizes {
             memory_len: (u64::from(plan.mapped_pages) * WASM_PAGE) as usize,
             stack_len: plan.stack_size,
             vmctx_len: records.descriptor.vmctx_size as usize,
         };
-        let memory = Memory::new(sizes, &image.memory)?;
-        let mut vmctx = vmctx::initial(image);
+        let memory = Memory::new(sizes, &origin.memory)?;
+        let mut vmctx = origin.vmctx.clone();
         let tables: Vec<RefCell<Table>> = records
             .tables
             .iter()
-            .map(|table| {
-                let value = vmctx::initial_value(image, table.init, &vmctx) as u64;
-                Table::new(table, value).map(RefCell::new)
-            })
+            .zip(&origin.tables)
+            .map(|(table, first)| Table::new(table, first).map(RefCell::new))
             .collect::<io::Result<_>>()?;
         for table in &tables {
             table.borrow().put_record(&mut vmctx);
         }
         let slot = Box::into_raw(Box::new(Self {
             image,
+            origin,
             base: memory.base(),
             max_pages: plan.max_pages,
             mapped_len: sizes.memory_len,
             tables,
-            segments: Segments::new(image),
+            segments: Segments::new(&origin.dropped),
             activation: Cell::new(ptr::null()),
             vmctx: Box::new([]),
             memory,
@@ -166,10 +168,10 @@ impl Slot {
     pub unsafe fn reset(&self) -> io::Result<()> {
         debug_assert!(self.activation.get().is_null(), "reset during a call");
         let len = self.reach();
-        for table in &self.tables {
-            table.borrow_mut().reset();
+        for (table, first) in self.tables.iter().zip(&self.origin().tables) {
+            table.borrow_mut().reset(first);
         }
-        self.segments.reset();
+        self.segments.reset(&self.origin().dropped);
         self.restore_vmctx();
         // SAFETY: the caller vouches for references.
         unsafe { self.memory.reset(len) }
@@ -200,6 +202,13 @@ impl Slot {
     pub fn image(&self) -> &Loaded {
         // SAFETY: whoever made the slot keeps the image alive.
         unsafe { &*self.image }
+    }
+
+    /// What it is when it is fresh.
+    #[inline]
+    fn origin(&self) -> &Origin {
+        // SAFETY: whoever made the slot keeps the origin alive.
+        unsafe { &*self.origin }
     }
 
     /// Linear memory, and how it becomes fresh.
@@ -308,6 +317,11 @@ impl Slot {
     pub fn table(&self, index: u32) -> Option<&RefCell<Table>> {
         let position = self.image().records().tables.iter().position(|t| t.index == index)?;
         self.tables.get(position)
+    }
+
+    /// The tables that the guest can change, in the order of their records.
+    pub fn tables(&self) -> impl Iterator<Item = &RefCell<Table>> {
+        self.tables.iter()
     }
 
     /// The elements of all tables.

@@ -350,3 +350,98 @@ fn slots_are_kept_within_bounds() {
     assert_eq!(pool.idle(), 0);
     assert_fresh(&mut store.instance().unwrap());
 }
+
+/// What an instance had come to is where those of another pool begin: again and again, whatever calls
+/// on them, or later ones on the first instance, do.
+#[test]
+fn instances_begin_where_another_was() {
+    const WAT: &str = r#"(module
+        (memory (export "memory") 2 40)
+        (data (i32.const 100) "initial")
+        (data $passive "abc")
+        (table $table (export "table") 2 10 funcref)
+        (elem (i32.const 0) func $one)
+        (elem $more func $two)
+        (global $g (export "g") (mut i32) (i32.const 5))
+        (global $started (export "started") (mut i32) (i32.const 0))
+        (start $start)
+        (func $start (global.set $started (i32.add (global.get $started) (i32.const 1))))
+        (func $one (result i32) (i32.const 1))
+        (func $two (result i32) (i32.const 2))
+        (func (export "settle")
+            (i32.store (i32.const 100) (i32.const 0))
+            (i32.store (i32.const 0x11000) (i32.const 7))
+            (drop (memory.grow (i32.const 3)))
+            (i32.store (i32.const 0x4fffc) (i32.const 8))
+            (memory.init $passive (i32.const 200) (i32.const 0) (i32.const 3))
+            (data.drop $passive)
+            (table.init $table $more (i32.const 1) (i32.const 0) (i32.const 1))
+            (drop (table.grow $table (ref.func $two) (i32.const 4)))
+            (elem.drop $more)
+            (global.set $g (i32.const 9)))
+        (func (export "sum") (result i32)
+            (i32.add (call_indirect $table (result i32) (i32.const 0))
+                     (call_indirect $table (result i32) (i32.const 5))))
+        (func (export "init") (param i32)
+            (memory.init $passive (i32.const 300) (i32.const 0) (local.get 0)))
+        (func (export "elem") (param i32)
+            (table.init $table $more (i32.const 0) (i32.const 0) (local.get 0)))
+        (func (export "disturb") (param i32)
+            (memory.fill (local.get 0) (i32.const 0xee) (i32.const 0x2000))
+            (drop (memory.grow (i32.const 5)))
+            (drop (table.grow $table (ref.null func) (i32.const 1)))
+            (table.fill $table (i32.const 0) (ref.func $two) (i32.const 6))
+            (global.set $g (i32.const 77))))"#;
+    fn settled(instance: &mut Instance) {
+        assert_eq!(instance.memory().len(), 5 * PAGE);
+        let known: [(usize, &[u8]); 4] =
+            [(104, b"ial"), (200, b"abc"), (0x11000, &[7]), (0x4fffc, &[8])];
+        let memory = instance.memory();
+        let mut expected = vec![0; memory.len()];
+        for (at, bytes) in known {
+            expected[at..at + bytes.len()].copy_from_slice(bytes);
+        }
+        assert_eq!(memory.iter().zip(&expected).position(|(a, b)| a != b), None);
+        assert_eq!(instance.global_get("g"), Some(Value::I32(9)));
+        assert_eq!(instance.global_get("started"), Some(Value::I32(1)));
+        assert_eq!(instance.table_len("table"), Some(6));
+        assert_eq!(call(instance, "sum", &[]), Ok(3));
+        // Dropped segments are empty ones.
+        for name in ["init", "elem"] {
+            assert_eq!(call(instance, name, &[0]), Ok(0));
+            assert!(call(instance, name, &[1]).is_err());
+        }
+    }
+    let pool = pool(WAT, &Imports::new());
+    let mut first = pool.instance().unwrap();
+    call(&mut first, "settle", &[]).unwrap();
+    let from_first = Pool::from_instance(&mut first).unwrap();
+    call(&mut first, "disturb", &[0]).unwrap();
+    drop(first);
+    let mut pools = vec![from_first];
+    for round in 0..300 {
+        for pool in &pools {
+            let mut instance = pool.instance().unwrap();
+            settled(&mut instance);
+            let at = [0x4e000, 0, 0x10000 + round * 4093 % 0x20000][round % 3];
+            call(&mut instance, "disturb", &[at as u128]).unwrap();
+        }
+        if round == 150 {
+            // From one of those in turn.
+            let next = Pool::from_instance(&mut pools[0].instance().unwrap()).unwrap();
+            pools.push(next);
+        }
+        if round == 200 {
+            // A pool needs no other.
+            pools.remove(0);
+        }
+    }
+    // Those of the module begin as it says.
+    let mut instance = pool.instance().unwrap();
+    assert_eq!(
+        (instance.memory().len(), instance.global_get("g")),
+        (2 * PAGE, Some(Value::I32(5)))
+    );
+    assert_eq!(&instance.memory()[100..107], b"initial");
+    assert_eq!(call(&mut instance, "init", &[3]), Ok(0));
+}

@@ -116,11 +116,12 @@ impl LoadedModule for Runtime {
 impl MeasuredEntry for EntryPoint<'_> {
     fn call(&mut self, input: &[u8], context: &mut CallContext, clock: Clock) -> Result<Fresh> {
         let this = &*self;
-        fresh(this.name(), input, context, clock, || Ok(this.instance()?))
+        let instance = |context: &CallContext| Ok(this.instance(context)?);
+        fresh(this.name(), input, context, clock, instance)
     }
 
     fn counted(&mut self, input: &[u8], context: &mut CallContext) -> Result<Left> {
-        let mut instance = self.instance()?;
+        let mut instance = self.instance(context)?;
         lithify_polkadot::call(&mut instance, context, self.name(), input)?;
         context.observe(Observe::Off);
         let written_pages = instance.written_pages().map(|pages| pages as u64);

@@ -125,7 +125,7 @@ struct ReadyEntry<'r> {
 impl MeasuredEntry for ReadyEntry<'_> {
     fn call(&mut self, input: &[u8], context: &mut CallContext, clock: Clock) -> Result<Fresh> {
         let ready = self.ready;
-        fresh(&self.name, input, context, clock, || {
+        fresh(&self.name, input, context, clock, |_| {
             let mut store = Store::new(&ready.engine, Data::default());
             let instance = ready.linker.instantiate_and_start(&mut store, &ready.module)?;
             let memory = instance.get_memory(&store, MEMORY).context("no memory")?;

@@ -208,7 +208,7 @@ struct ReadyEntry<'r> {
 
 impl MeasuredEntry for ReadyEntry<'_> {
     fn call(&mut self, input: &[u8], context: &mut CallContext, clock: Clock) -> Result<Fresh> {
-        fresh(&self.name, input, context, clock, || self.instantiate())
+        fresh(&self.name, input, context, clock, |_| self.instantiate())
     }
 }
 

@@ -11,7 +11,8 @@
 //! theirs (Go). What is right for all of them is a guest that is alone in its memory. So the host's
 //! heap is where no guest ever comes: behind the largest memory that the guest may have, which begins
 //! as the module says and may grow by [`REACTOR_GUEST_PAGES`]. There it has [`REACTOR_HEAP_PAGES`]
-//! and never grows. The initialiser runs at the start of each call, since each has a fresh instance.
+//! and never grows. The initialiser runs at the start of each call, since each has a fresh instance;
+//! `native.rs` keeps what it leaves behind.
 
 use std::fmt::{Debug, Display};
 use std::time::Instant;
@@ -150,11 +151,13 @@ pub fn call<I: RuntimeInstance>(
         available: instance.entries(),
     })?;
     match heap_base {
-        Some(heap_base) => context.begin(instance, heap_base),
+        Some(heap_base) => {
+            context.begin(instance, heap_base);
+            if context.initializer().is_some() {
+                initialize(instance, context)?;
+            }
+        }
         None => begin_reactor(instance, context)?,
-    }
-    if heap_base.is_none() || context.initializer().is_some() {
-        initialize(instance, context)?;
     }
     let address = pass(instance, context, input)
         .map_err(|error| CallError::Input { len_bytes: input.len(), error })?;
@@ -174,16 +177,16 @@ pub fn call<I: RuntimeInstance>(
     Ok(output.to_vec())
 }
 
-/// Gives the host its heap in a memory that the guest owns.
+/// Gives the host its heap in a memory that the guest owns, and lets the guest begin.
 #[cold]
-fn begin_reactor<I: RuntimeInstance>(
+pub(crate) fn begin_reactor<I: RuntimeInstance>(
     instance: &mut I,
     context: &mut CallContext,
 ) -> Result<(), CallError<I::Trap>> {
     let end = u32::try_from(instance.memory().len()).map_err(|_| CallError::NoHeapBase)?;
     let start = end.checked_sub(REACTOR_HEAP_PAGES * WASM_PAGE as u32);
     context.begin_within(instance, start.ok_or(CallError::NoHeapBase)?..end);
-    Ok(())
+    initialize(instance, context)
 }
 
 /// Lets the guest begin: by the function that was asked for, else by [`INITIALIZER`].

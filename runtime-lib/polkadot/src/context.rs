@@ -8,10 +8,12 @@ pub mod profile;
 pub(crate) mod system;
 pub(crate) mod trace;
 
+use crate::functions::is_constant;
 use ahead::Ahead;
 use appetite::Appetite;
 use heap::HostHeap;
 use instruments::{Instruments, Observe};
+use lithify_abi::heap::Heap;
 use lithify_runtime::host::{Guest, HostError};
 use std::ops::Range;
 use std::time::Instant;
@@ -31,6 +33,14 @@ pub struct CallContext {
     instruments: Instruments,
     initializer: Option<String>,
     ahead: Option<Ahead>,
+}
+
+/// What the host remembers of a guest, beside the guest's memory, at the end of an initialiser that
+/// made constant host calls only ([`Observe::Constant`]).
+pub(crate) struct Checkpoint {
+    heap: Heap,
+    system: System,
+    appetite: Appetite,
 }
 
 impl CallContext {
@@ -60,6 +70,27 @@ impl CallContext {
     /// itself. No node does.
     pub fn initialize_by(&mut self, export: Option<String>) {
         self.initializer = export;
+    }
+
+    /// What is remembered of a guest now.
+    pub(crate) fn checkpoint<G: Guest + ?Sized>(&mut self, guest: &mut G) -> Checkpoint {
+        let heap = self.heap.state(guest);
+        Checkpoint { heap, system: self.system.clone(), appetite: self.appetite }
+    }
+
+    /// Goes on from there, in a call that has begun on a guest as it was then.
+    pub(crate) fn resume<G: Guest + ?Sized>(&mut self, guest: &mut G, checkpoint: &Checkpoint) {
+        self.heap.go_on(guest, &checkpoint.heap);
+        self.system = checkpoint.system.clone();
+        self.appetite = checkpoint.appetite;
+        self.instruments.resumed();
+    }
+
+    /// Whether a call may begin behind the guest's initialiser: it would be the usual one, and nobody
+    /// watches its host calls.
+    pub(crate) fn may_resume(&self) -> bool {
+        let unseen = matches!(self.instruments.observed(), Observe::Off | Observe::Replay);
+        self.initializer.is_none() && unseen
     }
 
     pub(crate) fn initializer(&self) -> Option<&str> {
@@ -150,6 +181,8 @@ impl CallContext {
             Observe::Off => work(self, guest),
             Observe::Time | Observe::Profile => self.timed(name, guest, work),
             Observe::Replay => self.instruments.replay(guest, &mut self.heap),
+            Observe::Constant if is_constant(name) => work(self, guest),
+            Observe::Constant => Err(HostError(format!("{name} is another in each call"))),
             Observe::Record => {
                 let result = work(self, guest)?;
                 self.instruments.returned(result);

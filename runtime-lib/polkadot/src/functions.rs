@@ -17,6 +17,7 @@ mod shims;
 mod wasi;
 
 pub use host_function::HostFunction;
+pub(crate) use wasi::is_constant;
 
 use lithify_abi::types::FuncType;
 use std::sync::OnceLock;

@@ -4,19 +4,23 @@
 //! A call then takes a fresh instance from its shelf, runs by the protocol of `call.rs`, and puts
 //! the instance back.
 
-use crate::call::{CallError, REACTOR_HEAP_PAGES, RuntimeInstance, call, reactor_guest_pages};
+use crate::call::{
+    CallError, INITIALIZER, REACTOR_HEAP_PAGES, RuntimeInstance, begin_reactor, call,
+    reactor_guest_pages,
+};
 use crate::chain::block::{Block, BlockReport};
 use crate::chain::state::{Session, State};
 use crate::chain::version::{self, RuntimeVersion};
-use crate::context::CallContext;
+use crate::context::instruments::Observe;
+use crate::context::{CallContext, Checkpoint};
 use crate::functions::functions;
 use crate::signatures::SignatureThreads;
 use lithify_abi::heap::{FREE, Heap, MALLOC};
 use lithify_runtime::host::{CallingGuest, HostError, Numbered};
 use lithify_runtime::{
     CallOptions, Caller, Entry, ExportType, ExternType, Func, FuncType, Guest, Image, ImageError,
-    ImportType, Imports, Instance, InstanceError, InstanceOptions, MemoryPlan, Pool, Trap, Trust,
-    ValType, Value,
+    ImportType, Imports, Instance, InstanceError, InstanceOptions, MemoryPlan, Pool, Trap,
+    TrapCode, Trust, ValType, Value,
 };
 use std::{path::Path, sync::OnceLock, time::Duration};
 
@@ -33,6 +37,16 @@ pub struct Runtime {
     call_timeout: Option<Duration>,
     /// Whether calls are refused because no node would find the memory.
     memory_hidden: bool,
+    /// Whether each call has to begin with the initialiser.
+    is_reactor: bool,
+    /// Where calls begin that need not run it again; `None` where that cannot be kept.
+    initialized: OnceLock<Option<Initialized>>,
+}
+
+/// Instances on which the initialiser has run, and what the host remembers of that.
+struct Initialized {
+    pool: Pool,
+    checkpoint: Checkpoint,
 }
 
 /// How a runtime is loaded.
@@ -114,7 +128,8 @@ impl Runtime {
     pub fn new(image: &Image, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
         let exports = image.exports();
         let mut instances = options.instances.clone();
-        if !exports.iter().any(|export| export.name == "__heap_base") {
+        let is_reactor = !exports.iter().any(|export| export.name == "__heap_base");
+        if is_reactor {
             // A memory of the guest's own, which grows as the guest wants.
             let initial = image.memory().map_or(0, |memory| memory.min);
             let host_pages = REACTOR_HEAP_PAGES;
@@ -126,7 +141,8 @@ impl Runtime {
         let pool = Pool::new(image, &instances)?;
         let memory_hidden = !options.any_memory && !has_memory(&exports, &image.imports());
         let call_timeout = options.call_timeout;
-        Ok(Self { pool, heap_base: OnceLock::new(), call_timeout, memory_hidden })
+        let (heap_base, initialized) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { pool, heap_base, call_timeout, memory_hidden, is_reactor, initialized })
     }
 
     /// The image.
@@ -144,7 +160,10 @@ impl Runtime {
         let found = self.pool.entry(name);
         match found.filter(|_| self.image().func_type(name) == Some(&entry_type())) {
             Some(_) if self.memory_hidden => Err(RuntimeError::Memory),
-            Some(entry) => Ok(EntryPoint { runtime: self, entry, name: name.to_owned() }),
+            Some(entry) => {
+                let (name, initialized) = (name.to_owned(), OnceLock::new());
+                Ok(EntryPoint { runtime: self, entry, initialized, name })
+            }
             None => {
                 let exports = self.image().exports();
                 let export = exports.iter().find(|export| export.name == name);
@@ -214,6 +233,8 @@ impl Runtime {
 pub struct EntryPoint<'r> {
     runtime: &'r Runtime,
     entry: Entry,
+    /// The same in [`Runtime::initialized`], once that is there.
+    initialized: OnceLock<Entry>,
     name: String,
 }
 
@@ -223,24 +244,90 @@ impl EntryPoint<'_> {
         &self.name
     }
 
-    /// A fresh instance to call it on.
+    /// A fresh instance to call it on with `context`.
+    ///
+    /// A reactor's initialiser runs once: what it leaves behind is the same in every call, if the host
+    /// functions that it calls are, and then later instances begin there. Where somebody watches host
+    /// calls, or has chosen the initialiser, it runs in the call.
     #[inline]
-    pub fn instance(&self) -> Result<RunningRuntime<'_>, InstanceError> {
+    pub fn instance(&self, context: &CallContext) -> Result<RunningRuntime<'_>, InstanceError> {
         let options = CallOptions::within(self.runtime.call_timeout);
-        Ok(RunningRuntime { point: self, instance: self.entry.instance_with(options)?, options })
+        if self.runtime.is_reactor && context.may_resume() {
+            return self.initialized_instance(options);
+        }
+        self.bare_instance(options)
+    }
+
+    /// One on which nothing has run.
+    #[inline]
+    fn bare_instance(&self, options: CallOptions) -> Result<RunningRuntime<'_>, InstanceError> {
+        let instance = self.entry.instance_with(options)?;
+        Ok(RunningRuntime { point: self, instance, options, checkpoint: None })
+    }
+
+    /// One on which the initialiser has run, where that can be kept.
+    fn initialized_instance(
+        &self,
+        options: CallOptions,
+    ) -> Result<RunningRuntime<'_>, InstanceError> {
+        let known = &self.runtime.initialized;
+        let initialized = match known.get() {
+            Some(initialized) => initialized,
+            None => match self.initialize(options) {
+                Ok(initialized) => known.get_or_init(|| initialized),
+                // Another time it may be quicker, and this call says so itself.
+                Err(Late) => &None,
+            },
+        };
+        let Some(Initialized { pool, checkpoint }) = initialized else {
+            return self.bare_instance(options);
+        };
+        let entry = match self.initialized.get() {
+            Some(entry) => entry,
+            None => {
+                let entry = pool.entry(&self.name).expect("an entry point of the same image");
+                self.initialized.get_or_init(|| entry)
+            }
+        };
+        let (instance, checkpoint) = (entry.instance_with(options)?, Some(checkpoint));
+        Ok(RunningRuntime { point: self, instance, options, checkpoint })
+    }
+
+    /// Runs the initialiser, with no host functions but those that do the same in each call. `None`
+    /// where it needs others, or traps.
+    #[cold]
+    fn initialize(&self, options: CallOptions) -> Result<Option<Initialized>, Late> {
+        let mut context = CallContext::new();
+        context.observe(Observe::Constant);
+        let Ok(mut running) = self.bare_instance(options) else { return Ok(None) };
+        match begin_reactor(&mut running, &mut context) {
+            Ok(()) => {}
+            Err(CallError::Trap { trap, .. }) if trap.code == TrapCode::Deadline => {
+                return Err(Late);
+            }
+            Err(_) => return Ok(None),
+        }
+        let checkpoint = context.checkpoint(&mut running);
+        let pool = Pool::from_instance(&mut running.instance).ok();
+        Ok(pool.map(|pool| Initialized { pool, checkpoint }))
     }
 
     /// Calls it on a fresh instance; see [`Runtime::call`].
     pub fn call(&self, input: &[u8], context: &mut CallContext) -> Result<Vec<u8>, RuntimeError> {
-        Ok(call(&mut self.instance()?, context, &self.name, input)?)
+        Ok(call(&mut self.instance(context)?, context, &self.name, input)?)
     }
 }
+
+/// The initialiser was stopped at its deadline.
+struct Late;
 
 /// An instance of a runtime for one call.
 pub struct RunningRuntime<'e> {
     point: &'e EntryPoint<'e>,
     instance: Instance,
     options: CallOptions,
+    /// What the host remembers of the initialiser, if that has run.
+    checkpoint: Option<&'e Checkpoint>,
 }
 
 impl RunningRuntime<'_> {
@@ -356,6 +443,11 @@ impl RuntimeInstance for RunningRuntime<'_> {
     }
 
     fn initialize(&mut self, name: &str, context: &mut CallContext) -> Option<Result<(), Trap>> {
+        if let Some(checkpoint) = self.checkpoint {
+            debug_assert_eq!(name, INITIALIZER, "the one that has run");
+            context.resume(self, checkpoint);
+            return Some(Ok(()));
+        }
         let func = self.instance.func(name)?;
         if *self.instance.func_type(&func) != FuncType::new(&[], &[]) {
             return None;

@@ -4,6 +4,22 @@ use crate::image::loaded::Loaded;
 use lithify_abi::descriptor::{InitValue, Placement};
 use std::cell::Cell;
 
+/// Whether each segment is dropped, in the order of the records.
+#[derive(Clone, Debug)]
+pub struct Dropped {
+    data: Box<[bool]>,
+    elements: Box<[bool]>,
+}
+
+impl Dropped {
+    /// None of those of `image`.
+    pub fn none(image: &Loaded) -> Self {
+        let kept = |count: usize| vec![false; count].into_boxed_slice();
+        let records = image.records();
+        Self { data: kept(records.data.len()), elements: kept(records.elements.len()) }
+    }
+}
+
 /// Which segments were dropped, in the order of the records.
 pub struct Segments {
     data: Box<[Cell<bool>]>,
@@ -11,18 +27,24 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// All segments of `image`, which every other method wants again.
-    pub fn new(image: &Loaded) -> Self {
-        let kept = |count: usize| vec![Cell::new(false); count].into_boxed_slice();
-        let records = image.records();
-        Self { data: kept(records.data.len()), elements: kept(records.elements.len()) }
+    /// Those of an image of which `dropped` are dropped. Every other method wants the image again.
+    pub fn new(dropped: &Dropped) -> Self {
+        let cells = |dropped: &[bool]| dropped.iter().copied().map(Cell::new).collect();
+        Self { data: cells(&dropped.data), elements: cells(&dropped.elements) }
     }
 
-    /// Nothing is dropped any more.
-    pub fn reset(&self) {
-        for dropped in self.data.iter().chain(&self.elements) {
-            dropped.set(false);
+    /// From now on `dropped` are dropped, and no others.
+    pub fn reset(&self, dropped: &Dropped) {
+        let of = dropped.data.iter().chain(&dropped.elements);
+        for (cell, dropped) in self.data.iter().chain(&self.elements).zip(of) {
+            cell.set(*dropped);
         }
+    }
+
+    /// Those that are dropped now.
+    pub fn dropped(&self) -> Dropped {
+        let values = |cells: &[Cell<bool>]| cells.iter().map(Cell::get).collect();
+        Dropped { data: values(&self.data), elements: values(&self.elements) }
     }
 
     /// The bytes of data segment `index`: none when it is dropped or was never passive.

@@ -4,9 +4,11 @@
 //! the shelf of its entry point: `Core_version` on a slot that `Metadata_metadata` warmed would
 //! restore hundreds of pages that it never touches.
 
+use super::origin::Origin;
 use super::reservation::HOST_ROOM;
 use super::{OwnedSlot, Plan, Slot};
 use crate::image::loaded::Loaded;
+use lithify_abi::WASM_PAGE;
 use lithify_abi::vmctx::RESERVATION;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,13 +24,20 @@ pub struct Shelves {
     plan: Plan,
     idle_per_entry: usize,
     idle_total: usize,
-    /// Last, so that it is dropped after the slots, which refer to it.
+    /// These two last, so that they are dropped after the slots, which refer to them.
+    origin: Arc<Origin>,
     image: Arc<Loaded>,
 }
 
 impl Shelves {
-    /// Empty shelves for slots of that plan.
-    pub fn new(image: &Arc<Loaded>, plan: Plan, idle_per_entry: usize, idle_total: usize) -> Self {
+    /// Empty shelves for slots of that origin and plan.
+    pub fn new(
+        image: &Arc<Loaded>,
+        origin: Origin,
+        plan: Plan,
+        idle_per_entry: usize,
+        idle_total: usize,
+    ) -> Self {
         let shelves = image.records().exports.len() + 1;
         Self {
             slots: (0..shelves).map(|_| Mutex::default()).collect(),
@@ -37,8 +46,24 @@ impl Shelves {
             plan,
             idle_per_entry,
             idle_total,
+            origin: Arc::new(origin),
             image: Arc::clone(image),
         }
+    }
+
+    /// Empty shelves as these, for slots that begin as `slot`, which is one of these, is now.
+    pub fn from_here(&self, slot: &Slot) -> io::Result<Self> {
+        let pages = (slot.header().memory_len() as u64 / WASM_PAGE) as u32;
+        let mapped_pages = self.plan.mapped_pages.max(pages);
+        let plan = Plan { initial_pages: pages, mapped_pages, ..self.plan };
+        let origin = Origin::of_slot(slot)?;
+        Ok(Self::new(&self.image, origin, plan, self.idle_per_entry, self.idle_total))
+    }
+
+    /// Whether segments and the start function are still to come for a fresh slot.
+    #[inline]
+    pub fn to_start(&self) -> bool {
+        self.origin.to_start
     }
 
     /// The shelf of what is for no export.
@@ -61,8 +86,9 @@ impl Shelves {
 
     #[cold]
     fn create(&self) -> io::Result<OwnedSlot> {
-        // SAFETY: whoever takes the slot keeps the shelves, which keep the image.
-        unsafe { Slot::create(&self.image, &self.plan) }
+        // SAFETY: whoever takes the slot keeps the shelves, which keep image and origin; the origin is
+        // made from this image.
+        unsafe { Slot::create(&self.image, &self.origin, &self.plan) }
     }
 
     /// The address space that a slot takes, in bytes.

@@ -12,13 +12,25 @@ use std::io;
 
 use crate::image::section::{MAX_TABLE, MutableTable};
 
+/// What the elements of a table are in the beginning.
+#[derive(Clone, Debug)]
+pub enum First {
+    /// `len` times `value`.
+    Same {
+        /// The bits of an element.
+        value: u64,
+        /// How many there are.
+        len: u32,
+    },
+    /// These.
+    Each(Box<[u64]>),
+}
+
 /// A table.
 pub struct Table {
     /// Offset of its record from `base`.
     offset: i32,
     max: u32,
-    /// What its elements are in the beginning.
-    value: u64,
     /// The elements before it grew. Compiled code writes them too, hence cells.
     initial: Box<[Cell<u64>]>,
     /// The elements since it grew.
@@ -26,17 +38,26 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table of its initial size, all elements `value`.
-    pub fn new(record: &MutableTable, value: u64) -> io::Result<Self> {
-        let Limits { min, max } = record.limits;
-        room(min)?;
-        Ok(Self {
-            offset: record.record,
-            max: max.unwrap_or(MAX_TABLE).min(MAX_TABLE),
-            value,
-            initial: vec![Cell::new(value); min as usize].into(),
-            grown: None,
-        })
+    /// A table that begins with `first`.
+    pub fn new(record: &MutableTable, first: &First) -> io::Result<Self> {
+        let Limits { max, .. } = record.limits;
+        let initial = match first {
+            First::Same { value, len } => {
+                room(*len)?;
+                vec![Cell::new(*value); *len as usize].into()
+            }
+            First::Each(elements) => {
+                room(elements.len() as u32)?;
+                elements.iter().copied().map(Cell::new).collect()
+            }
+        };
+        let max = max.unwrap_or(MAX_TABLE).min(MAX_TABLE);
+        Ok(Self { offset: record.record, max, initial, grown: None })
+    }
+
+    /// What it is now.
+    pub fn state(&self) -> First {
+        First::Each(self.elements().iter().map(Cell::get).collect())
     }
 
     /// Its elements.
@@ -84,12 +105,15 @@ impl Table {
         Some(old)
     }
 
-    /// Makes it what it was in the beginning. The record does not change by that: a fresh
-    /// vmctx has the right one.
-    pub fn reset(&mut self) {
+    /// Makes it what it was in the beginning, which is `first`. The record does not change by that: a
+    /// fresh vmctx has the right one.
+    pub fn reset(&mut self, first: &First) {
         self.grown = None;
-        for element in &self.initial {
-            element.set(self.value);
+        match first {
+            First::Same { value, .. } => self.initial.iter().for_each(|place| place.set(*value)),
+            First::Each(elements) => {
+                self.initial.iter().zip(elements).for_each(|(place, value)| place.set(*value));
+            }
         }
     }
 }

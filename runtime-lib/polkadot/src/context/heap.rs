@@ -95,6 +95,18 @@ impl HostHeap {
         }
     }
 
+    /// What it has come to.
+    pub(crate) fn state<G: Guest + ?Sized>(&mut self, guest: &mut G) -> Heap {
+        self.parts(guest).map_or_else(|_| Heap::default(), |(heap, _)| *heap)
+    }
+
+    /// Goes on from `state` instead of from an empty heap, in a guest whose memory is as it was then.
+    pub(crate) fn go_on<G: Guest + ?Sized>(&mut self, guest: &mut G, state: &Heap) {
+        if let Ok((heap, _)) = self.parts(guest) {
+            *heap = *state;
+        }
+    }
+
     /// Takes a block of at least `size` bytes; its address.
     // Out of line, a replayed block takes 3 % longer.
     #[inline(always)]

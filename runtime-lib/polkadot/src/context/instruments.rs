@@ -24,6 +24,9 @@ pub enum Observe {
     /// They are not made: each does to the guest what it did in the call that was recorded, and
     /// takes next to no time. For measuring; the chain's state stays as it is.
     Replay,
+    /// Only those are made that give and do the same in each call, and touch nothing but the guest
+    /// (`functions/wasi.rs`); others fail. For an initialiser whose result is to be kept.
+    Constant,
 }
 
 /// The instruments of a [`CallContext`](crate::CallContext), and what they read.
@@ -33,6 +36,8 @@ pub struct Instruments {
     host_ns: u64,
     host_calls: u64,
     initialize_ns: u64,
+    /// Whether the running call began behind the guest's initialiser.
+    resumed: bool,
     trace: Trace,
     profile: Profile,
 }
@@ -59,8 +64,8 @@ impl Instruments {
         self.host_calls
     }
 
-    /// Time that the guest's initialiser took in the last call, in ns; 0 where none is called. It is
-    /// always taken.
+    /// Time that the guest's initialiser took in the last call, in ns; 0 where none was called, as when
+    /// what it leaves behind was kept. It is always taken.
     pub fn initialize_ns(&self) -> u64 {
         self.initialize_ns
     }
@@ -85,12 +90,24 @@ impl Instruments {
     /// A call begins.
     pub(crate) fn begin(&mut self) {
         self.trace.rewind();
-        self.initialize_ns = 0;
+        (self.initialize_ns, self.resumed) = (0, false);
     }
 
     /// The guest's initialiser has returned.
     pub(crate) fn initialized(&mut self, ns: u64) {
+        if self.resumed {
+            return;
+        }
         self.initialize_ns = ns;
+        if self.observe == Observe::Record {
+            self.trace.initialized();
+        }
+    }
+
+    /// The guest is one whose initialiser has run in an earlier call.
+    pub(crate) fn resumed(&mut self) {
+        self.resumed = true;
+        self.trace.skip_initializer();
     }
 
     /// A host call that began at `start` has returned.

@@ -15,6 +15,8 @@ pub(crate) struct Trace {
     steps: Vec<Step>,
     bytes: Vec<u8>,
     next: usize,
+    /// Where the host functions of the guest's initialiser end.
+    initialized: usize,
 }
 
 /// Something that a host function does to the guest.
@@ -45,6 +47,16 @@ impl Trace {
     /// Starts again with the first host function.
     pub(crate) fn rewind(&mut self) {
         self.next = 0;
+    }
+
+    /// Notes that the guest's initialiser has returned.
+    pub(crate) fn initialized(&mut self) {
+        self.initialized = self.steps.len();
+    }
+
+    /// Starts again behind the guest's initialiser.
+    pub(crate) fn skip_initializer(&mut self) {
+        self.next = self.initialized;
     }
 
     /// Notes an effect of the host function that is running.
