@@ -29,6 +29,7 @@ use crate::{
     limits,
     module::{Body, Module},
     sites::Unreachable,
+    switch,
     symbol::Symbol,
     vmctx::VmctxPlan,
     widen,
@@ -108,6 +109,7 @@ pub fn translate(
         match attempt.map_err(|error| error.in_function(index))? {
             Attempt::Done(mut translated) => {
                 if translated.way == Way::Optimised {
+                    switch::switch(func);
                     translated.unreachable = Unreachable::new(func);
                     widen::widen(func);
                 }

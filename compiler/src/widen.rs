@@ -23,6 +23,7 @@ mod source;
 mod stream;
 mod sum;
 
+use crate::edges::Edges;
 use counter::Counter;
 use cranelift_codegen::{
     cursor::{Cursor, FuncCursor},
@@ -33,7 +34,7 @@ use cranelift_codegen::{
     },
 };
 use lithify_abi::vmctx;
-use round::{Edges, Loop, Next};
+use round::{Loop, Next};
 use source::Source;
 use stream::{Access, Stream};
 use sum::Values;

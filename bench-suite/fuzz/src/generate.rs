@@ -1,7 +1,7 @@
 //! Makes modules: a function of the seed and a number, and of the runtimes given.
 
 use crate::{
-    dispatch, loops,
+    chains, dispatch, loops,
     rewrite::{self, Shape},
 };
 use anyhow::{Context, Result};
@@ -31,6 +31,8 @@ const RUNTIME_EVERY: u64 = 4;
 const LOOPS_EVERY: u64 = 8;
 /// Of so many modules one is of loops around a table of blocks.
 const DISPATCH_EVERY: u64 = 8;
+/// Of so many modules one is of chains of comparisons.
+const CHAINS_EVERY: u64 = 16;
 /// Of so many modules one is compiled without optimising.
 const DEAR_EVERY: u64 = 8;
 /// Of so many modules one exports few of its functions.
@@ -68,6 +70,7 @@ impl Generator {
             }
             _ if number % LOOPS_EVERY == 3 => loops::module(&mut random),
             _ if number % DISPATCH_EVERY == 5 => dispatch::module(&mut random),
+            _ if number % CHAINS_EVERY == 6 => chains::module(&mut random),
             _ => smith(&mut random)?,
         };
         if number / DEAR_EVERY % DEAR_EVERY == number % DEAR_EVERY {

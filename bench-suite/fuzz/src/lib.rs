@@ -11,6 +11,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+mod chains;
 pub mod compare;
 pub mod cost;
 mod dispatch;

@@ -1,9 +1,9 @@
 //! One round of a loop: its blocks, which values they make, and how its parameters go on.
 
 use super::sum::Sum;
-use cranelift_codegen::{
-    entity::SecondaryMap,
-    ir::{Block, BlockCall, Function, InstructionData, Opcode, Type, Value, types::I32},
+use crate::edges::Edges;
+use cranelift_codegen::ir::{
+    Block, BlockCall, Function, InstructionData, Opcode, Type, Value, types::I32,
 };
 
 /// Blocks of a loop, at most.
@@ -49,7 +49,7 @@ impl<'f> Loop<'f> {
                 InstructionData::Jump { destination, .. } => destination,
                 InstructionData::Brif { arg, blocks: [then, otherwise], .. } => {
                     let stays = [then, otherwise].map(|call| {
-                        target(call) == header || edges.lead_back(func, target(call), header)
+                        target(call) == header || lead_back(edges, func, target(call), header)
                     });
                     let negated = match stays {
                         [true, false] => false,
@@ -174,44 +174,20 @@ impl<'f> Loop<'f> {
     }
 }
 
-/// How many branches lead to each block of a function.
-pub struct Edges(SecondaryMap<Block, u32>);
-
-impl Edges {
-    /// Counts them.
-    pub fn new(func: &Function) -> Self {
-        let mut counts = SecondaryMap::new();
-        for block in func.layout.blocks() {
-            for call in func.layout.last_inst(block).into_iter().flat_map(|branch| {
-                func.dfg.insts[branch]
-                    .branch_destination(&func.dfg.jump_tables, &func.dfg.exception_tables)
-            }) {
-                counts[call.block(&func.dfg.value_lists)] += 1;
-            }
+/// Whether `block` and those after it do nothing but lead to `header`.
+fn lead_back(edges: &Edges, func: &Function, mut block: Block, header: Block) -> bool {
+    for _ in 0..MAX_BLOCKS {
+        let Some(branch) = func.layout.last_inst(block) else { return false };
+        let InstructionData::Jump { destination, .. } = func.dfg.insts[branch] else {
+            return false;
+        };
+        if !edges.only_one(func, block) {
+            return false;
         }
-        Self(counts)
-    }
-
-    /// Whether one branch leads to `block`, and brings nothing.
-    fn only_one(&self, func: &Function, block: Block) -> bool {
-        self.0[block] == 1 && func.dfg.num_block_params(block) == 0
-    }
-
-    /// Whether `block` and those after it do nothing but lead to `header`.
-    fn lead_back(&self, func: &Function, mut block: Block, header: Block) -> bool {
-        for _ in 0..MAX_BLOCKS {
-            let Some(branch) = func.layout.last_inst(block) else { return false };
-            let InstructionData::Jump { destination, .. } = func.dfg.insts[branch] else {
-                return false;
-            };
-            if !self.only_one(func, block) {
-                return false;
-            }
-            block = destination.block(&func.dfg.value_lists);
-            if block == header {
-                return true;
-            }
+        block = destination.block(&func.dfg.value_lists);
+        if block == header {
+            return true;
         }
-        false
     }
+    false
 }
