@@ -15,6 +15,6 @@ impl ImageSource {
 
     /// Loads it, bound to a chain's host.
     pub fn load(&self, options: &RuntimeOptions) -> Result<Runtime, RuntimeError> {
-        Runtime::new(&self.open(&native::imports(options.trap_missing))?, options)
+        Runtime::new(&self.open(&native::imports(options.host, options.trap_missing))?, options)
     }
 }

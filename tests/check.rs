@@ -300,8 +300,8 @@ fn memory_under_another_name() {
 /// The ways out that a refusal names exist, and lead out.
 #[test]
 fn ways_out() {
-    let benchmark = module(
-        r#"(import "env" "ext_benchmarking_current_time_version_1" (func (result i64)))"#,
+    let sandbox = module(
+        r#"(import "env" "ext_sandbox_memory_teardown_version_1" (func (param i32)))"#,
         MEMORY,
         HEAP,
         r#"(func (export "e") (param i32 i32) (result i64) (i64.const 0))"#,
@@ -319,8 +319,8 @@ fn ways_out() {
              (i64.const 0x1_0000_0000))"#,
     );
     for (module, options, status, part) in [
-        (&benchmark, &[][..], 1, "--trap-missing loads it"),
-        (&benchmark, &["--trap-missing"], 0, "0x"),
+        (&sandbox, &[][..], 1, "--trap-missing loads it"),
+        (&sandbox, &["--trap-missing"], 0, "0x"),
         (&unready, &[], 134, "unreachable"),
         (&unready, &["--initialize"], 0, "0x01"),
         (&unready, &["--initialize=boot"], 0, "0x02"),

@@ -131,6 +131,7 @@ const RUNTIME: &[&str] =
 /// The same of the chain's host.
 const POLKADOT: &[&str] = &[
     "hex",
+    "validation",
     "pointer_size",
     "context",
     "functions",

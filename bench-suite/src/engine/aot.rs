@@ -8,7 +8,7 @@ use super::{
 use anyhow::{Context, Result, bail, ensure};
 use lithify_compiler::{Inline, Options, Profile, Target, compile_image};
 use lithify_polkadot::native::{EntryPoint, Runtime, RuntimeOptions, imports};
-use lithify_polkadot::{CallContext, Observe};
+use lithify_polkadot::{CallContext, HostSet, Observe};
 use lithify_runtime::host::{Guest, HostError};
 use lithify_runtime::{
     CallError, CallOptions, ExternType, FuncType, Image, Imports, InstanceError, InstanceOptions,
@@ -34,7 +34,7 @@ impl Aot {
             bail!("no code is generated for {}", std::env::consts::ARCH);
         }
         let target = Target::host().limited_to(host_cpu_features());
-        let mut imports = imports(true);
+        let mut imports = imports(HostSet::Chain, true);
         trusted::native_probe(&mut imports);
         Ok(Self { imports, target, inline, host })
     }

@@ -11,8 +11,10 @@
 //!
 //! A parachain's block sees a relay chain that is made up (`relay.rs`).
 //!
-//! Left out: the seal, which needs the author's key and which no runtime sees.
+//! Left out: the seal, which needs the author's key and which no runtime sees but a parachain's when it
+//! validates (`candidate.rs`).
 
+mod candidate;
 mod relay;
 
 use std::collections::BTreeMap;
@@ -25,6 +27,7 @@ use sp_version::RuntimeVersion;
 
 use crate::chain::block::{Block, Header, is_length_prefixed};
 use crate::chain::state::{State, storage_key};
+pub use candidate::{CandidateError, RelayParent, Sealer, candidate};
 use relay::{PARACHAIN_SYSTEM, PARACHAIN_SYSTEM_1};
 
 /// Name of a kind of inherent data.
@@ -71,6 +74,8 @@ pub struct BuiltBlock {
     /// The requested extrinsics that are in the block but whose call failed: position in the
     /// request, and why.
     pub failed: Vec<(usize, DispatchError)>,
+    /// The relay block that was made up for it, if one was.
+    pub relay_parent: Option<RelayParent>,
 }
 
 /// Why there is no block. `E` is the error of the executor.
@@ -181,7 +186,8 @@ pub fn build_block<E: std::error::Error + 'static>(
         return Err(BuildError::OnlyInherents);
     }
     let parent_header = (parent == (0, genesis.hash())).then_some(&genesis);
-    let mut extrinsics = author.inherents(state, request, &slot, parent_header)?;
+    let Inherents { mut extrinsics, relay_parent } =
+        author.inherents(state, request, &slot, parent_header)?;
     let inherents = extrinsics.len();
     for (index, inherent) in extrinsics.iter().enumerate() {
         match author.apply(inherent)? {
@@ -205,7 +211,7 @@ pub fn build_block<E: std::error::Error + 'static>(
         what: "a header",
         error,
     })?;
-    Ok(BuiltBlock { block: Block { header, extrinsics }, inherents, failed })
+    Ok(BuiltBlock { block: Block { header, extrinsics }, inherents, failed, relay_parent })
 }
 
 /// The header of the block that nobody made, whose state is `state`.
@@ -230,6 +236,14 @@ struct SlotOfBlock {
     timestamp: u64,
     number: u64,
     digest: Option<Vec<u8>>,
+}
+
+/// The inherents of a block.
+struct Inherents {
+    /// Each with its length before it.
+    extrinsics: Vec<Vec<u8>>,
+    /// The relay block that was made up for them, if one was.
+    relay_parent: Option<RelayParent>,
 }
 
 struct Author<'v, C> {
@@ -292,14 +306,14 @@ where
         Ok(SlotOfBlock { timestamp, number, digest })
     }
 
-    /// The extrinsics that the runtime makes of inherent data, each with its length before it.
+    /// The extrinsics that the runtime makes of inherent data.
     fn inherents(
         &mut self,
         state: &State,
         request: &BlockRequest,
         slot: &SlotOfBlock,
         parent: Option<&Header>,
-    ) -> Result<Vec<Vec<u8>>, BuildError<E>> {
+    ) -> Result<Inherents, BuildError<E>> {
         let mut data = BTreeMap::from([
             (TIMESTAMP, slot.timestamp.encode()),
             // Runtimes of before 2021 ask for these.
@@ -307,6 +321,7 @@ where
             (BABE_SLOT, slot.number.encode()),
             (NEW_HEADS, Vec::<u8>::new().encode()),
         ]);
+        let mut relay_parent = None;
         if let Some(parent) = parent {
             // No bitfields, no candidates, no disputes.
             data.insert(PARACHAINS, [vec![0, 0, 0], parent.encode()].concat());
@@ -317,10 +332,16 @@ where
                 }
                 false => 0,
             };
-            let relay = relay::inherents(state, parent, slot.timestamp, offset);
-            data.extend(relay.into_iter().flatten());
+            if let Some(relay) = relay::inherents(state, parent, slot.timestamp, offset) {
+                relay_parent = Some(relay.parent);
+                data.extend(relay.data);
+            }
         }
-        if request.inherents.contains_key(&PARACHAIN_SYSTEM) {
+        let given = |id| request.inherents.contains_key(&id);
+        if given(PARACHAIN_SYSTEM) || given(PARACHAIN_SYSTEM_1) {
+            relay_parent = None;
+        }
+        if given(PARACHAIN_SYSTEM) {
             // It would be preferred to what was given.
             data.remove(&PARACHAIN_SYSTEM_1);
         }
@@ -338,7 +359,7 @@ where
         }
         let entry = "BlockBuilder_inherent_extrinsics";
         let list: Vec<Vec<u8>> = self.decoded(entry, &data.encode(), "a list of extrinsics")?;
-        Ok(list.iter().map(Encode::encode).collect())
+        Ok(Inherents { extrinsics: list.iter().map(Encode::encode).collect(), relay_parent })
     }
 
     fn apply(&mut self, extrinsic: &[u8]) -> Result<Applied, BuildError<E>> {

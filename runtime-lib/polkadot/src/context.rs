@@ -2,6 +2,7 @@
 
 pub(crate) mod ahead;
 pub(crate) mod appetite;
+pub(crate) mod benchmark;
 mod heap;
 pub(crate) mod instruments;
 pub mod profile;

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! [`State`]s, blocks and versions are in `chain/`, what a running call has in `context/`, what a guest may
-//! import in `functions/`. Files import what comes before them in hex, pointer_size, context, functions,
-//! call, chain, input, author, signatures, native.
+//! import in `functions/`. Files import what comes before them in hex, validation, pointer_size, context,
+//! functions, call, chain, input, author, signatures, native.
 //!
 //! Neutral to the engine: an engine offers a [`RuntimeInstance`], gives each import the
 //! [`HostFunction`] of its name and type, and passes the [`CallContext`] of the running call
@@ -58,8 +58,9 @@ pub mod input;
 pub mod native;
 mod pointer_size;
 pub mod signatures;
+pub mod validation;
 
-pub use author::{BlockRequest, BuildError, BuiltBlock, build_block};
+pub use author::{BlockRequest, BuildError, BuiltBlock, build_block, candidate};
 pub use call::{CallError, RuntimeInstance, call};
 pub use chain::block::{Block, BlockReport, execute_block};
 pub use chain::code::begins_code;
@@ -69,10 +70,11 @@ pub use chain::{block, state, version};
 pub use context::instruments::{Instruments, Observe};
 pub use context::profile::Profile;
 pub use context::{CallContext, profile};
-pub use functions::{HostFunction, ImportError, functions, resolve};
+pub use functions::{HostFunction, HostSet, ImportError, functions, left_out, resolve};
 pub use hex::{Hex, parse_hex};
 pub use input::block_file::block_file;
 pub use input::{Form, Input, InputError, RuntimeInput};
 pub use pointer_size::PointerSize;
 pub use signatures::SignatureThreads;
 pub use sp_core::storage::StateVersion;
+pub use validation::Validation;

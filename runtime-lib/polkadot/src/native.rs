@@ -13,7 +13,7 @@ use crate::chain::state::{Session, State};
 use crate::chain::version::{self, RuntimeVersion};
 use crate::context::instruments::Observe;
 use crate::context::{CallContext, Checkpoint};
-use crate::functions::functions;
+use crate::functions::{self, HostSet};
 use crate::signatures::SignatureThreads;
 use lithify_abi::heap::{FREE, Heap, MALLOC};
 use lithify_runtime::host::{CallingGuest, HostError, Numbered};
@@ -56,6 +56,8 @@ pub struct RuntimeOptions {
     pub instances: InstanceOptions,
     /// Whether the image's hash is checked.
     pub trust: Trust,
+    /// Which host functions there are.
+    pub host: HostSet,
     /// Whether a missing host function is a trap when it is called, rather than an error now.
     pub trap_missing: bool,
     /// The longest that a call may take, from its instance's start function on, before the guest is
@@ -72,6 +74,7 @@ impl Default for RuntimeOptions {
         Self {
             instances: InstanceOptions { memory, ..InstanceOptions::default() },
             trust: Trust::Verify,
+            host: HostSet::default(),
             trap_missing: false,
             call_timeout: None,
             any_memory: false,
@@ -106,15 +109,14 @@ pub enum RuntimeError {
 impl Runtime {
     /// Loads the image file at `path`.
     pub fn open(path: &Path, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
-        Self::new(&Image::open(path, &imports(options.trap_missing), options.trust)?, options)
+        let imports = imports(options.host, options.trap_missing);
+        Self::new(&Image::open(path, &imports, options.trust)?, options)
     }
 
     /// Loads the bytes of an image file.
     pub fn from_bytes(bytes: &[u8], options: &RuntimeOptions) -> Result<Self, RuntimeError> {
-        Self::new(
-            &Image::from_bytes(bytes, &imports(options.trap_missing), options.trust)?,
-            options,
-        )
+        let imports = imports(options.host, options.trap_missing);
+        Self::new(&Image::from_bytes(bytes, &imports, options.trust)?, options)
     }
 
     /// Loads an image of this process's own making only to ask for its version: missing host
@@ -354,8 +356,8 @@ impl RunningRuntime<'_> {
 /// What a guest with a collector exports: `() -> i32`, the number of collections so far.
 pub const GC_CYCLES: &str = "lithify_gc_cycles";
 
-/// The Polkadot host as imports of an image.
-pub fn imports(trap_missing: bool) -> Imports {
+/// The Polkadot host as imports of an image: those functions of it.
+pub fn imports(host: HostSet, trap_missing: bool) -> Imports {
     let mut imports = Imports::new();
     imports.trap_missing(trap_missing);
     // Compiled code does what it can of these two; the rest comes here.
@@ -373,7 +375,7 @@ pub fn imports(trap_missing: bool) -> Imports {
         };
         context.heap_call(FREE, guest, free).map(drop)
     });
-    for (number, function) in functions().iter().enumerate() {
+    for (number, function) in host.numbered() {
         let (module, name) = (function.module(), function.name());
         if ![MALLOC, FREE].contains(&name) {
             imports.numbered::<HostFunctions>(module, name, function.ty(), number);
@@ -382,13 +384,13 @@ pub fn imports(trap_missing: bool) -> Imports {
     imports
 }
 
-/// The host functions by their position in [`functions`].
+/// The host functions by their number among all.
 struct HostFunctions;
 
 impl Numbered for HostFunctions {
     #[inline]
     fn call(number: usize, caller: &mut Caller<'_>, words: &[u64]) -> Result<u64, HostError> {
-        let function = &functions()[number];
+        let function = &functions::all()[number];
         let (guest, context) = guest_and_context(caller);
         function.call(context, guest, &words[..function.ty().params.len()])
     }

@@ -13,7 +13,7 @@
 mod support;
 
 use lithify_polkadot::native::{Runtime, RuntimeError, RuntimeOptions};
-use lithify_polkadot::{CallContext, CallError, HostFunction, State, StateVersion, functions};
+use lithify_polkadot::{CallContext, CallError, HostFunction, HostSet, State, StateVersion};
 use lithify_runtime::{InstanceOptions, MemoryPlan, TrapCode, ValType};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -218,7 +218,8 @@ fn module(function: &HostFunction) -> String {
 fn runtime(wat: &str) -> Runtime {
     let memory = MemoryPlan::Static { extra_pages: MORE_PAGES };
     let instances = InstanceOptions { memory, ..InstanceOptions::default() };
-    let options = RuntimeOptions { instances, ..RuntimeOptions::default() };
+    let host = HostSet::Benchmarks;
+    let options = RuntimeOptions { instances, host, ..RuntimeOptions::default() };
     Runtime::from_bytes(&support::compile(wat), &options).unwrap()
 }
 
@@ -241,7 +242,11 @@ impl Guest {
     fn call(&self, case: &Case) -> Result<(), RuntimeError> {
         let mut context = CallContext::new();
         let call = || self.runtime.call("go", &case.input(), &mut context);
-        self.state.session().execute(call).map(drop)
+        match self.function.name().starts_with("ext_benchmarking_") {
+            true => self.state.session().benchmark(call),
+            false => self.state.session().execute(call),
+        }
+        .map(drop)
     }
 
     /// A result or a trap, whose words are about what the guest did.
@@ -376,7 +381,7 @@ fn child() {
         if part == "nested" {
             return nested_keys();
         }
-        for guest in functions().iter().map(Guest::new) {
+        for guest in HostSet::Benchmarks.functions().map(Guest::new) {
             match part == "once" {
                 true => once(&guest),
                 false => many_times(&guest),

@@ -18,7 +18,7 @@ use sp_core::storage::StateVersion;
 use sp_crypto_hashing::twox_64;
 use sp_state_machine::{InMemoryBackend, prove_read};
 
-use super::{InherentId, babe_slot};
+use super::{InherentId, RelayParent, babe_slot};
 use crate::chain::block::{Header, SEAL};
 use crate::chain::state::{State, storage_key};
 
@@ -48,7 +48,15 @@ const SIGNATURE: [u8; 64] = {
     zeros
 };
 
-/// The inherent data of a parachain's block after the one with the header `parent`, in both forms;
+/// A relay chain that was made up.
+pub(crate) struct Relay {
+    /// The block that the parachain's is made for.
+    pub parent: RelayParent,
+    /// The inherent data that say so.
+    pub data: [(InherentId, Vec<u8>); 2],
+}
+
+/// The relay block and the inherent data of a parachain's block after the one with the header `parent`, in both forms;
 /// `offset` relay blocks follow the one that it sees. `None` where `parent`'s number is none that a
 /// relay chain could have.
 ///
@@ -59,7 +67,7 @@ pub(crate) fn inherents(
     parent: &Header,
     timestamp: u64,
     offset: u32,
-) -> Option<[(InherentId, Vec<u8>); 2]> {
+) -> Option<Relay> {
     let id = state.storage(&storage_key("ParachainInfo", "ParachainId"));
     let id = id.unwrap_or_else(|| DEFAULT_ID.encode());
     let head = [storage_key("Paras", "Heads"), twox_64(&id).to_vec(), id].concat();
@@ -84,7 +92,10 @@ pub(crate) fn inherents(
     Compact(blocks.len() as u32).encode_to(&mut with_blocks);
     with_blocks.extend(blocks.iter().flat_map(Header::encode));
     None::<()>.encode_to(&mut with_blocks);
-    Some([(PARACHAIN_SYSTEM, data), (PARACHAIN_SYSTEM_1, with_blocks)])
+    Some(Relay {
+        parent: RelayParent { number, state_root: root.0 },
+        data: [(PARACHAIN_SYSTEM, data), (PARACHAIN_SYSTEM_1, with_blocks)],
+    })
 }
 
 /// The sealed headers of the relay block that the parachain sees and of the `offset` ones after

@@ -91,8 +91,12 @@ impl Block {
     pub fn argument(&self) -> Vec<u8> {
         let mut header = self.header.clone();
         header.digest.pop_if(|item| item.first() == Some(&SEAL));
-        let mut out = header.encode();
-        Compact(self.extrinsics.len() as u32).encode_to(&mut out);
+        [header.encode(), self.body()].concat()
+    }
+
+    /// The SCALE encoding of the list of extrinsics.
+    pub(crate) fn body(&self) -> Vec<u8> {
+        let mut out = Compact(self.extrinsics.len() as u32).encode();
         out.extend(self.extrinsics.concat());
         out
     }

@@ -11,6 +11,7 @@
 //! No offchain worker: its host functions trap, as in block execution. Writes to the offchain
 //! index are dropped with the overlay.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -23,11 +24,16 @@ use sp_externalities::{Extensions, Externalities, set_and_run_with_externalities
 use sp_keystore::KeystoreExt;
 use sp_keystore::testing::MemoryKeystore;
 use sp_state_machine::backend::Backend;
-use sp_state_machine::{Ext, InMemoryBackend, IterArgs, OverlayedChanges, StorageChanges};
+use sp_state_machine::{
+    Ext, InMemoryBackend, IterArgs, OverlayedChanges, StorageChanges, TrieBackendBuilder,
+};
+use sp_trie::StorageProof;
+use sp_trie::recorder::Recorder;
 
 use super::code;
 use super::room::{longest_path, with_room};
 use super::version;
+use crate::context::benchmark::{Database, DatabaseExt};
 
 /// Key/value pairs of one trie.
 pub type Pairs = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -285,6 +291,38 @@ impl Session<'_> {
         self.overlay.start_transaction();
         self.overlay.rollback_transaction().expect("it was just opened");
         result
+    }
+
+    /// Runs `call` on the state, and returns the nodes of the tries that it read as well. Nothing is kept.
+    pub(crate) fn prove<R>(&mut self, call: impl FnOnce() -> R) -> (R, StorageProof) {
+        let recorder = Recorder::default();
+        let backend = TrieBackendBuilder::wrap(self.state.backend());
+        let backend = backend.with_recorder(recorder.clone()).build();
+        let mut overlay = OverlayedChanges::default();
+        let mut ext = Ext::new(&mut overlay, &backend, Some(&mut self.extensions));
+        let result = set_and_run_with_externalities(&mut ext, call);
+        (result, recorder.to_storage_proof())
+    }
+
+    /// Runs `call` as a benchmark of a node's: on a copy of the state, which it may commit to and reset,
+    /// and which counts the keys that it reads and writes. `ext_benchmarking_*` is how a guest does so;
+    /// elsewhere these functions fail. Nothing is kept, and there is nothing that was changed.
+    pub fn benchmark<R>(&mut self, call: impl FnOnce() -> R) -> R {
+        let database = Arc::new(Database::new(self.state.backend()));
+        self.overlay = OverlayedChanges::default();
+        let mut overlay = OverlayedChanges::default();
+        overlay.enter_runtime().expect("a fresh overlay is in no runtime");
+        self.extensions.register(DatabaseExt(Arc::clone(&database)));
+        let mut ext = Ext::new(&mut overlay, &*database, Some(&mut self.extensions));
+        let result = set_and_run_with_externalities(&mut ext, call);
+        self.extensions.deregister(TypeId::of::<DatabaseExt>());
+        result
+    }
+
+    /// The same without keys to sign with: what needs one fails.
+    pub fn without_keys(mut self) -> Self {
+        self.extensions.deregister(TypeId::of::<KeystoreExt>());
+        self
     }
 
     /// The state that calls read.

@@ -4,7 +4,7 @@
 
 pub mod wasmi_engine;
 
-use lithify_polkadot::{CallContext, functions};
+use lithify_polkadot::{CallContext, HostSet};
 use lithify_runtime::host::Guest;
 
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/corpus");
@@ -83,8 +83,8 @@ impl Caller {
     /// Calls the function `ext_{name}` with raw arguments.
     pub fn raw(&mut self, name: &str, args: &[u64]) -> Result<u64, String> {
         let name = format!("ext_{name}");
-        let function = functions()
-            .iter()
+        let function = HostSet::Benchmarks
+            .functions()
             .find(|f| f.name() == name && f.ty().params.len() == args.len())
             .unwrap_or_else(|| panic!("no {name} with {} parameters", args.len()));
         let result = function.call(&mut self.context, &mut self.memory, args);
