@@ -51,6 +51,11 @@ const LONG: &[(&str, &str)] = &[
         "the same",
     ),
     (
+        "lithify build-block --state parachain.json --candidate candidate.scale --seal-by //Alice -o block.json",
+        "tests/pvf.rs has a parachain",
+    ),
+    ("lithify run parachain.json --pvf --input @candidate.scale", "the same"),
+    (
         "workloads/build solochain",
         "compiles a runtime, with a compiler that is not ours to install",
     ),

@@ -14,7 +14,7 @@ use lithify_bench::transfers;
 use lithify_compiler::Emit;
 use lithify_polkadot::{
     Block, BlockRequest, BuiltBlock, CallContext, RuntimeInput, State,
-    author::InherentId,
+    author::{self, InherentId, Sealer},
     block_file, build_block,
     native::{Runtime, RuntimeOptions},
     parse_hex,
@@ -37,6 +37,7 @@ Examples:
   lithify build-block --state westend.json --timestamp 1750000002000 -o block.json
   lithify build-block --state westend.json --extrinsic $(cat transfer.hex) -o block.json
   lithify build-block --state workloads/ledger/genesis.json --transfers 100 -o block.json
+  lithify build-block --state parachain.json --candidate candidate.scale --seal-by //Alice -o block.json
   lithify run block.json")]
 pub struct BuildBlock {
     /// A chain spec in raw form, or a block file.
@@ -65,6 +66,14 @@ pub struct BuildBlock {
     /// Number of the parent.
     #[arg(long, value_name = "N", requires = "parent_hash")]
     parent_number: Option<u64>,
+    /// Write the argument of validate_block there as well, for `run --pvf`: the first block of a
+    /// parachain, with a proof of the state that it reads.
+    #[arg(long, value_name = "FILE")]
+    candidate: Option<PathBuf>,
+    /// The secret of the AURA key that seals the candidate: a phrase, or //Alice and such. Its slot is
+    /// the author's, by --timestamp, where there are several.
+    #[arg(long, value_name = "SECRET", requires = "candidate")]
+    seal_by: Option<String>,
     /// Where the block goes; `-` is standard output.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -80,6 +89,12 @@ impl BuildBlock {
     pub fn execute(self) -> Result<()> {
         crate::logger::start(log::LevelFilter::Warn);
         let place = Destination::open(&self.output, Content::Text, &[&self.state])?;
+        let candidate = self.candidate.as_ref();
+        let candidate =
+            candidate.map(|path| Destination::open(path, Content::Binary, &[&self.state]));
+        let candidate = candidate.transpose()?;
+        let sealer = self.seal_by.as_deref().map(Sealer::by_secret).transpose();
+        let sealer = sealer.map_err(|error| Usage(format!("--seal-by: {error}")))?;
         let (name, input) = Source::read(&self.state)?.runtime()?;
         let state = input.state.clone();
         let mut state = state.with_context(|| format!("{name} {}", input.form.no_state()))?;
@@ -96,6 +111,11 @@ impl BuildBlock {
             })
         })?;
         check(&runtime, &state, &built.block)?;
+        if let Some(candidate) = &candidate {
+            let call = |entry: &str, input: &[u8]| runtime.call(entry, input, &mut context);
+            let argument = author::candidate(&mut state.session(), &built, sealer.as_ref(), call)?;
+            candidate.write(&argument)?;
+        }
         let text = block_file(&built.block, &state);
         place.write(text.as_bytes())?;
         // Standard output then holds the block itself.
@@ -150,7 +170,7 @@ impl BuildBlock {
     }
 
     fn report(&self, built: &BuiltBlock) -> Result<()> {
-        let BuiltBlock { block, inherents, failed } = built;
+        let BuiltBlock { block, inherents, failed, .. } = built;
         let (number, root) = (block.header.number, source::hex(&block.header.state_root));
         if self.json {
             return output::json(json!({

@@ -1,9 +1,11 @@
 //! `lithify run`: calls an entry point, or executes a block and checks its state root, or runs a
 //! program.
 
+mod differs;
 mod profile;
 #[cfg(feature = "wasi")]
 mod program;
+mod pvf;
 mod waiting;
 
 use crate::{
@@ -19,11 +21,13 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use lithify_compiler::{Emit, inspect};
 use lithify_polkadot::{
-    Block, CallContext, CallError, Form as InputForm, Input, Session, SignatureThreads, State,
-    VersionHook,
+    Block, CallContext, CallError, Form as InputForm, HostSet, Input, Session, SignatureThreads,
+    State, VersionHook,
     call::INITIALIZER,
     native::{DEFAULT_HEAP_PAGES, Runtime, RuntimeError, RuntimeOptions, entry_points, entry_type},
-    parse_hex, resolve, version,
+    parse_hex,
+    validation::ENTRY,
+    version,
 };
 use lithify_runtime::{
     ExportType, ExternType, ImageError, InstanceOptions, MemoryPlan, STACK_MAX, STACK_MIN, Trap,
@@ -48,9 +52,11 @@ Examples:
   lithify run westend.so AccountNonceApi_account_nonce --state westend.json --input @account.bin
   lithify run block.json
   lithify run block.json --signature-threads 1
+  lithify run runtime.wasm --state block.json
   lithify run block.json --profile
   lithify run block.json --profile --json
   lithify run workloads/ledger/tinygo/custom-2.wasm --state block.json --profile
+  lithify run parachain.json --pvf --input @candidate.scale
   lithify run program.wasm --dir .::/ --env LANG=C -- first second
   lithify run math.wasm --invoke add -- 1 2")]
 pub struct Run {
@@ -109,6 +115,8 @@ pub struct Run {
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     log: log::LevelFilter,
     #[command(flatten)]
+    pvf: pvf::PvfOptions,
+    #[command(flatten)]
     code: CodeOptions,
     #[command(flatten)]
     bounds: BoundOptions,
@@ -116,6 +124,9 @@ pub struct Run {
     #[command(flatten)]
     program: program::ProgramOptions,
 }
+
+/// How the names of entry points begin that measure, on a database of their own.
+const BENCHMARKS: &str = "Benchmark_";
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Form {
@@ -139,8 +150,20 @@ impl Run {
     pub fn execute(self) -> Result<()> {
         crate::logger::start(self.log);
         let argument = self.argument()?;
+        let validation = self.pvf.validation()?;
         let content = if self.form() == Form::Raw { Content::Binary } else { Content::Text };
         let stdout = Destination::open("-".as_ref(), content, &[])?;
+        let is_benchmark = self.entry.as_ref().is_some_and(|entry| entry.starts_with(BENCHMARKS));
+        ensure!(
+            !self.profile || !is_benchmark,
+            Usage("--profile: a benchmark measures itself".into())
+        );
+        if let Some(validation) = validation {
+            let waiting = Waiting::at_most(self.bounds.call_timeout());
+            let output = self.validate(&validation, Source::read(&self.input)?, &argument)?;
+            drop(waiting);
+            return self.print(&stdout, ENTRY, &output);
+        }
         // With an entry point to call, an image need not be looked into first.
         let is_mapped = self.entry.is_some() && source::is_image_file(&self.input);
         let source = if is_mapped { None } else { Some(Source::read(&self.input)?) };
@@ -189,9 +212,7 @@ impl Run {
                 }
             }
         }
-        let bounds = self.bounds;
-        let hook: VersionHook = Arc::new(move |wasm| core_version(wasm, bounds));
-        let mut session = state.session_with(Some(hook));
+        let mut session = state.session_with(Some(version_hook(self.bounds)));
         let started = Instant::now();
         match (&self.entry, block) {
             (entry, Some(block)) if self.profile && entry.is_none() => {
@@ -202,7 +223,11 @@ impl Run {
                 self.show_profile(&runtime, &mut session, context, entry, &argument)?;
             }
             (Some(entry), _) => {
-                let output = session.execute(|| runtime.call(entry, &argument, &mut context));
+                let call = || runtime.call(entry, &argument, &mut context);
+                let output = match entry.starts_with(BENCHMARKS) {
+                    true => session.benchmark(call),
+                    false => session.execute(call),
+                };
                 // Whoever reads the output may take as long as they want.
                 drop(waiting);
                 let output = output.map_err(|error| self.refused(error))?;
@@ -270,6 +295,7 @@ impl Run {
         })?;
         let options = RuntimeOptions {
             instances,
+            host: HostSet::Benchmarks,
             trap_missing: self.trap_missing,
             call_timeout: self.bounds.call_timeout(),
             any_memory: self.code.general(),
@@ -330,7 +356,7 @@ impl Run {
                         && let Ok(info) = inspect(runtime.wasm(), &code)
                         && info.imports.iter().all(|import| match &import.ty {
                             ExternType::Func(ty) => {
-                                resolve(&import.module, &import.name, ty).is_ok()
+                                HostSet::Benchmarks.has(&import.module, &import.name, ty)
                             }
                             _ => true,
                         })
@@ -376,7 +402,19 @@ impl Run {
             0 => None,
             threads => Some(SignatureThreads::new(threads.into()).context("cannot start threads")?),
         };
-        let report = runtime.execute_block(session, context, block, threads.as_ref())?;
+        let report = match runtime.execute_block(session, context, block, threads.as_ref()) {
+            Ok(report) => report,
+            // The runtime says of a wrong root no more than that it is one.
+            Err(error @ RuntimeError::Call(CallError::Trap { .. })) => {
+                let report = differs::but_for_its_root(runtime, session, context, block);
+                report.ok_or(error)?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let found = match report.matches() {
+            true => None,
+            false => self.differences(runtime, session, block)?,
+        };
         let (number, extrinsics) = (block.header.number, block.extrinsics.len());
         let (expected, computed) =
             (source::hex(&report.expected_root), source::hex(&report.computed_root));
@@ -387,17 +425,50 @@ impl Run {
                 "state_root": expected,
                 "computed_root": computed,
                 "matches": report.matches(),
+                "differences": found.as_ref().map(|found| {
+                    found.iter().map(differs::Difference::json).collect::<Vec<_>>()
+                }),
             }))?;
         } else {
             let verdict = if report.matches() { "matches" } else { "differs" };
             output::line(format_args!(
                 "block {number}: {extrinsics} extrinsics executed, state root {computed} {verdict}"
             ))?;
+            differs::print(found.as_deref().unwrap_or_default())?;
         }
-        if !report.matches() {
-            bail!("the header of block {number} says {expected}, the state after it is {computed}");
+        let why = match &found {
+            _ if report.matches() => return Ok(()),
+            Some(found) => format!("{} keys differ from what its own runtime writes", found.len()),
+            None => "there is no other runtime that reaches that root, to compare with".into(),
+        };
+        bail!(
+            "the header of block {number} says {expected}, the state after it is {computed}; {why}"
+        );
+    }
+
+    /// What differs from what the block's own runtime, the one in its state, writes; `None` where that
+    /// is this one, or none, or differs as well.
+    fn differences(
+        &self,
+        runtime: &Runtime,
+        session: &mut Session<'_>,
+        block: &Block,
+    ) -> Result<Option<Vec<differs::Difference>>> {
+        let name = "the runtime in the block's state";
+        let Some(code) = session.state().code() else { return Ok(None) };
+        let Input::Runtime(own) = Input::read(code, name)? else { return Ok(None) };
+        if own.code_hash == *runtime.image().code_hash() {
+            return Ok(None);
         }
-        Ok(())
+        let options = source::host_options(&own);
+        let image = self.bounds.compile(name, own.wasm(), Emit::Image, &options, &())?;
+        let options = RuntimeOptions {
+            trap_missing: true,
+            call_timeout: self.bounds.call_timeout(),
+            ..RuntimeOptions::default()
+        };
+        let own = Runtime::from_bytes(&image, &options)?;
+        Ok(differs::differences(session, block, &own)?)
     }
 
     fn print(&self, stdout: &Destination, entry: &str, bytes: &[u8]) -> Result<()> {
@@ -488,6 +559,11 @@ fn read_state(path: &std::path::Path) -> Result<(State, Option<Block>)> {
     let (name, runtime) = Source::read(path)?.runtime()?;
     let none = || anyhow!("{name} {}", runtime.form.no_state());
     Ok((runtime.state.ok_or_else(none)?, runtime.block))
+}
+
+/// Answers a guest that asks for the version of a runtime.
+fn version_hook(bounds: BoundOptions) -> VersionHook {
+    Arc::new(move |wasm| core_version(wasm, bounds))
 }
 
 /// Runs `Core_version` of a runtime that a guest asks about.

@@ -25,7 +25,7 @@ const INITIALIZE: &str = "_initialize";
 #[command(next_help_heading = "Programs (WASI preview 1)")]
 pub struct ProgramOptions {
     /// Call this exported function with the numbers behind `--`, and print its results, one a line.
-    #[arg(long, value_name = "EXPORT", conflicts_with_all = ["entry", "input_bytes", "profile", "state", "initialize", "signature_threads"])]
+    #[arg(long, value_name = "EXPORT", conflicts_with_all = ["entry", "input_bytes", "profile", "state", "initialize", "signature_threads", "pvf"])]
     invoke: Option<String>,
     /// A directory that the program may use with all that is in it, and its name there. Programs by
     /// Go want an absolute one: .::/
