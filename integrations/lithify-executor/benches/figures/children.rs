@@ -9,7 +9,7 @@ use lithify_executor::{LithifyExecutor, Options, Program};
 use sc_executor::{RuntimeVersionOf, WasmExecutor};
 use sc_executor_common::{
     runtime_blob::RuntimeBlob,
-    wasm_runtime::{DEFAULT_HEAP_ALLOC_STRATEGY, WasmModule},
+    wasm_runtime::{HeapAllocStrategy, WasmModule},
 };
 use serde_json::{Value, json};
 use sp_core::traits::{CallContext, CodeExecutor};
@@ -19,6 +19,7 @@ use std::{
     fs,
     hint::black_box,
     io::{BufRead, BufReader, Write},
+    path::PathBuf,
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -167,12 +168,44 @@ pub fn compile(row: &str, inputs: &Inputs, _seed: u64) -> Value {
     }
 }
 
+/// What a worker does with an artifact: code, the entry point, its argument, how often it is called.
+struct Candidate {
+    name: &'static str,
+    code: Vec<u8>,
+    entry: &'static str,
+    argument: Vec<u8>,
+    rounds: usize,
+}
+
 /// From the bytes of an artifact to the end of the shortest call, as a worker for each candidate
 /// does.
 pub fn artifact(row: &str, inputs: &Inputs, _seed: u64) -> Value {
+    let code = inputs.code(0);
+    let argument = Vec::new();
+    let candidate =
+        Candidate { name: "version", code, entry: "Core_version", argument, rounds: 20 };
+    from_artifact(row, inputs, &candidate)
+}
+
+/// The same to the end of a parachain's `validate_block`.
+pub fn validation(row: &str, inputs: &Inputs, _seed: u64) -> Value {
+    let parachain = crate::parachain().expect("it was asked for");
+    let read = |path: PathBuf| fs::read(path).expect("a file");
+    let candidate = Candidate {
+        name: "validation",
+        code: support::read(read(parachain.spec), "a parachain").code,
+        entry: "validate_block",
+        argument: read(parachain.candidate),
+        rounds: 5,
+    };
+    from_artifact(row, inputs, &candidate)
+}
+
+fn from_artifact(row: &str, inputs: &Inputs, candidate: &Candidate) -> Value {
     macro_rules! times {
         ($engine:ident) => {{
             use $engine::*;
+            let memory = HeapAllocStrategy::Dynamic { maximum_pages: Some(2080) };
             let config = || Config {
                 allow_missing_func_imports: true,
                 cache_path: None,
@@ -184,15 +217,16 @@ pub fn artifact(row: &str, inputs: &Inputs, _seed: u64) -> Value {
                     }),
                     canonicalize_nans: true,
                     parallel_compilation: false,
-                    heap_alloc_strategy: DEFAULT_HEAP_ALLOC_STRATEGY,
+                    heap_alloc_strategy: memory,
                     wasm_multi_value: false,
                     wasm_bulk_memory: false,
                     wasm_reference_types: false,
                     wasm_simd: false,
                 },
             };
-            let blob = RuntimeBlob::uncompress_if_needed(&inputs.code(0)).expect("a runtime");
-            let artifact = inputs.folder.join(concat!("artifact-", stringify!($engine)));
+            let Candidate { name, code, entry, argument, rounds } = candidate;
+            let blob = RuntimeBlob::uncompress_if_needed(code).expect("a runtime");
+            let artifact = inputs.folder.join(format!("{name}-{}", stringify!($engine)));
             if !artifact.exists() {
                 let bytes = prepare_runtime_artifact(blob, &config().semantics);
                 let fresh = artifact.with_extension("new");
@@ -210,14 +244,14 @@ pub fn artifact(row: &str, inputs: &Inputs, _seed: u64) -> Value {
                     };
                     let mut instance = runtime
                         .expect("an artifact")
-                        .new_instance(DEFAULT_HEAP_ALLOC_STRATEGY)
+                        .new_instance(memory)
                         .expect("an instance");
-                    black_box(instance.call_export("Core_version", &[]).expect("a version"));
+                    black_box(instance.call_export(entry, argument).expect("it returns"));
                     start.elapsed().as_nanos() as u64
                 })
             };
             let first = once();
-            json!({ "first": [first], "later": (0..20).map(|_| once()).collect::<Vec<_>>() })
+            json!({ "first": [first], "later": (0..*rounds).map(|_| once()).collect::<Vec<_>>() })
         }};
     }
     match row {

@@ -7,6 +7,9 @@
 //!
 //! Each sample is of a fresh process; a ratio is of medians, with the 95 % interval of 2000 resamplings.
 //! Raw samples are kept. `FIGURES=calls,artifact` chooses, `PROCESSES=40` says how many of each.
+//!
+//! `validation` is measured where `PARACHAIN` names a parachain's chain spec and `CANDIDATE` what
+//! `lithify build-block --candidate` made of it.
 
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -33,7 +36,7 @@ struct Figure {
     child: fn(row: &str, inputs: &Inputs, seed: u64) -> Value,
 }
 
-const FIGURES: [Figure; 4] = [
+const FIGURES: [Figure; 5] = [
     Figure {
         name: "calls",
         rows: &["wasmtime", "lithify", "lithify, no image yet"],
@@ -45,8 +48,23 @@ const FIGURES: [Figure; 4] = [
         child: children::compile,
     },
     Figure { name: "artifact", rows: &["wasmtime", "lithify"], child: children::artifact },
+    Figure { name: "validation", rows: &["wasmtime", "lithify"], child: children::validation },
     Figure { name: "memory", rows: &["wasmtime", "lithify"], child: children::memory },
 ];
+
+/// A parachain to validate a block of.
+pub struct Parachain {
+    /// Its chain spec.
+    pub spec: PathBuf,
+    /// The argument of `validate_block`.
+    pub candidate: PathBuf,
+}
+
+/// The one that was asked for.
+pub fn parachain() -> Option<Parachain> {
+    let path = |name| env::var_os(name).map(PathBuf::from);
+    Some(Parachain { spec: path("PARACHAIN")?, candidate: path("CANDIDATE")? })
+}
 
 /// How many versions of the runtime there are.
 const VERSIONS: usize = 20;
@@ -100,9 +118,11 @@ fn main() {
     let chosen = env::var("FIGURES").unwrap_or_default();
     let is_chosen =
         |figure: &&Figure| chosen.is_empty() || chosen.split(',').any(|name| name == figure.name);
-    let figures: Vec<_> = FIGURES.iter().filter(is_chosen).collect();
+    let can_be = |figure: &&Figure| figure.name != "validation" || parachain().is_some();
+    let figures: Vec<_> = FIGURES.iter().filter(is_chosen).filter(can_be).collect();
     if figures.is_empty() {
-        stop(&format!("FIGURES names none of {:?}", FIGURES.map(|figure| figure.name)));
+        let names = FIGURES.map(|figure| figure.name);
+        stop(&format!("FIGURES names none of {names:?} that can be measured"));
     }
 
     let folder = tempfile::tempdir().expect("a folder for temporary files");
