@@ -19,11 +19,12 @@ pub mod memory_image;
 pub mod metadata;
 pub mod section;
 
-use lithify_abi::descriptor::Span;
+use lithify_abi::descriptor::{NONE, Span};
 use lithify_abi::types::{ExportType, FuncType, ImportType, MemoryType};
 use loaded::Loaded;
 use metadata::Metadata;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A module in native code, ready to run. Clones share it.
@@ -58,10 +59,16 @@ impl Image {
     }
 
     /// The function whose code holds the address `pc`: its index, and its name where it has one. For
-    /// profilers; a trampoline belongs to none.
+    /// profilers; stubs and trampolines belong to none.
     pub fn function_at(&self, pc: usize) -> Option<(u32, &str)> {
         let (function, _) = self.0.function_at(self.0.text_offset(pc)?)?;
-        Some((function.index, self.0.function_name(&function)))
+        (function.index != NONE).then(|| (function.index, self.0.function_name(&function)))
+    }
+
+    /// The addresses of its code, of which [`FunctionInfo::code`](crate::FunctionInfo) is an offset.
+    pub fn text(&self) -> Range<usize> {
+        let start = self.0.code(0) as usize;
+        start..start + self.0.records().descriptor.text_len as usize
     }
 
     /// BLAKE2b-256 of the module as it is stored on chain.

@@ -181,6 +181,10 @@ impl CallContext {
         match self.instruments.observed() {
             Observe::Off => work(self, guest),
             Observe::Time | Observe::Profile => self.timed(name, guest, work),
+            Observe::Name => {
+                let _named = Instruments::named(name);
+                work(self, guest)
+            }
             Observe::Replay => self.instruments.replay(guest, &mut self.heap),
             Observe::Constant if is_constant(name) => work(self, guest),
             Observe::Constant => Err(HostError(format!("{name} is another in each call"))),

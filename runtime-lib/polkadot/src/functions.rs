@@ -82,6 +82,13 @@ pub(crate) fn all() -> &'static [HostFunction] {
     })
 }
 
+/// The name of the host function that [`running_host_function`](crate::running_host_function) gave that
+/// mark; none for requests to the heap, and where none ran.
+pub fn host_function_of(mark: usize) -> Option<&'static str> {
+    let is_it = |function: &&HostFunction| function.name().as_ptr() as usize == mark;
+    functions().iter().find(is_it).map(HostFunction::name)
+}
+
 /// Why an import has no host function.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {

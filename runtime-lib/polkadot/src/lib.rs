@@ -67,10 +67,12 @@ pub use chain::code::begins_code;
 pub use chain::state::{Change, Session, State, VersionHook};
 pub use chain::version::RuntimeVersion;
 pub use chain::{block, state, version};
-pub use context::instruments::{Instruments, Observe};
+pub use context::instruments::{Instruments, Observe, running_host_function};
 pub use context::profile::Profile;
 pub use context::{CallContext, profile};
-pub use functions::{HostFunction, HostSet, ImportError, functions, left_out, resolve};
+pub use functions::{
+    HostFunction, HostSet, ImportError, functions, host_function_of, left_out, resolve,
+};
 pub use hex::{Hex, parse_hex};
 pub use input::block_file::block_file;
 pub use input::{Form, Input, InputError, RuntimeInput};

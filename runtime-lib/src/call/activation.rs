@@ -210,35 +210,84 @@ impl Activation {
     }
 
     unsafe fn capture_from_exit(&self, exit: Exit) {
-        let pc = match exit.pc {
+        self.capture(self.exit_pc(exit), exit.fp);
+    }
+
+    fn capture(&self, pc: usize, fp: usize) {
+        self.follow(pc, fp, &mut |pc| self.push(pc));
+    }
+
+    /// Where a host call of the guest returns to.
+    fn exit_pc(&self, exit: Exit) -> usize {
+        match exit.pc {
             0 => self.stack_word(exit.sp).unwrap_or(0),
             pc => pc,
+        }
+    }
+
+    /// Notes the guest's frames as a signal found them, the innermost first, and returns how many: where
+    /// it was in the guest itself, and return addresses. Safe to call in a signal handler.
+    pub fn interrupted(&self, registers: &Registers, frames: &mut [usize]) -> usize {
+        let mut len = 0;
+        let mut push = |pc| {
+            let place = frames.get_mut(len);
+            len += usize::from(place.is_some());
+            place.map(|place| *place = pc).is_some()
         };
-        self.capture(pc, exit.fp);
+        let (slot, image) = (self.slot(), self.slot().image());
+        let (pc, fp) = match image.text_offset(registers.pc) {
+            Some(code) => {
+                let function = image.function_at(code).map(|(function, _)| function);
+                match function.filter(|function| function.index != NONE) {
+                    Some(function) if function.code != code => (registers.pc, registers.fp),
+                    none_or_begun => {
+                        // A function that begins has no frame yet, and a stub has none ever.
+                        if none_or_begun.is_some() {
+                            push(registers.pc);
+                        }
+                        let pc = registers.link.or_else(|| self.stack_word(registers.sp));
+                        (pc.unwrap_or(0), registers.fp)
+                    }
+                }
+            }
+            None => {
+                // A host function runs below the guest's frames, what is around the guest elsewhere.
+                let exit = slot.header().exit();
+                let stack = slot.reservation().stack_guard().start..=exit.sp;
+                if exit.sp > slot.reservation().stack().end || !stack.contains(&registers.sp) {
+                    return 0;
+                }
+                (self.exit_pc(exit), exit.fp)
+            }
+        };
+        self.follow(pc, fp, &mut push);
+        len
     }
 
     /// Follows the chain of frames, then that of the activation that called the host function
-    /// that made this call, and so on.
-    fn capture(&self, pc: usize, fp: usize) {
-        self.walk(self, pc, fp);
+    /// that made this call, and so on, until `push` wants no more.
+    fn follow(&self, pc: usize, fp: usize, push: &mut impl FnMut(usize) -> bool) {
+        self.walk(self, pc, fp, push);
         let mut inner = self;
         // SAFETY: outer activations of a slot outlive the inner ones.
         while let Some(outer) = unsafe { inner.outer.as_ref() } {
             let exit = inner.outer_exit;
-            let pc = match exit.pc {
-                0 => self.stack_word(exit.sp).unwrap_or(0),
-                pc => pc,
-            };
-            self.walk(outer, pc, exit.fp);
+            self.walk(outer, self.exit_pc(exit), exit.fp, push);
             inner = outer;
         }
     }
 
     /// Follows one chain of frames up to the entry of `activation`.
-    fn walk(&self, activation: &Self, mut pc: usize, mut fp: usize) {
+    fn walk(
+        &self,
+        activation: &Self,
+        mut pc: usize,
+        mut fp: usize,
+        push: &mut impl FnMut(usize) -> bool,
+    ) {
         let image = self.slot().image();
         loop {
-            if image.text_offset(pc).is_some() && !self.push(pc) {
+            if image.text_offset(pc).is_some() && !push(pc) {
                 return;
             }
             if fp == activation.save.entry_fp.get() {

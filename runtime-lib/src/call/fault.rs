@@ -23,6 +23,7 @@ use lithify_abi::descriptor::NONE;
 use lithify_abi::site::Sites;
 use lithify_abi::trap::TrapCode;
 use lithify_abi::vmctx::RESERVATION;
+use std::ffi::c_void;
 use std::io;
 use std::iter;
 
@@ -51,6 +52,21 @@ fn answer(fault: &Fault) -> Answer {
 fn newest<'a>() -> Option<&'a Activation> {
     // SAFETY: activations of this thread live until their calls return, below the handler's frame.
     unsafe { activation::current().as_ref() }
+}
+
+/// Notes the frames of the guest that this thread runs, the innermost first, as a signal found them, and
+/// returns how many: the program counter where that was the guest's, and return addresses. 0 where the
+/// thread runs none. For profilers: it is safe in a signal handler, and
+/// [`Image::function_at`](crate::Image::function_at) has the names. A return address follows its call, which
+/// may be the last instruction of a function.
+///
+/// # Safety
+///
+/// `context` is what the system passed to a handler with `SA_SIGINFO` that runs on this thread now.
+pub unsafe fn guest_frames(context: *const c_void, frames: &mut [usize]) -> usize {
+    // SAFETY: the caller vouches for it.
+    let registers = unsafe { signals::registers(context) };
+    newest().map_or(0, |activation| activation.interrupted(&registers, frames))
 }
 
 /// What a fault is to the memory of some slot.

@@ -7,7 +7,18 @@ use super::heap::HostHeap;
 use super::profile::Profile;
 use super::trace::{Effect, Trace};
 use lithify_runtime::host::{Guest, HostError};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Instant;
+
+/// The text of the name of the host function that runs, while [`Observe::Name`] is on; else null.
+static RUNNING: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+
+/// A mark of the host function that runs on the thread that has [`Observe::Name`] on, for
+/// [`host_function_of`](crate::host_function_of); 0 where none does. Safe to call in a signal handler.
+pub fn running_host_function() -> usize {
+    RUNNING.load(Ordering::Relaxed) as usize
+}
 
 /// What is done about host calls besides making them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +30,9 @@ pub enum Observe {
     Time,
     /// The same for each by name, with the bytes that pass and what becomes of the heap.
     Profile,
+    /// Which one runs can be asked of [`running_host_function`], by a signal handler, too. On one thread at
+    /// a time.
+    Name,
     /// What they return and write is kept for [`Observe::Replay`].
     Record,
     /// They are not made: each does to the guest what it did in the call that was recorded, and
@@ -120,6 +134,11 @@ impl Instruments {
         }
     }
 
+    /// A host call begins that has a name to be asked for.
+    pub(crate) fn named(name: &'static str) -> Named {
+        Named(RUNNING.swap(name.as_ptr().cast_mut(), Ordering::Relaxed))
+    }
+
     /// A host call has returned, to be replayed.
     pub(crate) fn returned(&mut self, result: u64) {
         self.trace.end(result);
@@ -165,5 +184,14 @@ impl Instruments {
         if self.observe == Observe::Profile {
             self.profile.running.0 += len as u64;
         }
+    }
+}
+
+/// A host call that has a name, until it is dropped.
+pub(crate) struct Named(*mut u8);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        RUNNING.store(self.0, Ordering::Relaxed);
     }
 }

@@ -89,7 +89,7 @@ impl HostFunction {
     }
 
     /// The full name, such as `ext_hashing_twox_128_version_1`.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &'static str {
         self.name
     }
 

@@ -164,6 +164,16 @@ fn answer(number: i32, code: i32, address: usize, machine: &libc::ucontext_t) ->
     policy(&Fault { signal: *signal, cause, address, registers: arch::registers(machine) })
 }
 
+/// The registers in a signal's context.
+///
+/// # Safety
+///
+/// `context` is what the system passed to a handler with `SA_SIGINFO` that still runs.
+pub unsafe fn registers(context: *const libc::c_void) -> Registers {
+    // SAFETY: the caller vouches for it.
+    arch::registers(unsafe { &*context.cast::<libc::ucontext_t>() })
+}
+
 /// Writes to standard error. Safe to call in a signal handler.
 pub fn complain(message: &'static str) {
     // SAFETY: the bytes are there for as long as the program.
