@@ -10,6 +10,8 @@ mod check;
 mod compare;
 mod compile;
 mod completions;
+#[cfg(feature = "bench")]
+mod history;
 mod inspect;
 mod man;
 #[cfg(feature = "bench")]
@@ -41,6 +43,8 @@ pub enum Command {
     Compare(compare::Compare),
     #[cfg(feature = "bench")]
     Report(report::Report),
+    #[cfg(feature = "bench")]
+    History(history::History),
     Verify(verify::Verify),
     Cache(cache::Cache),
     #[cfg(feature = "bench")]
@@ -81,6 +85,8 @@ impl Command {
             Self::Compare(command) => command.execute(),
             #[cfg(feature = "bench")]
             Self::Report(command) => command.execute(),
+            #[cfg(feature = "bench")]
+            Self::History(command) => command.execute(),
             Self::Verify(command) => command.execute(),
             Self::Cache(command) => command.execute(),
             #[cfg(feature = "bench")]

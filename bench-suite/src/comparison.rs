@@ -1,12 +1,12 @@
 //! Turns the samples of a comparison into rows with verdicts. It reads samples and nothing else, so
 //! what was decided while it was measured is decided again from a file, to the same verdicts.
 
+use crate::functions::HOST;
 use crate::phase::{Phase, Unit};
 use crate::sample::{Absent, Comparison, Counts, Functions, Place, Ran, Run, Series, Sides};
 use crate::stats::decide::{Decided, Floor, Plan, Source, decide};
 use crate::stats::sides::{Block, Side};
 use crate::stats::{self, QUANTILE, Ratio, Verdict};
-use crate::worker::HOST;
 use crate::workload::HOST_CALLS;
 use anyhow::{Context, Result, ensure};
 use rand_chacha::ChaCha8Rng;
@@ -17,6 +17,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 const COMPILE_FLOOR: f64 = 0.03;
 /// And in memory.
 const PEAK_FLOOR: f64 = 0.01;
+
+/// And a call in instructions, of which the host's hang on chance: the seeds of its hash tables.
+const INSTRUCTIONS_FLOOR: f64 = 0.001;
+/// And of a very short call, so many.
+const INSTRUCTIONS: f64 = 200.0;
 
 /// Processes a side beyond which nobody plans.
 const MOST_PROCESSES: u32 = 100_000;
@@ -73,6 +78,8 @@ pub struct Function {
     pub base_ns: f64,
     /// What it takes of a call of the new side.
     pub new_ns: f64,
+    /// Instructions in a call of both sides, without those of what it calls; none where nobody counted.
+    pub instructions: Option<[u64; 2]>,
 }
 
 /// A figure without noise.
@@ -286,48 +293,54 @@ impl Source for Trace {
     }
 }
 
-/// What each function takes of a call that takes `totals`, by its share of the samples; those of both
-/// sides that have one name are one function.
+/// What each function takes of a call that takes `totals`, by its share of the samples, and how many
+/// instructions; those of both sides that have one name are one function.
 fn functions(
     run: &Run,
     comparison: &Comparison,
     call: Option<&str>,
     totals: [f64; 2],
 ) -> Vec<Function> {
-    let names = [&comparison.base, &comparison.new];
-    let mut all: BTreeMap<&str, [f64; 2]> = BTreeMap::new();
-    for (side, name) in names.into_iter().enumerate() {
-        let of_it = |found: &&Functions| {
-            found.workload == *name && Some(&*found.call) == call && found.samples > 0
-        };
+    let mut all: BTreeMap<&str, ([f64; 2], [u64; 2])> = BTreeMap::new();
+    let mut is_counted = false;
+    for (side, name) in [&comparison.base, &comparison.new].into_iter().enumerate() {
+        let of_it = |found: &&Functions| found.workload == *name && Some(&*found.call) == call;
         let looked = run.functions.iter().filter(of_it);
         let samples: u64 = looked.clone().map(|found| found.samples).sum();
-        for (function, count) in looked.flat_map(|found| &found.functions) {
-            let share = *count as f64 / samples as f64;
-            all.entry(function).or_default()[side] += share * totals[side];
+        for (function, count) in looked.clone().flat_map(|found| &found.functions) {
+            let share = *count as f64 / samples.max(1) as f64;
+            all.entry(function).or_default().0[side] += share * totals[side];
+        }
+        for (function, count) in looked.flat_map(|found| &found.instructions) {
+            all.entry(function).or_default().1[side] += count;
+            is_counted = true;
         }
     }
     if all.keys().all(|name| *name == HOST) {
         // The engine does not tell.
         return Vec::new();
     }
-    let function = |(name, [base_ns, new_ns]): (&str, [f64; 2])| Function {
+    let function = |(name, (ns, counts)): (&str, ([f64; 2], [u64; 2]))| Function {
         name: name.to_owned(),
-        base_ns,
-        new_ns,
+        base_ns: ns[0],
+        new_ns: ns[1],
+        instructions: is_counted.then_some(counts),
     };
     let mut all: Vec<Function> = all.into_iter().map(function).collect();
     let change = |function: &Function| (function.new_ns - function.base_ns).abs();
-    all.sort_by(|a, b| change(b).total_cmp(&change(a)));
+    let more =
+        |function: &Function| function.instructions.map_or(0, |[base, new]| base.abs_diff(new));
+    all.sort_by(|a, b| change(b).total_cmp(&change(a)).then(more(b).cmp(&more(a))));
     all
 }
 
 /// Sizes of modules and artifacts, and what calls were counted to do.
 fn exact(run: &Run, comparison: &Comparison) -> Vec<Exact> {
     let mut all = Vec::new();
-    let mut add = |call: Option<&str>, what, is_bytes, base: Option<u64>, new: Option<u64>| {
-        let (Some(base), Some(new)) = (base, new) else { return };
+    let mut add = |call: Option<&str>, what, is_bytes, sides: [Option<u64>; 2], floor: f64| {
+        let [Some(base), Some(new)] = sides else { return };
         let verdict = match new.cmp(&base) {
+            _ if base.abs_diff(new) as f64 <= floor * base as f64 => Verdict::Same,
             std::cmp::Ordering::Less => Verdict::Faster,
             std::cmp::Ordering::Equal => Verdict::Same,
             std::cmp::Ordering::Greater => Verdict::Slower,
@@ -341,16 +354,23 @@ fn exact(run: &Run, comparison: &Comparison) -> Vec<Exact> {
     let names = [&comparison.base, &comparison.new];
     let code = |name: &str| counted(run, name).find_map(|ran| ran.counts?.code_bytes);
     for (what, phase) in [("module", Phase::Module), ("artifact", Phase::Artifact)] {
-        let [base, new] = names.map(|name| size(phase, name));
-        add(None, what, true, base, new);
+        add(None, what, true, names.map(|name| size(phase, name)), 0.0);
     }
-    add(None, "machine code", true, code(names[0]), code(names[1]));
+    add(None, "machine code", true, names.map(|name| code(name)), 0.0);
+    let calls: BTreeSet<&str> = run.functions.iter().map(|found| &*found.call).collect();
+    for call in calls {
+        let [base, new] = names.map(|name| instructions(run, name, call));
+        let part = |of: fn(&[u64; 2]) -> u64| [base, new].map(|side| side.as_ref().map(of));
+        add(Some(call), "guest's instructions", false, part(|[guest, _]| *guest), 0.0);
+        let floor = base.map_or(0.0, |[_, all]| INSTRUCTIONS / all.max(1) as f64);
+        let floor = floor.max(INSTRUCTIONS_FLOOR);
+        add(Some(call), "instructions", false, part(|[_, all]| *all), floor);
+    }
     for base in counted(run, names[0]) {
         let Some(new) = counted(run, names[1]).find(|new| new.call == base.call) else { continue };
         let mut of = |what, is_bytes, figure: &dyn Fn(&Ran, Counts) -> Option<u64>| {
-            let [base_figure, new_figure] =
-                [base, new].map(|ran| figure(ran, ran.counts.unwrap_or_default()));
-            add(base.call.as_deref(), what, is_bytes, base_figure, new_figure);
+            let figures = [base, new].map(|ran| figure(ran, ran.counts.unwrap_or_default()));
+            add(base.call.as_deref(), what, is_bytes, figures, 0.0);
         };
         of("host calls", false, &|ran, _| Some(ran.host_calls));
         of("allocations", false, &|_, counts| Some(counts.allocations));
@@ -360,6 +380,17 @@ fn exact(run: &Run, comparison: &Comparison) -> Vec<Exact> {
         of("collections", false, &|_, counts| counts.collections);
     }
     all
+}
+
+/// Instructions of a call, the guest's and all.
+fn instructions(run: &Run, workload: &str, call: &str) -> Option<[u64; 2]> {
+    let of_it = |found: &&Functions| {
+        found.workload == workload && found.call == call && !found.instructions.is_empty()
+    };
+    let found = run.functions.iter().find(of_it)?;
+    let all: u64 = found.instructions.values().sum();
+    let host = found.instructions.get(HOST).copied().unwrap_or(0);
+    Some([all - host, all])
 }
 
 /// The processes that counted what calls of `workload` do.

@@ -29,11 +29,14 @@ use lithify_polkadot::{CallContext, RuntimeInstance};
 use lithify_runtime::host::HostError;
 use lithify_runtime::{TrapCode, ValType, Value};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+pub use aot::{called, nameless};
 pub use own_memory::{Heap, own_memory};
 pub use registry::{Id, KINDS, Kind, NATIVE, NOT_INLINED, ON_DEMAND, Start};
+pub(crate) use trusted::sampler;
 
 /// A host function `(i32) -> i32` that does next to nothing, which every engine provides in its
 /// fastest way beside the Polkadot host.
@@ -76,6 +79,17 @@ pub trait LoadedModule {
     /// where that is no guest's code, or the engine does not tell.
     fn function_at(&self, pc: usize) -> Option<String> {
         let _ = pc;
+        None
+    }
+
+    /// The addresses of the code of the guest's functions with their names, as
+    /// [`function_at`](Self::function_at) has them. Empty where the engine does not tell.
+    fn functions(&self) -> Vec<(Range<u64>, String)> {
+        Vec::new()
+    }
+
+    /// The same module for several threads at once; none where each needs its own.
+    fn shared(&self) -> Option<&(dyn LoadedModule + Sync)> {
         None
     }
 

@@ -29,10 +29,14 @@
 #![warn(clippy::unwrap_used)]
 
 pub mod calibrate;
+mod callgrind;
 pub mod comparison;
 pub mod engine;
+pub mod functions;
+pub mod history;
 pub mod machine;
 pub mod manifest;
+mod matching;
 pub mod phase;
 pub mod report;
 pub mod runner;

@@ -43,6 +43,8 @@ impl Phase {
         Self::Artifact,
         Self::Load,
         Self::LoadTrusted,
+        Self::LoadMemory,
+        Self::IdleMemory,
     ];
 
     /// What a comparison decides, where it is measured: the others are parts of these.
@@ -64,6 +66,13 @@ impl Phase {
             Self::Load => "from the artifact's file to where instances can be made",
             Self::LoadTrusted => "the same without a check of the file",
             Self::Cold => "from a process without the engine to the first output",
+            Self::LoadMemory => "memory of a process for each loaded module",
+            Self::IdleMemory => "memory that stays after calls, for the next one",
+            Self::PerCall => {
+                "of several threads, time for each of their calls: its inverse is their rate"
+            }
+            Self::Slow => "what one call in a hundred takes longer than, of several threads",
+            Self::First => "the first call of a process on a loaded module",
             Self::Instantiate => "making a fresh instance",
             Self::Initialize => "the guest's own initialiser, where it runs in each call",
             Self::Call => "the call on it: input in, run, output out",
@@ -84,7 +93,10 @@ impl Phase {
         Self::Total,
         Self::Host,
         Self::Guest,
+        Self::First,
         Self::Cold,
+        Self::PerCall,
+        Self::Slow,
     ];
 }
 
@@ -105,8 +117,15 @@ phases! {
     /// The same without a check that the file is what the compiler wrote, which not every engine
     /// makes.
     LoadTrusted = "load-trusted", Ns;
+    /// Memory of the process alone for each module that is loaded, before any instance of it.
+    LoadMemory = "load-memory", Bytes;
+    /// Memory of the process alone that stays after some calls, so that the next one finds it: that of an
+    /// instance that is idle.
+    IdleMemory = "idle-memory", Bytes;
     /// From nothing of the engine to the first output, in a fresh process.
     Cold = "cold", Ns;
+    /// The first call of a process on a module that is loaded: instance, call and end.
+    First = "first", Ns;
     /// Making a fresh instance.
     Instantiate = "instantiate", Ns;
     /// The guest's own initialiser, of modules that have one to be called, at each instance.
@@ -123,6 +142,10 @@ phases! {
     /// The total of a call in which host functions only replay what they did in an earlier one:
     /// a fresh instance, code of the guest, the way into host functions and back, the end.
     Guest = "guest", Ns;
+    /// Time divided by the calls of all threads that make them at once.
+    PerCall = "per-call", Ns;
+    /// The 99 % quantile over the calls of all threads.
+    Slow = "p99", Ns;
     /// Work that no engine has a part in: how fast the machine is at this hour.
     Reference = "reference", Ns;
 }

@@ -7,6 +7,8 @@
 mod comparison;
 mod csv;
 pub mod export;
+pub mod flame;
+pub mod growth;
 pub mod html;
 mod markdown;
 mod plot;
@@ -69,6 +71,8 @@ pub struct WorkloadReport {
     pub name: String,
     /// BLAKE2b-256 of the code, in hex.
     pub code_hash: String,
+    /// Size of the module in bytes, where it was measured.
+    pub wasm_bytes: Option<u64>,
     /// The module as a whole.
     pub module: Section,
     /// Each entry point.
@@ -144,6 +148,9 @@ pub fn report(run: &Run) -> Report {
         WorkloadReport {
             name: name.to_owned(),
             code_hash: code_hash.to_owned(),
+            wasm_bytes: (run.series.iter())
+                .find(|series| series.key.phase == Phase::Module && series.key.workload == name)
+                .and_then(|series| series.values.first().copied()),
             module: basis(None).section(Phase::MODULE),
             calls: (calls.into_iter())
                 .map(|call| (call.to_owned(), basis(Some(call)).section(Phase::CALL)))
@@ -237,7 +244,12 @@ impl Basis {
     }
 
     fn section(&self, phases: &[Phase]) -> Section {
-        let rows: Vec<Row> = Kind::all().filter_map(|kind| self.row(kind.id(), phases)).collect();
+        // Engines that are programs of others are in no table of ours.
+        let known: Vec<Id> = Kind::all().map(Kind::id).collect();
+        let others: BTreeSet<Id> = self.measured.keys().map(|(id, _)| id.clone()).collect();
+        let others = others.into_iter().filter(|id| !known.contains(id));
+        let all = known.clone().into_iter().chain(others);
+        let rows: Vec<Row> = all.filter_map(|id| self.row(id, phases)).collect();
         let comparisons = phases.iter().filter_map(|phase| self.compare(&rows, *phase)).collect();
         Section { rows, comparisons, host_calls: self.host_calls }
     }

@@ -11,11 +11,16 @@ mod blocks;
 mod calibrate;
 mod commands;
 mod compare;
+mod foreign;
+mod instructions;
 mod outcome;
 
 pub use self::calibrate::{DURATIONS, calibrate};
 pub use self::commands::compare_commands;
 pub use self::compare::{SideOf, compare};
+pub use self::foreign::Program;
+use self::foreign::{Told, kind as kind_of};
+pub use self::instructions::{valgrind, write_places};
 use self::outcome::{Outcome, outcome, same, samples, shortest};
 use crate::engine::{Id, KINDS, Kind, NATIVE, Start};
 use crate::machine::Machine;
@@ -26,6 +31,9 @@ use crate::worker::{Job, Task};
 use crate::workload::Workload;
 use anyhow::{Context, Result, bail, ensure};
 use lithify_measure::Bounds;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -48,10 +56,18 @@ pub struct Options {
     pub bounds: Bounds,
     /// Which engines; all by default.
     pub engines: Vec<Id>,
+    /// Engines among these that are programs of others.
+    pub programs: Vec<Program>,
+    /// How many threads make each call at once, in processes of their own.
+    pub threads: Vec<u32>,
     /// When no further round begins, once there are enough processes for an interval.
     pub budget: Option<Duration>,
     /// In a comparison, whether every call is explained by function, and not only one that differs.
     pub explain: bool,
+    /// Whether what explains a call has the callers, too, for a flame graph.
+    pub stacks: bool,
+    /// In a comparison, whether the instructions of every call are counted, which needs valgrind.
+    pub instructions: bool,
     /// In a comparison, what counts as a difference in the place of the usual floor: 0.02 for 2 %.
     pub floor: Option<f64>,
 }
@@ -70,8 +86,12 @@ impl Options {
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .map_or(0, |time| u64::from(time.subsec_nanos())),
             engines: KINDS.iter().map(Kind::id).collect(),
+            programs: Vec::new(),
+            threads: Vec::new(),
             floor: None,
             explain: false,
+            stacks: false,
+            instructions: false,
             budget: None,
         })
     }
@@ -101,7 +121,10 @@ impl Observer for () {}
 
 /// Measures `workloads`. An error when engines disagree about an output.
 pub fn run(workloads: &[Workload], options: &Options, observer: &mut dyn Observer) -> Result<Run> {
-    with_rows(workloads, options, observer, |runner, rows| runner.measure(workloads, &rows))
+    with_rows(workloads, options, observer, |runner, rows| {
+        runner.measure(workloads, &rows)?;
+        runner.at_once(&rows)
+    })
 }
 
 /// Only compiles and compares: an error when engines disagree. What could not be compared is
@@ -153,6 +176,8 @@ struct Runner<'r> {
     process: u32,
     total: u32,
     started: Instant,
+    /// What programs of others are told of workloads, by where those are stored.
+    told: HashMap<PathBuf, Told>,
 }
 
 /// A call of a workload, and the engines that can make it.
@@ -169,7 +194,8 @@ struct Row {
 impl<'r> Runner<'r> {
     fn new(options: &'r Options, observer: &'r mut dyn Observer, folder: &'r Path) -> Self {
         let started = Instant::now();
-        Self { options, observer, folder, run: Run::default(), process: 0, total: 0, started }
+        let (run, told) = (Run::default(), HashMap::new());
+        Self { options, observer, folder, run, process: 0, total: 0, started, told }
     }
 
     fn record(&mut self, record: Record) -> Result<()> {
@@ -222,7 +248,7 @@ impl<'r> Runner<'r> {
     fn open(&mut self) -> Result<Vec<&'static Kind>> {
         let mut kinds = Vec::new();
         for id in &self.options.engines {
-            let kind = Kind::of(id)?;
+            let kind = kind_of(self.options, id)?;
             match self.work(kind, Task::Open) {
                 Ok(_) => kinds.push(kind),
                 Err(error) if error.is::<Stop>() => return Err(error),
@@ -245,7 +271,7 @@ impl<'r> Runner<'r> {
         kinds: &[&'static Kind],
     ) -> Result<Vec<(usize, Vec<&'static Kind>)>> {
         for (index, workload) in workloads.iter().enumerate() {
-            workload.save(&self.stored(index))?;
+            self.store(index, workload)?;
         }
         // What is no compilation is done once.
         let every: Vec<u32> = kinds
@@ -255,7 +281,7 @@ impl<'r> Runner<'r> {
         let order =
             stats::rounds(workloads.len(), &every, self.options.compiles.max(1), self.options.seed)
                 .concat();
-        self.total = self.process + order.len() as u32;
+        self.total = self.process + 2 * order.len() as u32;
         let mut able = vec![kinds.to_vec(); workloads.len()];
         for (workload, side) in order {
             let kind = kinds[side];
@@ -267,7 +293,10 @@ impl<'r> Runner<'r> {
                 artifact: self.artifact(workload, kind),
             };
             match self.work(kind, task) {
-                Ok(records) => self.keep(records)?,
+                Ok(records) => {
+                    self.keep(records)?;
+                    self.memory(workload, kind)?;
+                }
                 Err(error) if error.is::<Stop>() => return Err(error),
                 Err(error) => {
                     able[workload].retain(|able| *able != kind);
@@ -280,6 +309,16 @@ impl<'r> Runner<'r> {
             able.extend(workload.native.then_some(&NATIVE));
         }
         Ok(able.into_iter().enumerate().collect())
+    }
+
+    /// What memory the module takes on an engine. That its first call cannot be made is told later.
+    fn memory(&mut self, workload: usize, kind: &Kind) -> Result<()> {
+        let (artifact, workload) = (self.artifact(workload, kind), self.stored(workload));
+        match self.work(kind, Task::Memory { workload, call: 0, artifact }) {
+            Ok(records) => self.keep(records),
+            Err(error) if error.is::<Stop>() => Err(error),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Makes every call once on every engine and compares.
@@ -326,6 +365,13 @@ impl<'r> Runner<'r> {
                     outcomes.push((kind.id(), outcome(&records)));
                 }
                 Err(error) if error.is::<Stop>() => return Err(error),
+                Err(error) if kind.program.is_some() => {
+                    // It may well not have the host functions.
+                    row.kinds.retain(|able| *able != kind);
+                    let (what, reason) = (format!("{what} on {}", kind.id()), format!("{error:#}"));
+                    let absent = Absent { what, reason, failed: false };
+                    self.record(Record::Absent { absent })?;
+                }
                 Err(error) => failures.push((kind.id(), error)),
             }
         }
@@ -367,6 +413,37 @@ impl<'r> Runner<'r> {
                 if row.kinds.contains(&kind) {
                     self.measure_once(workloads, row, kind)?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes every call on several threads at once, in a few processes each.
+    fn at_once(&mut self, rows: &[Row]) -> Result<()> {
+        const PROCESSES: u32 = 12;
+        const MS: u64 = 200;
+        let threads = self.options.threads.clone();
+        let able = |kind: &&Kind| kind.start != Start::Native && kind.program.is_none();
+        let mut wanted = Vec::new();
+        for row in rows {
+            for kind in row.kinds.iter().copied().filter(able) {
+                wanted.extend(threads.iter().map(|threads| (row, kind, *threads)));
+            }
+        }
+        let processes = self.options.processes.min(PROCESSES);
+        self.total = self.process + processes * wanted.len() as u32;
+        let mut rng = ChaCha8Rng::seed_from_u64(self.options.seed);
+        for _ in 0..processes {
+            for (row, kind, threads) in stats::permuted(&wanted, &mut rng) {
+                let task = Task::Threads {
+                    workload: self.stored(row.workload),
+                    call: row.call,
+                    artifact: self.artifact(row.workload, kind),
+                    threads,
+                    ms: MS,
+                };
+                let records = self.work(kind, task)?;
+                self.keep(records)?;
             }
         }
         Ok(())
@@ -421,13 +498,25 @@ impl<'r> Runner<'r> {
             Task::Call { .. } => "call",
             Task::Count { .. } => "count",
             Task::Sample { .. } => "look at",
+            Task::Memory { .. } => "memory of",
+            Task::Threads { .. } => "threads on",
+            Task::Repeat { .. } => "count instructions of",
         };
         self.observer.progress(self.process, self.total, &format!("{what} {}", kind.id()));
         self.go_on()?;
-        let bounds = self.options.bounds;
-        let job = Job { process: self.process, engine: kind.id(), task, bounds };
+        let process = self.process;
         self.process += 1;
+        if let Some(program) = kind.program {
+            return self.foreign(program, kind, &task, process);
+        }
+        let bounds = self.options.bounds;
+        let job = Job { process, engine: kind.id(), task, bounds };
         let job = serde_json::to_vec(&job).context("cannot write the job")?;
+        self.start(worker, &job)?.lines().map(parse).collect()
+    }
+
+    /// Runs a program with that on its standard input, to its end, and returns what it printed.
+    fn start(&self, worker: &[OsString], job: &[u8]) -> Result<String> {
         let (program, arguments) = worker.split_first().context("no worker program")?;
         let program = Path::new(program);
         let mut child = Command::new(program)
@@ -439,7 +528,7 @@ impl<'r> Runner<'r> {
             .with_context(|| format!("cannot start {}", program.display()))?;
         let mut stdin = child.stdin.take().context("the worker has no input")?;
         // A worker that died early says why on stderr.
-        let _ = stdin.write_all(&job);
+        let _ = stdin.write_all(job);
         drop(stdin);
         let output = child.wait_with_output().context("cannot wait for the worker")?;
         // An interrupt goes to all processes of a terminal.
@@ -450,7 +539,6 @@ impl<'r> Runner<'r> {
             ensure!(!said.is_empty(), "the worker ended with {}", output.status);
             bail!("{said}");
         }
-        let text = String::from_utf8(output.stdout).context("the worker's samples")?;
-        text.lines().map(parse).collect()
+        String::from_utf8(output.stdout).context("the worker's samples")
     }
 }

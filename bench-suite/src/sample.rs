@@ -204,7 +204,7 @@ pub struct Ran {
 }
 
 /// Where the time of a call goes, by function of the guest: what a sampler found in one process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Functions {
     /// Name of the workload.
     pub workload: String,
@@ -218,6 +218,51 @@ pub struct Functions {
     pub samples: u64,
     /// Samples by the name of the function, or its index.
     pub functions: BTreeMap<String, u64>,
+    /// Instructions of one call by function; none where nobody counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub instructions: BTreeMap<String, u64>,
+    /// Names that stacks are made of; none where nobody asked for stacks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<String>,
+    /// Samples by stack.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stacks: Vec<Stack>,
+}
+
+/// Functions that called each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stack {
+    /// Places in [`Functions::frames`], the outermost function first.
+    pub frames: Vec<u32>,
+    /// Samples in which it was found.
+    pub samples: u64,
+}
+
+impl Functions {
+    /// The same with other names for functions; what gets one name is one function.
+    pub fn renamed(self, name: impl Fn(String) -> String) -> Self {
+        let rename = |functions: BTreeMap<String, u64>| {
+            let mut renamed = BTreeMap::new();
+            for (function, count) in functions {
+                *renamed.entry(name(function)).or_insert(0) += count;
+            }
+            renamed
+        };
+        Self {
+            functions: rename(self.functions),
+            instructions: rename(self.instructions),
+            frames: self.frames.into_iter().map(&name).collect(),
+            ..self
+        }
+    }
+
+    /// The stacks by name, with their samples.
+    pub fn named(&self) -> impl Iterator<Item = (Vec<&str>, u64)> {
+        self.stacks.iter().map(|stack| {
+            let names = stack.frames.iter().filter_map(|frame| self.frames.get(*frame as usize));
+            (names.map(String::as_str).collect(), stack.samples)
+        })
+    }
 }
 
 /// The numbers of many processes in one line, as a baseline keeps them: the raw samples are gone.

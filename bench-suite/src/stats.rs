@@ -4,6 +4,7 @@
 //! independent, and on a shared machine nothing is as steady as the minimum. Global minima lie,
 //! so over processes the 25 % quantile counts, and a bootstrap over processes gives the interval.
 
+pub mod change_points;
 pub mod decide;
 #[cfg(test)]
 mod noise;

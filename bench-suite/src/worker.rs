@@ -1,17 +1,21 @@
 //! One process, one measurement: reads a job from standard input, writes samples to standard
 //! output, one JSON line each.
 
+mod threads;
+
 use crate::engine::{
     Check, Clock, Engine, Fresh, Host, Id, Kind, LoadedModule, MeasuredEntry, Start,
 };
+use crate::functions;
 use crate::phase::Phase;
+use crate::runner::write_places;
 use crate::sample::{Counts, Functions, Key, Ran, Record, Series, write};
 use crate::workload::{Call, Workload, hex};
 use anyhow::{Context, Result, bail};
 use lithify_measure::Bounds;
 use lithify_measure::cpu;
 use lithify_measure::peak::Peak;
-use lithify_measure::sampler::Sampler;
+use lithify_measure::resources::private_bytes;
 use lithify_measure::wall::{SpanCost, ns, reference, timed};
 use lithify_polkadot::{CallContext, Observe, Session};
 use serde::{Deserialize, Serialize};
@@ -26,10 +30,6 @@ use std::time::{Duration, Instant, SystemTime};
 const LOAD_BUDGET: Duration = Duration::from_millis(30);
 /// How often at most.
 const MAX_LOADS: usize = 20;
-/// How often a sampler looks.
-const SAMPLE_EVERY: Duration = Duration::from_micros(199);
-/// What is found outside of the guest's code: host functions, making and ending instances.
-pub const HOST: &str = "(host)";
 /// How often the reference work is done, some 20 us each time.
 const REFERENCES: usize = 20;
 
@@ -83,6 +83,44 @@ pub enum Task {
         artifact: PathBuf,
         /// For how long.
         ms: u64,
+        /// Whether the callers are of interest, too.
+        #[serde(default)]
+        stacks: bool,
+    },
+    /// Make a call so many times and nothing else, for whoever counts instructions.
+    Repeat {
+        /// The workload.
+        workload: PathBuf,
+        /// Index of the call.
+        call: usize,
+        /// The artifact.
+        artifact: PathBuf,
+        /// How many times, at least once.
+        calls: u32,
+        /// Where it is written at which addresses the guest's functions are.
+        places: PathBuf,
+    },
+    /// Load the module and make a call, to see what memory that takes.
+    Memory {
+        /// The workload.
+        workload: PathBuf,
+        /// Index of the call.
+        call: usize,
+        /// The artifact.
+        artifact: PathBuf,
+    },
+    /// Make calls on several threads at once.
+    Threads {
+        /// The workload.
+        workload: PathBuf,
+        /// Index of the call.
+        call: usize,
+        /// The artifact.
+        artifact: PathBuf,
+        /// How many threads.
+        threads: u32,
+        /// For how long.
+        ms: u64,
     },
     /// Make a call once and count what it does.
     Count {
@@ -125,12 +163,44 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
             worker.calls(&workload, *call, artifact, rounds, &bounds)?;
             worker.finish(out)
         }
-        Task::Sample { workload, call, artifact, ms } => {
+        Task::Sample { workload, call, artifact, ms, stacks } => {
             let workload = Workload::load(workload)?;
             let call = workload.calls.get(*call).context("no such call")?;
             let time = Duration::from_millis(*ms);
-            let by_function = sample(kind, &workload, call, artifact, time)?;
+            let mut by_function = sample(kind, &workload, call, artifact, time)?;
+            if !stacks {
+                (by_function.frames, by_function.stacks) = (Vec::new(), Vec::new());
+            }
             write(out, &Record::Functions { by_function })
+        }
+        Task::Memory { workload, call, artifact } => {
+            let workload = Workload::load(workload)?;
+            let call = workload.calls.get(*call).context("no such call")?;
+            let mut worker = Worker::new(job, kind, &workload, None);
+            worker.memory(&workload, call, artifact)?;
+            worker.finish(out)
+        }
+        Task::Threads { workload, call, artifact, threads, ms } => {
+            let workload = Workload::load(workload)?;
+            let call = workload.calls.get(*call).context("no such call")?;
+            let plural = if *threads == 1 { "" } else { "s" };
+            let label = format!("{} on {threads} thread{plural}", call.label);
+            let mut worker = Worker::new(job, kind, &workload, Some(label));
+            let calls = threads::at_once(kind, &workload, call, artifact, *threads, *ms)?;
+            worker.push(Phase::PerCall, calls.per_call_ns);
+            worker.push(Phase::Slow, calls.slow_ns);
+            worker.finish(out)
+        }
+        Task::Repeat { workload, call, artifact, calls, places } => {
+            let workload = Workload::load(workload)?;
+            let call = workload.calls.get(*call).context("no such call")?;
+            let engine = kind.open(Host::Polkadot)?;
+            let loaded = engine.load(artifact, Check::Whole)?;
+            let mut made = Calls::first(&*loaded, &workload, call)?;
+            for _ in 1..*calls {
+                made.again(Observe::Off, Clock::Ends)?;
+            }
+            write_places(places, &loaded.functions())
         }
         Task::Count { workload, call, artifact } => {
             let workload = Workload::load(workload)?;
@@ -143,7 +213,7 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
     }
 }
 
-/// Makes a call for some `time` and looks where it is. What is no guest's code is the host's.
+/// Makes a call for some `time` and looks where it is.
 fn sample(
     kind: &Kind,
     workload: &Workload,
@@ -153,35 +223,13 @@ fn sample(
 ) -> Result<Functions> {
     let engine = kind.open(Host::Polkadot)?;
     let loaded = engine.load(artifact, Check::Whole)?;
-    let mut context = CallContext::new();
-    context.initialize_by(workload.initialize.clone());
-    let entry = loaded.entry(&call.entry)?;
-    let session = workload.state.session();
-    let mut calls = Calls { call, entry, session, context, output: Vec::new() };
+    let mut calls = Calls::first(&*loaded, workload, call)?;
     for _ in 0..3 {
-        calls.output = calls.make(Observe::Off, Clock::Ends)?.output;
+        calls.again(Observe::Name, Clock::Ends)?;
     }
-    let (mut count, mut total_ns) = (0, 0);
-    let sampler = Sampler::start(SAMPLE_EVERY).context("cannot look at calls")?;
-    let started = Instant::now();
-    while started.elapsed() < time {
-        total_ns += calls.again(Observe::Off, Clock::Ends)?.total_ns;
-        count += 1;
-    }
-    let places = sampler.finish();
-    let mut functions = BTreeMap::new();
-    for place in &places {
-        let function = loaded.function_at(*place).unwrap_or_else(|| HOST.to_owned());
-        *functions.entry(function).or_insert(0) += 1;
-    }
-    Ok(Functions {
-        workload: workload.name.clone(),
-        call: call.label.clone(),
-        calls: count,
-        ns: total_ns,
-        samples: places.len() as u64,
-        functions,
-    })
+    let one = || Ok(calls.again(Observe::Name, Clock::Ends)?.total_ns);
+    let found = functions::look(time, &|pc| loaded.function_at(pc), one)?;
+    Ok(Functions { workload: workload.name.clone(), call: call.label.clone(), ..found })
 }
 
 /// How often a call is measured.
@@ -293,6 +341,9 @@ impl Worker {
         let first = bounds.within("the call", || calls.make(Observe::Off, Clock::Ends))??;
         let cold = start.elapsed();
         calls.output = first.output;
+        if self.kind.start != Start::Native {
+            self.push(Phase::First, first.total_ns);
+        }
         self.ran.state_root = Some(hex(&calls.check(workload)?));
         self.key.output_hash = Some(blake3::hash(&calls.output).to_hex().to_string());
         for _ in 0..rounds.count {
@@ -366,6 +417,30 @@ impl Worker {
         Ok(())
     }
 
+    /// What memory it takes to load the module, and what stays after calls.
+    fn memory(&mut self, workload: &Workload, call: &Call, artifact: &Path) -> Result<()> {
+        const LOADS: u64 = 4;
+        let engine = self.kind.open(Host::Polkadot)?;
+        // What an engine makes once is no module's.
+        drop(engine.load(artifact, Check::Whole)?);
+        let before = private_bytes()?;
+        let loads = (0..LOADS).map(|_| engine.load(artifact, Check::Whole));
+        let loaded = loads.collect::<Result<Vec<_>>>()?;
+        self.push(Phase::LoadMemory, private_bytes()?.saturating_sub(before) / LOADS);
+        let Some(first) = loaded.first() else { return Ok(()) };
+        // One on another module leaves what the host makes once.
+        for module in [loaded.last().unwrap_or(first), first] {
+            let before = private_bytes()?;
+            let mut calls = Calls::first(&**module, workload, call)?;
+            for _ in 0..3 {
+                calls.again(Observe::Off, Clock::Ends)?;
+            }
+            drop(calls);
+            self.samples.insert(Phase::IdleMemory, vec![private_bytes()?.saturating_sub(before)]);
+        }
+        Ok(())
+    }
+
     /// More samples of loading, checked and trusted in turn.
     fn loads(&mut self, engine: &dyn Engine, artifact: &Path) -> Result<()> {
         let begin = Instant::now();
@@ -412,7 +487,17 @@ struct Calls<'w> {
     output: Vec<u8>,
 }
 
-impl Calls<'_> {
+impl<'w> Calls<'w> {
+    /// Makes it for the first time.
+    fn first(loaded: &'w dyn LoadedModule, workload: &'w Workload, call: &'w Call) -> Result<Self> {
+        let mut context = CallContext::new();
+        context.initialize_by(workload.initialize.clone());
+        let (entry, session) = (loaded.entry(&call.entry)?, workload.state.session());
+        let mut calls = Self { call, entry, session, context, output: Vec::new() };
+        calls.output = calls.make(Observe::Off, Clock::Ends)?.output;
+        Ok(calls)
+    }
+
     /// Makes it on a fresh instance.
     fn make(&mut self, observe: Observe, clock: Clock) -> Result<Fresh> {
         let Self { call, entry, session, context, .. } = self;

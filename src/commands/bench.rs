@@ -1,10 +1,12 @@
 //! `lithify bench`: ahead-of-time against just-in-time and interpreted, on the same host functions.
 
 mod calibrate;
+mod flame;
 mod format;
 mod kept;
 mod watch;
 
+pub use flame::draw;
 pub use format::Format;
 pub use kept::Kept;
 pub use watch::Watch;
@@ -23,6 +25,7 @@ use lithify_bench::{
     engine::{Id, KINDS, Kind},
     report::html::{self, Shown},
     run,
+    runner::Program,
     stats::MIN_PROCESSES,
     worker,
 };
@@ -33,6 +36,9 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+
+/// Before the path of an engine that is a program.
+const PROGRAM: &str = "command:";
 
 /// What a program ends with that an interrupt ended.
 pub const INTERRUPTED: u8 = 130;
@@ -55,10 +61,14 @@ Examples:
   lithify bench workloads/ledger
   lithify bench westend.json block.json --processes 100 --samples samples.jsonl
   lithify bench old/runtime.wasm new/runtime.wasm
+  lithify bench workloads/ledger --growth
+  lithify bench westend.json --threads 1,2
   lithify bench westend.json --engines lithify,jit
+  lithify bench --engines lithify,command:./worker-go
   lithify bench westend.json --save main
   lithify bench --json > samples.jsonl
   lithify bench --calibrate --samples trace.jsonl
+  lithify bench --calibrate --time 10min --samples trace.jsonl
   lithify bench --report samples.jsonl
   lithify bench --report samples.jsonl --format markdown
   lithify bench --report samples.jsonl --format json")]
@@ -73,11 +83,21 @@ pub struct Bench {
     /// Compilations per runtime and engine, each in a process.
     #[arg(long, value_name = "N", default_value_t = 5)]
     compiles: u32,
+    /// Make each call on so many threads at once, too: how many calls they make together, and what the
+    /// slowest of a hundred takes.
+    #[arg(long, value_name = "N,…", value_delimiter = ',',
+          value_parser = clap::value_parser!(u32).range(1..=256))]
+    threads: Vec<u32>,
+    /// Measure every block of a folder with a workload.toml, the smallest and the largest among them, to
+    /// see how a call grows with its block.
+    #[arg(long)]
+    growth: bool,
     /// Seed of the order and of the resampling; by default another one each time.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Measure these engines only, by name or setting: lithify, wasmtime, jit, wasmi …; ratios need
-    /// lithify and one of wasmtime.
+    /// lithify and one of wasmtime. command:PATH is an engine in a program of its own, by the protocol of
+    /// bench-suite/WORKERS.md.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     engines: Vec<String>,
     /// Keep the raw samples in this file, one JSON object a line. Until the run is over, and when it
@@ -161,7 +181,10 @@ impl Bench {
         }
         options.budget = self.processes.is_none().then_some(USUAL);
         options.compiles = self.compiles;
+        options.threads.clone_from(&self.threads);
+        options.programs = self.programs()?;
         options.engines = self.engines()?;
+        options.engines.extend(options.programs.iter().map(|program| program.id.clone()));
         options.bounds = self.bounds.bounds();
         options.seed = self.seed.unwrap_or(options.seed);
         let run = Watch::over(samples, self.json, |watch| run(&workloads, &options, watch))?;
@@ -200,9 +223,8 @@ impl Bench {
     /// The engines that were asked for, all by default.
     fn engines(&self) -> Result<Vec<Id>> {
         let is = |kind: &Kind, name: &str| kind.engine == name || kind.setting == name;
-        if let Some(unknown) =
-            self.engines.iter().find(|name| !KINDS.iter().any(|kind| is(kind, name)))
-        {
+        let mut known = self.engines.iter().filter(|name| !name.starts_with(PROGRAM));
+        if let Some(unknown) = known.find(|name| !KINDS.iter().any(|kind| is(kind, name))) {
             let known = Kind::names();
             bail!(Usage(format!("--engines: there is no {unknown:?}; there are {known}")));
         }
@@ -210,6 +232,11 @@ impl Bench {
             self.engines.is_empty() || self.engines.iter().any(|name| is(kind, name))
         };
         Ok(KINDS.iter().filter(asked).map(Kind::id).collect())
+    }
+
+    /// Engines that are programs of others.
+    fn programs(&self) -> Result<Vec<Program>> {
+        self.engines.iter().filter_map(|name| program(name)).collect()
     }
 
     /// What is measured. A runtime that does not embed its version is asked for it.
@@ -221,7 +248,8 @@ impl Bench {
         }
         for (path, name) in inputs.iter().zip(names(inputs)) {
             if path.is_dir() {
-                workloads.extend(Manifest::read(path)?.workloads(Calls::Measured)?);
+                let calls = if self.growth { Calls::All } else { Calls::Measured };
+                workloads.extend(Manifest::read(path)?.workloads(calls)?);
                 continue;
             }
             let input = Source::read(path)?.input;
@@ -241,6 +269,11 @@ impl Bench {
         let names: Vec<&str> = exports.iter().map(|export| &*export.name).collect();
         Some(initializer(asked.as_deref(), &names))
     }
+}
+
+/// The program behind the name of an engine, where it is one.
+pub fn program(name: &str) -> Option<Result<Program>> {
+    name.strip_prefix(PROGRAM).map(|path| Program::at(Path::new(path)))
 }
 
 /// As many processes a row as make some ten minutes in all, and at least 5.

@@ -1,7 +1,7 @@
 //! `lithify compare`: is this slower than that? Two runtimes, two builds of Lithify, two commands, or
 //! what was kept of earlier runs.
 
-use super::bench::{Format, INTERRUPTED, Kept, Watch};
+use super::bench::{Format, INTERRUPTED, Kept, Watch, draw, program};
 use crate::{
     bounds::BoundOptions,
     output::{Content, Destination},
@@ -14,7 +14,7 @@ use lithify_bench::{
     Options, Run, Workload,
     comparison::{Compared, of_hours},
     engine::{Id, Kind},
-    report::export::Results,
+    report::{export::Results, flame::of_comparison},
     run,
     runner::{self, SideOf},
     sample::Sides,
@@ -45,6 +45,8 @@ Examples:
   lithify compare old.wasm new.wasm --state block.json --samples samples.jsonl
   lithify compare old.wasm new.wasm --engine wasmtime --setting precompiled-2m
   lithify compare old.wasm new.wasm --format markdown
+  lithify compare old.wasm new.wasm --instructions
+  lithify compare old.wasm new.wasm --flame difference.svg
   lithify compare --engine lithify@old ./lithify-old runtime.wasm
   lithify compare --runs 'bench-a --samples -' 'bench-b --samples -'
   lithify compare main HEAD")]
@@ -63,7 +65,7 @@ pub struct Compare {
     /// A chain spec or block file: its state is what both see, and its block is executed by both.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
-    /// The engine that runs both. With @LABEL behind it, the base is that engine of another build.
+    /// The engine that runs both, or command:PATH for one in a program of its own. With @LABEL behind it, the base is that engine of another build.
     #[arg(long, value_name = "NAME", default_value = "lithify")]
     engine: String,
     /// The setting of the engine, as in the table of `lithify bench`.
@@ -84,6 +86,14 @@ pub struct Compare {
     /// differs.
     #[arg(long)]
     explain: bool,
+    /// Count the instructions of every call by function, under valgrind, which takes seconds a call and
+    /// side: next to no noise, and nothing of caches, branches and the kernel.
+    #[arg(long, conflicts_with = "runs")]
+    instructions: bool,
+    /// Draw where the time of every call goes, function by function with its callers, as a flame graph of
+    /// the difference: an SVG file, or lines for other tools where the name ends in .folded.
+    #[arg(long, value_name = "FILE", conflicts_with = "runs")]
+    flame: Option<PathBuf>,
     /// Seed of the order; by default another one each time.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -116,11 +126,16 @@ impl Compare {
         let kept = (self.samples.as_deref())
             .map(|path| Destination::open(path, Content::Text, &inputs))
             .transpose()?;
+        let flame = (self.flame.as_deref())
+            .map(|path| Destination::open(path, Content::Text, &inputs))
+            .transpose()?;
         let mut options = Options::new(&["bench-worker"])?;
         options.processes = self.processes;
         options.compiles = self.compiles;
         options.floor = self.floor;
-        options.explain = self.explain;
+        options.explain = self.explain || self.flame.is_some();
+        options.instructions = self.instructions;
+        options.stacks = self.flame.is_some();
         options.bounds = self.bounds.bounds();
         options.seed = self.seed.unwrap_or(options.seed);
         let (run, compared) = match (&self.runs, &self.base, &self.new) {
@@ -140,6 +155,9 @@ impl Compare {
         let results = Results { report: &report, compared: Some(&compared) };
         let format = if self.json { Format::of(Format::JSON) } else { self.format };
         format.print(results)?;
+        if let Some(to) = &flame {
+            draw(to, &of_comparison(&run, &compared))?;
+        }
         if run.interrupted.is_some() {
             bail!(Exit(INTERRUPTED));
         }
@@ -175,8 +193,15 @@ impl Compare {
             Some((engine, label)) => (engine, Some(label)),
             None => (&*self.engine, None),
         };
-        let id = Id { engine: engine.into(), setting: self.setting.clone() };
-        Kind::of(&id)?;
+        let program = program(engine).transpose()?;
+        let id = match &program {
+            Some(program) => program.id.clone(),
+            None => Id { engine: engine.into(), setting: self.setting.clone() },
+        };
+        if program.is_none() {
+            Kind::of(&id)?;
+        }
+        let options = &Options { programs: program.into_iter().collect(), ..options.clone() };
         if let Some(base) = Kept::find(base)? {
             return self.hours(&base, new, &id, options, kept);
         }

@@ -2,6 +2,8 @@
 //! program.
 
 mod differs;
+#[cfg(feature = "bench")]
+mod functions;
 mod profile;
 #[cfg(feature = "wasi")]
 mod program;
@@ -55,6 +57,8 @@ Examples:
   lithify run runtime.wasm --state block.json
   lithify run block.json --profile
   lithify run block.json --profile --json
+  lithify run block.json --profile-functions
+  lithify run block.json --flame block.svg
   lithify run workloads/ledger/tinygo/custom-2.wasm --state block.json --profile
   lithify run parachain.json --pvf --input @candidate.scale
   lithify run program.wasm --dir .::/ --env LANG=C -- first second
@@ -95,6 +99,16 @@ pub struct Run {
     /// heap, pages, collections. The call is made several times.
     #[arg(long)]
     profile: bool,
+    /// Print which functions of the guest and the host the time of the call goes to, instead of its
+    /// output. The call is made again and again for a second, while a timer's signals look where it is.
+    #[cfg(feature = "bench")]
+    #[arg(long, conflicts_with = "profile")]
+    profile_functions: bool,
+    /// Draw the same with callers as a flame graph: an SVG file, or lines for other tools where the name
+    /// ends in .folded.
+    #[cfg(feature = "bench")]
+    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
+    flame: Option<PathBuf>,
     /// Print one JSON object, of the output or of the profile; the same as --output json.
     #[arg(long, conflicts_with = "output")]
     json: bool,
@@ -164,6 +178,8 @@ impl Run {
             drop(waiting);
             return self.print(&stdout, ENTRY, &output);
         }
+        #[cfg(feature = "bench")]
+        let flame = functions::destination(&self)?;
         // With an entry point to call, an image need not be looked into first.
         let is_mapped = self.entry.is_some() && source::is_image_file(&self.input);
         let source = if is_mapped { None } else { Some(Source::read(&self.input)?) };
@@ -198,7 +214,7 @@ impl Run {
         }
         // For the version and the call; a profile makes more of them.
         let calls = if self.signature_threads > 0 { 3 } else { 2 };
-        let time = self.bounds.call_timeout().filter(|_| !self.profile);
+        let time = self.bounds.call_timeout().filter(|_| !self.is_profiled());
         let waiting = Waiting::at_most(time.map(|time| time.saturating_mul(calls)));
         // The root of a state depends on it, and nothing else does.
         if !state.is_empty() || block.is_some() {
@@ -214,6 +230,16 @@ impl Run {
         }
         let mut session = state.session_with(Some(version_hook(self.bounds)));
         let started = Instant::now();
+        #[cfg(feature = "bench")]
+        if self.profile_functions || flame.is_some() {
+            let (entry, argument) = match (&self.entry, &block) {
+                (Some(entry), _) => (&**entry, argument),
+                (None, Some(block)) => ("Core_execute_block", block.argument()),
+                (None, None) => bail!(which_entry(runtime.image().exports())),
+            };
+            let call = (entry, &argument[..]);
+            return functions::show(&self, &runtime, &mut session, context, call, flame.as_ref());
+        }
         match (&self.entry, block) {
             (entry, Some(block)) if self.profile && entry.is_none() => {
                 let (entry, argument) = ("Core_execute_block", block.argument());
@@ -269,6 +295,15 @@ impl Run {
             Form::Json => profile.json(),
             Form::Hex | Form::Raw => profile.table(),
         }
+    }
+
+    /// Whether the call is made many times, to be looked at.
+    fn is_profiled(&self) -> bool {
+        #[cfg(feature = "bench")]
+        if self.profile_functions || self.flame.is_some() {
+            return true;
+        }
+        self.profile
     }
 
     fn form(&self) -> Form {

@@ -35,3 +35,27 @@ impl Resources {
         })
     }
 }
+
+/// Memory that this process has to itself, in bytes: resident, and shared with no other process.
+pub fn private_bytes() -> Result<u64> {
+    let text = fs::read_to_string("/proc/self/smaps_rollup").context("cannot read smaps_rollup")?;
+    let kib = |field: &str| -> Result<u64> {
+        let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let kib = value.and_then(|value| value.trim().strip_suffix(" kB")?.parse().ok());
+        kib.with_context(|| format!("/proc/self/smaps_rollup has no {field}"))
+    };
+    Ok((kib("Private_Clean")? + kib("Private_Dirty")?) * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_of_this_process_is_its_own() {
+        let before = private_bytes().expect("Linux");
+        let block = std::hint::black_box(vec![1u8; 16 << 20]);
+        assert!(private_bytes().expect("Linux") >= before + (15 << 20));
+        drop(block);
+    }
+}

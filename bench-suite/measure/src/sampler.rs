@@ -1,21 +1,54 @@
-//! Where a thread is, every so often: the program counters at which a timer's signals find it.
+//! Where a thread is, every so often: the program counters at which a timer's signals find it, and what
+//! else a look at it notes, such as the callers.
 //!
 //! The handler takes no more than a place in a table that is there from the start: no allocation, no lock,
 //! nothing that can panic. One sampler runs at a time.
 
+use std::ffi::c_void;
 use std::io;
+use std::iter;
 use std::marker::PhantomData;
 use std::mem::{self, MaybeUninit};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// The most places that are kept.
-const MOST: usize = 1 << 16;
+/// The most words that are kept: of each sample its length, the program counter, and the notes.
+const MOST: usize = 1 << 20;
+/// The most notes of a look.
+const NOTES: usize = 96;
 
-static PLACES: [AtomicUsize; MOST] = [const { AtomicUsize::new(0) }; MOST];
+static WORDS: [AtomicUsize; MOST] = [const { AtomicUsize::new(0) }; MOST];
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
+static COUNT: AtomicUsize = AtomicUsize::new(0);
 static RUNNING: AtomicBool = AtomicBool::new(false);
+/// The running sampler's [`Look`].
+static LOOK: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Looks at a thread that a signal interrupted in `context`, what a handler with `SA_SIGINFO` gets. It
+/// writes what it has to note, and returns how many words that are.
+pub type Look = unsafe fn(context: *const c_void, notes: &mut [usize]) -> usize;
+
+/// Notes nothing but the program counter.
+pub fn no_notes(_: *const c_void, _: &mut [usize]) -> usize {
+    0
+}
+
+/// What a sampler found.
+pub struct Found(Vec<usize>);
+
+impl Found {
+    /// The samples, in the order in which they came: the program counter, and behind it what was noted.
+    pub fn samples(&self) -> impl Iterator<Item = &[usize]> {
+        let mut rest = &self.0[..];
+        iter::from_fn(move || {
+            let (len, all) = rest.split_first()?;
+            let (sample, after) = all.split_at_checked(*len)?;
+            rest = after;
+            Some(sample)
+        })
+    }
+}
 
 /// Samples the thread that started it, until it is dropped or finished. It stays on that thread.
 pub struct Sampler {
@@ -30,11 +63,17 @@ impl Sampler {
     /// # Errors
     ///
     /// When one is running, or the system has no timer.
-    pub fn start(interval: Duration) -> io::Result<Self> {
+    ///
+    /// # Safety
+    ///
+    /// `look` may be called in a signal handler at any moment: it neither allocates nor locks nor panics.
+    pub unsafe fn start(interval: Duration, look: Look) -> io::Result<Self> {
         if RUNNING.swap(true, Ordering::AcqRel) {
             return Err(io::Error::other("a sampler is running already"));
         }
         TAKEN.store(0, Ordering::Release);
+        COUNT.store(0, Ordering::Release);
+        LOOK.store(look as *mut c_void, Ordering::Release);
         let started = install().and_then(|before| match arm(interval) {
             Ok(timer) => Ok((timer, before)),
             Err(error) => {
@@ -51,12 +90,16 @@ impl Sampler {
         }
     }
 
-    /// Ends it. Returns the program counters in the order in which they were found; those beyond 65 536
-    /// are left out.
-    pub fn finish(self) -> Vec<usize> {
+    /// How often it has looked so far.
+    pub fn samples(&self) -> usize {
+        COUNT.load(Ordering::Relaxed)
+    }
+
+    /// Ends it. Samples that did not fit into a million words are left out.
+    pub fn finish(self) -> Found {
         drop(self);
-        let taken = TAKEN.load(Ordering::Acquire).min(MOST);
-        PLACES[..taken].iter().map(|place| place.load(Ordering::Relaxed)).collect()
+        let taken = TAKEN.load(Ordering::Acquire);
+        Found(WORDS[..taken].iter().map(|word| word.load(Ordering::Relaxed)).collect())
     }
 }
 
@@ -125,17 +168,25 @@ fn arm(interval: Duration) -> io::Result<libc::timer_t> {
 }
 
 /// Notes where the thread was.
-extern "C" fn handler(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+extern "C" fn handler(_: i32, _: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: the system passes a context to a handler of SA_SIGINFO, for as long as it runs.
-    let context = unsafe { &*context.cast::<libc::ucontext_t>() };
+    let machine = unsafe { &*context.cast::<libc::ucontext_t>() };
     #[cfg(target_arch = "x86_64")]
-    let pc = context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
+    let pc = machine.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
     #[cfg(target_arch = "aarch64")]
-    let pc = context.uc_mcontext.pc as usize;
-    let at = TAKEN.fetch_add(1, Ordering::Relaxed);
-    if let Some(place) = PLACES.get(at) {
-        place.store(pc, Ordering::Relaxed);
-    }
+    let pc = machine.uc_mcontext.pc as usize;
+    let mut notes = [0; NOTES];
+    // SAFETY: `start` stored a function of that type before the timer that sends this signal was set.
+    let look = unsafe { mem::transmute::<*mut c_void, Look>(LOOK.load(Ordering::Acquire)) };
+    // SAFETY: whoever started the sampler vouches for it.
+    let noted = unsafe { look(context, &mut notes) }.min(NOTES);
+    // This signal is blocked while its handler runs, and goes to one thread, so nobody else writes.
+    let at = TAKEN.load(Ordering::Relaxed);
+    let Some(places) = WORDS.get(at..at + 2 + noted) else { return };
+    let words = [1 + noted, pc].into_iter().chain(notes);
+    places.iter().zip(words).for_each(|(place, word)| place.store(word, Ordering::Relaxed));
+    TAKEN.store(at + 2 + noted, Ordering::Relaxed);
+    COUNT.fetch_add(1, Ordering::Relaxed);
 }
 
 #[cfg(test)]
@@ -154,15 +205,26 @@ mod tests {
 
     #[test]
     fn a_thread_is_found_where_it_is() {
-        let sampler = Sampler::start(Duration::from_micros(500)).expect("a timer");
-        assert!(Sampler::start(Duration::from_millis(1)).is_err(), "one at a time");
+        fn two(_: *const c_void, notes: &mut [usize]) -> usize {
+            notes[..2].copy_from_slice(&[7, 8]);
+            2
+        }
+        // SAFETY: neither look does more than write words.
+        let start = |ms, look: Look| unsafe { Sampler::start(Duration::from_millis(ms), look) };
+        let sampler = start(1, two).expect("a timer");
+        assert!(start(1, no_notes).is_err(), "one at a time");
         busy(Duration::from_millis(200));
-        let places = sampler.finish();
-        // 400 on a machine of its own.
-        assert!(places.len() >= 10, "{} samples", places.len());
-        assert!(places.iter().all(|place| *place != 0));
-        let again = Sampler::start(Duration::from_micros(500)).expect("the first has ended");
+        let looks = sampler.samples();
+        let found = sampler.finish();
+        let count = found.samples().count();
+        assert!((looks..looks + 3).contains(&count), "{count} of {looks}");
+        // 200 on a machine of its own.
+        assert!(count >= 10, "{count} samples");
+        assert!(found.samples().all(|sample| sample[0] != 0 && sample[1..] == [7, 8]));
+        let again = start(1, no_notes).expect("the first has ended");
         busy(Duration::from_millis(50));
-        assert!(again.finish().len() < places.len(), "it begins anew");
+        let again = again.finish();
+        assert!(again.samples().count() < count, "it begins anew");
+        assert!(again.samples().all(|sample| sample.len() == 1));
     }
 }

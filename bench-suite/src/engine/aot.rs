@@ -11,10 +11,11 @@ use lithify_polkadot::native::{EntryPoint, Runtime, RuntimeOptions, imports};
 use lithify_polkadot::{CallContext, HostSet, Observe};
 use lithify_runtime::host::{Guest, HostError};
 use lithify_runtime::{
-    CallError, CallOptions, ExternType, FuncType, Image, Imports, InstanceError, InstanceOptions,
-    Metadata, Pool, Trap, Trust, Value, host_cpu_features,
+    CallError, CallOptions, ExternType, FuncType, FunctionInfo, Image, Imports, InstanceError,
+    InstanceOptions, Metadata, Pool, Trap, Trust, Value, host_cpu_features,
 };
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -105,7 +106,22 @@ impl LoadedModule for Runtime {
     fn function_at(&self, pc: usize) -> Option<String> {
         let image = self.image();
         let (index, name) = image.function_at(pc)?;
-        Some(if name.is_empty() { format!("function {index}") } else { name.to_owned() })
+        Some(called(index, name))
+    }
+
+    fn functions(&self) -> Vec<(Range<u64>, String)> {
+        let image = self.image();
+        let text = image.text().start as u64;
+        let place = |function: &FunctionInfo| {
+            let start = text + u64::from(function.code);
+            let end = start + u64::from(function.code_len);
+            (start..end, called(function.index, &function.name))
+        };
+        image.metadata().functions.iter().map(place).collect()
+    }
+
+    fn shared(&self) -> Option<&(dyn LoadedModule + Sync)> {
+        Some(self)
     }
 
     fn code_bytes(&self) -> Option<u64> {
@@ -128,6 +144,19 @@ impl MeasuredEntry for EntryPoint<'_> {
         let collections = instance.collections(context).map(u64::from);
         Ok(Left { written_pages, collections })
     }
+}
+
+/// What begins the name of a function that has none.
+const NAMELESS: &str = "function ";
+
+/// What a function is called in reports.
+pub fn called(index: u32, name: &str) -> String {
+    if name.is_empty() { format!("{NAMELESS}{index}") } else { name.to_owned() }
+}
+
+/// The index of a function that has no name, from what [`called`] called it.
+pub fn nameless(name: &str) -> Option<u32> {
+    name.strip_prefix(NAMELESS)?.parse().ok()
 }
 
 /// Every function that the module imports, answered by `stub`.

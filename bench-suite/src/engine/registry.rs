@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 use lithify_compiler::Inline;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::Path;
 
 /// An engine and a setting by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,8 +40,10 @@ pub struct Kind {
     pub every: u32,
     /// The column of a table of modules side by side. The best of those that share one is shown.
     pub column: &'static str,
+    /// The program that it is, where it is none of ours.
+    pub program: Option<&'static Path>,
     /// Opens it with these host functions.
-    open: fn(Host) -> Result<Box<dyn Engine>>,
+    pub(crate) open: fn(Host) -> Result<Box<dyn Engine>>,
 }
 
 /// One row is one kind: names are unique.
@@ -75,6 +78,7 @@ pub const KINDS: &[Kind] = &[
         start: Start::Artifact,
         every: 1,
         column: "lithify",
+        program: None,
         open: |host| Ok(Box::new(aot::Aot::new(host, Inline::On)?)),
     },
     Kind {
@@ -84,6 +88,7 @@ pub const KINDS: &[Kind] = &[
         start: Start::Compile,
         every: 1,
         column: "jit",
+        program: None,
         open: |host| Ok(Box::new(Wasmtime::new(Setting::Node, host)?)),
     },
     Kind {
@@ -93,6 +98,7 @@ pub const KINDS: &[Kind] = &[
         start: Start::Artifact,
         every: 1,
         column: "precompiled",
+        program: None,
         open: |host| Ok(Box::new(Wasmtime::new(Setting::Resident(64 << 10), host)?)),
     },
     Kind {
@@ -102,6 +108,7 @@ pub const KINDS: &[Kind] = &[
         start: Start::Artifact,
         every: 1,
         column: "precompiled",
+        program: None,
         open: |host| Ok(Box::new(Wasmtime::new(Setting::Resident(2 << 20), host)?)),
     },
     Kind {
@@ -112,6 +119,7 @@ pub const KINDS: &[Kind] = &[
         start: Start::Artifact,
         every: 1,
         column: "precompiled",
+        program: None,
         open: |host| Ok(Box::new(Wasmtime::new(Setting::Scan, host)?)),
     },
     Kind {
@@ -121,6 +129,7 @@ pub const KINDS: &[Kind] = &[
         start: Start::Artifact,
         every: 1,
         column: "precompiled",
+        program: None,
         open: |host| Ok(Box::new(Wasmtime::new(Setting::Inlined(64 << 10), host)?)),
     },
     Kind {
@@ -130,6 +139,7 @@ pub const KINDS: &[Kind] = &[
         start: Start::Module,
         every: 4,
         column: "interpreter",
+        program: None,
         open: |host| Ok(Box::new(wasmi::Wasmi::new(host)?)),
     },
 ];
@@ -142,6 +152,7 @@ pub const NATIVE: Kind = Kind {
     start: Start::Native,
     every: 1,
     column: "native",
+    program: None,
     open: |_| Ok(Box::new(native::Native)),
 };
 
@@ -153,6 +164,7 @@ pub const ON_DEMAND: Kind = Kind {
     start: Start::Compile,
     every: 1,
     column: "on-demand",
+    program: None,
     open: |host| Ok(Box::new(Wasmtime::new(Setting::OnDemand, host)?)),
 };
 
@@ -164,6 +176,7 @@ pub const NOT_INLINED: Kind = Kind {
     start: Start::Artifact,
     every: 1,
     column: "not-inlined",
+    program: None,
     open: |host| Ok(Box::new(aot::Aot::new(host, Inline::Off)?)),
 };
 

@@ -3,9 +3,30 @@
 use crate::engine::PROBE;
 use anyhow::{Result, anyhow};
 use lithify_abi::types::{FuncType, ValType};
-use lithify_runtime::Imports;
+use lithify_measure::sampler::Sampler;
+use lithify_polkadot::running_host_function;
+use lithify_runtime::{Imports, guest_frames};
 use std::ffi::c_void;
+use std::io;
 use std::path::Path;
+use std::time::Duration;
+
+/// A sampler of this thread that notes the host function that runs, and behind it Lithify's guest frames,
+/// the innermost first.
+pub fn sampler(interval: Duration) -> io::Result<Sampler> {
+    // SAFETY: what `look` calls is meant for signal handlers.
+    unsafe { Sampler::start(interval, look) }
+}
+
+/// # Safety
+///
+/// As for [`guest_frames`].
+unsafe fn look(context: *const c_void, notes: &mut [usize]) -> usize {
+    let Some((host, frames)) = notes.split_first_mut() else { return 0 };
+    *host = running_host_function();
+    // SAFETY: the caller vouches for the context.
+    1 + unsafe { guest_frames(context, frames) }
+}
 
 /// Opens an artifact that wasmtime made, without copying it.
 pub fn wasmtime_artifact(engine: &wasmtime::Engine, path: &Path) -> Result<wasmtime::Module> {

@@ -162,8 +162,9 @@ pub fn text(compared: &Compared) -> String {
         lines.push(String::new());
         lines.push(format!("{}, by function of the guest, per call:", row.label()));
         for function in explained(row) {
-            let [base, new, change, name] = function_cells(function);
-            lines.push(format!("{change:>10}  {base:>8} -> {new:>8}  {name}"));
+            let [name, base, new, change, instructions] = function_cells(function);
+            let line = format!("{change:>10}  {base:>8} -> {new:>8}  {name}  {instructions}");
+            lines.push(line.trim_end().to_owned());
         }
     }
     for absent in &compared.absent {
@@ -180,12 +181,22 @@ pub fn text(compared: &Compared) -> String {
     lines.join("\n")
 }
 
-/// A function of a row as it is shown: what it takes of both sides, and the change.
-pub(super) fn function_cells(function: &Function) -> [String; 4] {
+/// The heads of [`function_cells`]. Without a count of instructions the last is left out.
+pub(super) fn function_heads(row: &Row) -> &'static [&'static str] {
+    let heads = &["function", "base", "new", "change", "instructions"];
+    let is_counted = row.functions.iter().any(|function| function.instructions.is_some());
+    if is_counted { heads } else { &heads[..4] }
+}
+
+/// A function of a row as it is shown: what it takes of both sides, the change, and instructions.
+pub(super) fn function_cells(function: &Function) -> [String; 5] {
     let change = function.new_ns - function.base_ns;
     let sign = if change < 0.0 { "-" } else { "+" };
     let change = format!("{sign}{}", time(change.abs()));
-    [time(function.base_ns), time(function.new_ns), change, function.name.clone()]
+    let instructions = function.instructions.map(|[base, new]| format!("{base} -> {new}"));
+    let name = function.name.clone();
+    let (base, new) = (time(function.base_ns), time(function.new_ns));
+    [name, base, new, change, instructions.unwrap_or_default()]
 }
 
 /// Rows of which somebody looked where their time goes, and found a change.
@@ -197,7 +208,13 @@ pub(super) fn rows_explained(compared: &Compared) -> Vec<&Row> {
 pub(super) fn explained(row: &Row) -> impl Iterator<Item = &Function> {
     // Below a hundredth of the call a change is noise of the sampler.
     let least = row.base.max(row.new) / 100.0;
-    let worth = move |function: &&Function| (function.new_ns - function.base_ns).abs() >= least;
+    let counts = row.functions.iter().filter_map(|function| function.instructions);
+    let all = counts.fold([0, 0], |[a, b], [base, new]| [a + base, b + new]);
+    let least_instructions = (all[0].max(all[1]) / 100).max(1);
+    let worth = move |function: &&Function| {
+        let more = function.instructions.map_or(0, |[base, new]| base.abs_diff(new));
+        (function.new_ns - function.base_ns).abs() >= least || more >= least_instructions
+    };
     row.functions.iter().filter(worth).take(FUNCTIONS)
 }
 
@@ -262,12 +279,13 @@ pub fn markdown(compared: &Compared) -> String {
         blocks.push("</details>".into());
     }
     for row in rows_explained(compared) {
+        let heads = function_heads(row);
         let line = |function: &Function| {
-            let [base, new, change, name] = function_cells(function);
-            format!("| {} | {base} | {new} | {change} |", escape(&name))
+            let cells = function_cells(function).map(|cell| escape(&cell));
+            format!("| {} |", cells[..heads.len()].join(" | "))
         };
         let lines: Vec<String> = explained(row).map(line).collect();
-        let head = "| | base | new | change |\n|---|--:|--:|--:|";
+        let head = format!("| {} |\n|---{}|", heads.join(" | "), "|--:".repeat(heads.len() - 1));
         let label = escape(&row.label());
         blocks.push(format!("{label}, by function of the guest, per call:"));
         blocks.push(format!("{head}\n{}", lines.join("\n")));

@@ -166,6 +166,8 @@ fn object(report: &Report, compared: &Compared) -> serde_json::Value {
                 "name": function.name,
                 "base_ns": tenths(function.base_ns),
                 "new_ns": tenths(function.new_ns),
+                "base_instructions": function.instructions.map(|[base, _]| base),
+                "new_instructions": function.instructions.map(|[_, new]| new),
             })).collect::<Vec<_>>(),
         })
     });

@@ -1,8 +1,14 @@
 //! Results as one page that needs nothing else: a sentence, tables, plots, conditions, and the numbers of
 //! every process to take away. No script is in it, and nothing is fetched.
 //!
-//! It is made of samples alone, so that anyone makes it again; several runs stand below each other.
+//! It is made of samples alone, so that anyone makes it again; several runs stand below each other, and many
+//! make a page of trends.
 
+mod history;
+
+pub use history::history;
+
+use super::growth::{self, Curve};
 use super::plot::{self, Bar, Interval, Point, Strip, escape};
 use super::table::{partial, show, verdict};
 use super::{Report, Section, comparison, report, summary};
@@ -64,8 +70,13 @@ pub fn page(runs: &[Shown]) -> Result<String> {
         download(&mut body, &shown.run, index)?;
         body += "</section>\n";
     }
-    let title = escape(&title.unwrap_or_else(|| "nothing was measured".into()));
-    Ok(format!(
+    Ok(document(&title.unwrap_or_else(|| "nothing was measured".into()), &body))
+}
+
+/// The page around what is shown.
+fn document(title: &str, body: &str) -> String {
+    let title = escape(title);
+    format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
@@ -73,7 +84,7 @@ pub fn page(runs: &[Shown]) -> Result<String> {
          <link rel=\"icon\" href=\"data:,\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n\
          </body>\n</html>\n"
-    ))
+    )
 }
 
 /// The class of a verdict.
@@ -151,13 +162,15 @@ fn of_comparison(body: &mut String, compared: &Compared, run: &Run) {
         table(body, "What is counted, the same in every process", &heads, &exact);
     }
     for row in comparison::rows_explained(compared) {
+        let heads = comparison::function_heads(row);
         let line = |function| {
-            let [base, new, change, name] = comparison::function_cells(function);
-            vec![(name, "name"), (base, ""), (new, ""), (change, "")]
+            let cells = comparison::function_cells(function).into_iter().take(heads.len());
+            let class = |at| if at == 0 { "name" } else { "" };
+            cells.enumerate().map(|(at, cell)| (cell, class(at))).collect()
         };
         let lines: Vec<_> = comparison::explained(row).map(line).collect();
         let caption = format!("{}: where the difference is, per call", row.label());
-        table(body, &caption, &["function", "base", "new", "change"], &lines);
+        table(body, &caption, heads, &lines);
     }
     for row in rows.iter().filter(|row| row.phase == Phase::Total) {
         sides(body, row, run);
@@ -249,6 +262,34 @@ fn of_engines(body: &mut String, report: &Report, run: &Run) {
         }
     }
     modules(body, report);
+    growth(body, report);
+}
+
+/// How figures grow, with the slope that was fitted.
+fn growth(body: &mut String, report: &Report) {
+    let curves = growth::curves(report);
+    let mut titles: Vec<&str> = curves.iter().map(|curve| &*curve.title).collect();
+    titles.dedup();
+    for title in titles {
+        let of_it: Vec<&Curve> = curves.iter().filter(|curve| curve.title == title).collect();
+        let lines = of_it.iter().enumerate().map(|(n, curve)| plot::Line {
+            label: curve.engine.to_string(),
+            points: curve.points.clone(),
+            class: format!("c{}", n % 6),
+        });
+        *body += &plot::lines(title, &lines.collect::<Vec<_>>(), time);
+        let rows = of_it.iter().map(|curve| {
+            vec![
+                (curve.engine.to_string(), "name"),
+                (time(curve.slope.max(0.0)), ""),
+                (time(curve.fixed.max(0.0)), ""),
+                (curve.points.len().to_string(), ""),
+            ]
+        });
+        let heads = ["engine", "for one more", "fixed", "points"];
+        let rows: Vec<_> = rows.collect();
+        table(body, &format!("{title}: the line that was fitted"), &heads, &rows);
+    }
 }
 
 /// Every engine and phase.

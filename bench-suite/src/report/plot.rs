@@ -1,6 +1,7 @@
 //! Plots as inline SVG, without a colour of their own: classes give them one, so that the same plot is
 //! right on a light page, on a dark one and on paper. (A plotting crate would write its colours down.)
 
+use crate::stats::change_points::Part;
 use lithify_abi::plain::is_plain;
 use std::fmt::Write;
 
@@ -267,6 +268,75 @@ pub fn order(title: &str, points: &[(u32, f64, String)], show: Show) -> String {
     }
     svg.text((64.0 + RIGHT) / 2.0, BOTTOM + 32.0, "middle", "tick", "process");
     svg.finish("order", title)
+}
+
+/// A line of [`lines`].
+pub struct Line {
+    /// Whose it is.
+    pub label: String,
+    /// Places and figures, by place.
+    pub points: Vec<(f64, f64)>,
+    /// A class of colour.
+    pub class: String,
+}
+
+/// Figures over what they grow with.
+pub fn lines(title: &str, rows: &[Line], show: Show) -> String {
+    const BOTTOM: f64 = 260.0;
+    const ENDS: f64 = RIGHT - 140.0;
+    let mut svg = Svg::new(BOTTOM + 26.0);
+    let points = || rows.iter().flat_map(|row| row.points.iter().copied());
+    let x = Scale::new(points().map(|(x, _)| x), 64.0, ENDS);
+    let y = Scale::new(points().map(|(_, y)| y), BOTTOM, 14.0);
+    svg.below(&x, 10.0, BOTTOM, |value| format!("{value:.0}"));
+    for tick in y.ticks() {
+        let at = y.at(tick);
+        svg.line([64.0, at, ENDS, at], "grid");
+        svg.text(58.0, at + 4.0, "end", "tick", &show(tick));
+    }
+    for Line { label, points, class } in rows {
+        let places: Vec<[f64; 2]> = points.iter().map(|(a, b)| [x.at(*a), y.at(*b)]).collect();
+        for ends in places.windows(2) {
+            svg.line([ends[0][0], ends[0][1], ends[1][0], ends[1][1]], class);
+        }
+        places.iter().for_each(|[x, y]| svg.dot(*x, *y, 3.0, class));
+        if let Some([x, y]) = places.last() {
+            svg.text(x + 8.0, y + 4.0, "start", "label", label);
+        }
+    }
+    svg.finish("lines", title)
+}
+
+/// A figure over runs, with the median of each part within which nothing changed, and a mark where one
+/// begins. Parts are ranges of places in `points`.
+pub fn trend(title: &str, points: &[(usize, f64)], parts: &[Part], show: Show) -> String {
+    const BOTTOM: f64 = 160.0;
+    let mut svg = Svg::new(BOTTOM + 36.0);
+    let last = points.iter().map(|(run, _)| *run as f64).fold(1.0, f64::max);
+    let x = Scale { low: 0.0, high: last, from: 64.0, to: RIGHT, is_log: false };
+    let y = Scale::new(points.iter().map(|(_, figure)| *figure), BOTTOM, 14.0);
+    svg.below(&x, 10.0, BOTTOM, |run| format!("{run:.0}"));
+    for tick in y.ticks() {
+        let at = y.at(tick);
+        svg.line([64.0, at, RIGHT, at], "grid");
+        svg.text(58.0, at + 4.0, "end", "tick", &show(tick));
+    }
+    for (run, figure) in points {
+        svg.dot(x.at(*run as f64), y.at(*figure), 2.5, "dot c0");
+    }
+    for (n, part) in parts.iter().enumerate() {
+        let ends = [part.start, part.end - 1].map(|place| x.at(points[place].0 as f64));
+        let at = y.at(part.median);
+        svg.line([ends[0], at, ends[1], at], "mark c0");
+        if let Some(before) = n.checked_sub(1).map(|before| parts[before].median) {
+            let class = if part.median > before { "slower" } else { "faster" };
+            svg.line([ends[0], 10.0, ends[0], BOTTOM], class);
+            let change = format!("{:+.1} %", (part.median / before - 1.0) * 100.0);
+            svg.text(ends[0] + 4.0, 12.0, "start", "label", &change);
+        }
+    }
+    svg.text((64.0 + RIGHT) / 2.0, BOTTOM + 32.0, "middle", "tick", "run");
+    svg.finish("trend", title)
 }
 
 /// A row of [`bars`].

@@ -14,7 +14,7 @@ const ENGINE: usize = 26;
 /// Width of the others.
 const FIGURE: usize = 13;
 
-/// The whole report, some lines for each workload, at most 120 columns wide; 133 where a guest has an
+/// The whole report, some lines for each workload, at most 132 columns wide; 145 where a guest has an
 /// initialiser.
 pub fn table(report: &Report) -> String {
     let mut text = String::new();
@@ -110,9 +110,9 @@ fn module_of(workload: &WorkloadReport) -> &str {
 /// Engines and their figures, and under each figure the ratio of ours to the peer's best, which
 /// has a star, with its interval and verdict.
 fn section(text: &mut String, title: &str, section: &Section, phases: &[Phase]) {
-    // Few modules have an initialiser.
+    // Few modules have an initialiser, and few calls are made by several threads.
     let any = |phase: &Phase| section.rows.iter().any(|row| row.figures.contains_key(phase));
-    let phases = phases.iter().copied().filter(|p| *p != Phase::Initialize || any(p));
+    let phases = phases.iter().copied().filter(any);
     let phases = &phases.collect::<Vec<_>>()[..];
     row(text, title, phases, |phase| Some(format!("{} ", phase.name())));
     for Row { engine, figures, .. } in &section.rows {

@@ -51,6 +51,10 @@ impl Runner<'_> {
         let blocks = self.options.processes;
         self.total = self.process + blocks * (BLOCK * kinds.len()) as u32;
         for block in 0..blocks {
+            let late = self.options.budget.is_some_and(|budget| self.started.elapsed() > budget);
+            if late && block > 0 {
+                break;
+            }
             for ns in durations {
                 let of_it = (0..kinds.len()).filter(|call| kinds[*call].0.ns == *ns);
                 let places: Vec<usize> = of_it.flat_map(|call| [call; BLOCK]).collect();

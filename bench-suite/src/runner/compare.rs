@@ -6,17 +6,21 @@
 //! `comparison`, which reads the samples.
 
 use super::blocks::{Blocks, Processes};
+use super::foreign::kind as kind_of;
+use super::instructions::{Counting, valgrind};
 use super::outcome::{Outcome, outcome, same, samples, shortest};
 use super::{Observer, Options, Runner, Stop, folder};
 use crate::comparison::{Compared, compared, plan};
-use crate::engine::{Id, Kind};
+use crate::engine::{Id, Kind, called, nameless};
+use crate::matching::matching;
 use crate::phase::Phase;
-use crate::sample::{Comparison, Place, Record, Run, Sides};
+use crate::sample::{Comparison, Functions, Place, Record, Run, Sides};
 use crate::stats::decide::{Decided, decide};
 use crate::stats::sides::Side;
 use crate::worker::Task;
 use crate::workload::Workload;
 use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -57,17 +61,27 @@ pub fn compare(
     options: &Options,
     observer: &mut dyn Observer,
 ) -> Result<(Run, Compared)> {
-    let kind = Kind::of(id)?;
+    let kind = kind_of(options, id)?;
     let [base, new] = [0, 1].map(|side| sides[side].workload.name.clone());
     ensure!(base != new, "both sides are called {base}");
+    if options.instructions {
+        valgrind()?;
+    }
     let comparison = Comparison { of, base, new, compiles: options.compiles, floor: options.floor };
     let folder = folder()?;
     let mut runner = Runner::new(options, observer, folder.path());
     runner.header(Some(comparison.clone()))?;
-    let mut live = Live { runner, sides, of, kind, groups: Vec::new() };
+    let nameless = match of {
+        Sides::Modules => matching(&sides[0].workload.wasm, &sides[1].workload.wasm)?,
+        _ => BTreeMap::new(),
+    };
+    let mut live = Live { runner, sides, of, kind, groups: Vec::new(), nameless };
     live.compile_each()?;
     live.pairs()?;
     ensure!(!live.groups.is_empty(), "there is no call that both sides can make");
+    if options.instructions {
+        live.instructions()?;
+    }
     let mut phases = vec![vec![Phase::Total]; live.groups.len()];
     if options.compiles > 0 {
         live.groups.push(Group::Compile);
@@ -90,9 +104,26 @@ struct Live<'s, 'r> {
     of: Sides,
     kind: &'static Kind,
     groups: Vec<Group>,
+    /// Functions of the new module and what they were in the base.
+    nameless: BTreeMap<u32, u32>,
 }
 
 impl Live<'_, '_> {
+    /// Where the time of a call goes, with functions of the new side that have no name by their index in
+    /// the base, and those that have none there as new.
+    fn named(&self, side: Side, found: Functions) -> Functions {
+        if side == Side::Base || self.of != Sides::Modules {
+            return found;
+        }
+        found.renamed(|name| {
+            match nameless(&name).map(|index| (index, self.nameless.get(&index))) {
+                Some((index, None)) => format!("new {}", called(index, "")),
+                Some((_, Some(base))) => called(*base, ""),
+                None => name,
+            }
+        })
+    }
+
     fn work(&mut self, side: Side, task: Task) -> Result<Vec<Record>> {
         self.runner.work_by(&self.sides[side as usize].worker, self.kind, task)
     }
@@ -115,7 +146,7 @@ impl Live<'_, '_> {
         self.runner.total = 2 + 2 * calls as u32;
         for side in [Side::Base, Side::New] {
             let workload = &self.sides[side as usize].workload;
-            workload.save(&self.stored(side))?;
+            self.runner.store(side as usize, workload)?;
             let task = self.compilation(side, self.artifact(side));
             let records = self.work(side, task);
             self.runner.keep(records.with_context(|| workload.name.clone())?)?;
@@ -186,6 +217,36 @@ impl Live<'_, '_> {
         Ok(Some(fastest))
     }
 
+    /// Counts the instructions of every call.
+    fn instructions(&mut self) -> Result<()> {
+        for group in 0..self.groups.len() {
+            for side in [Side::Base, Side::New] {
+                let Group::Call(pair) = &self.groups[group] else { continue };
+                let SideOf { workload, worker } = &self.sides[side as usize];
+                let what = Counting {
+                    name: workload.name.clone(),
+                    workload: self.stored(side),
+                    label: pair.label.clone(),
+                    call: pair.calls[side as usize],
+                    artifact: self.artifact(side),
+                    samples: pair.samples,
+                };
+                match self.runner.instructions(worker, self.kind, &what) {
+                    Ok(found) => {
+                        let by_function = self.named(side, found);
+                        self.runner.record(Record::Functions { by_function })?;
+                    }
+                    Err(error) if error.is::<Stop>() => return Err(error),
+                    Err(error) => {
+                        let what = format!("instructions of {} {}", what.name, what.label);
+                        self.runner.absent(what, &error)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Looks where the time goes in calls that differ, or in all that were asked for. Calls come first
     /// among the rows.
     fn explain(&mut self, decided: &[Decided]) -> Result<()> {
@@ -197,6 +258,7 @@ impl Live<'_, '_> {
                     call: pair.calls[side as usize],
                     artifact: self.artifact(side),
                     ms: LOOK_MS,
+                    stacks: self.runner.options.stacks,
                 })),
                 Group::Compile => None,
             })
@@ -207,7 +269,16 @@ impl Live<'_, '_> {
             for (at, task) in calls.iter().enumerate() {
                 let side = [Side::Base, Side::New][at % 2];
                 match self.work(side, task.clone()) {
-                    Ok(records) => self.runner.keep(records)?,
+                    Ok(records) => {
+                        let named = records.into_iter().map(|record| match record {
+                            Record::Functions { by_function } => {
+                                Record::Functions { by_function: self.named(side, by_function) }
+                            }
+                            other => other,
+                        });
+                        let named = named.collect();
+                        self.runner.keep(named)?;
+                    }
                     // Another build may not know how to look.
                     Err(error) if self.of == Sides::Modules || error.is::<Stop>() => {
                         return Err(error);

@@ -12,6 +12,7 @@ use lithify_bench::{
     calibrate::{Question, calibration, table},
     runner::{DURATIONS, calibrate},
 };
+use std::time::Duration;
 
 #[derive(Args)]
 pub struct Calibrate {
@@ -26,6 +27,11 @@ pub struct Calibrate {
     /// Comparisons for each duration and slowdown, and runs of 30 unchanged rows.
     #[arg(long, value_name = "N", default_value_t = 100, requires = "calibrate")]
     repeats: u32,
+    /// The longest that the trace may take: it ends with the block that runs then. All of it takes half
+    /// an hour for a hundred blocks; progress says how long is left.
+    #[arg(long, value_name = "DURATION", requires = "calibrate",
+          value_parser = crate::bounds::duration)]
+    time: Option<Duration>,
     /// What counts as a difference, in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 0.5, requires = "calibrate")]
     floor: f64,
@@ -49,7 +55,8 @@ impl Bench {
                     .map(|path| Destination::open(path, Content::Text, &[]))
                     .transpose()?;
                 let engines = self.engines()?;
-                let options = Options { processes: asked.blocks, seed, engines, ..usual };
+                let options =
+                    Options { processes: asked.blocks, budget: asked.time, seed, engines, ..usual };
                 Watch::over(samples, false, |watch| calibrate(&DURATIONS, &options, watch))?
             }
         };

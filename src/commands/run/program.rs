@@ -52,13 +52,15 @@ impl Run {
     /// point is and the module has a [`START`]. What is not read is an image with an entry point.
     pub(super) fn is_program(&self, source: Option<&Source>) -> Result<bool> {
         if self.program.invoke.is_some() {
+            let word = "--profile-functions and --flame are for entry points of runtimes";
+            ensure!(!self.is_profiled(), Usage(word.into()));
             return Ok(true);
         }
         let of_runtimes = self.entry.is_some()
             || self.initialize.is_some()
             || self.state.is_some()
             || self.signature_threads > 0
-            || self.profile
+            || self.is_profiled()
             || self.json;
         if of_runtimes {
             let word = "ENTRY and the options of calls and blocks are for runtimes, and --dir, --env \

@@ -1,0 +1,352 @@
+//! Where a call's time goes, and what changed of it: by function, as a flame graph, in instructions; over
+//! many runs; on an engine in a program of its own.
+
+mod support;
+
+use serde_json::Value;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+use support::outcome::{Outcome, lithify, wat};
+
+const LITHIFY: &str = env!("CARGO_BIN_EXE_lithify");
+
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder for this test");
+    folder
+}
+
+/// A loop of as many rounds as the parameter says, longer than what is inlined.
+fn long_loop(step: &str) -> String {
+    format!(
+        "(loop $l {} (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))) (local.get 1)",
+        step.repeat(20)
+    )
+}
+
+/// A runtime whose `Core_version` calls three functions of one kind, for so many rounds each.
+fn three(name: &str, rounds: [u32; 3]) -> String {
+    let body =
+        long_loop("(local.set 1 (i32.xor (i32.mul (local.get 1) (i32.const 17)) (local.get 0)))");
+    let functions = ["first", "second", "third"]
+        .map(|name| format!("(func ${name} (param i32) (result i32) (local i32) {body})"));
+    let calls = ["first", "second", "third"].iter().zip(rounds).map(|(name, rounds)| {
+        // A function with one caller would become a part of it.
+        format!("(drop (call ${name} (i32.const 1))) (drop (call ${name} (i32.const {rounds})))")
+    });
+    let (functions, calls) = (functions.concat(), calls.collect::<String>());
+    let text = format!(
+        r#"(module (memory (export "memory") 20)
+            (global (export "__heap_base") i32 (i32.const 65536))
+            {functions}
+            (func (export "Core_version") (param i32 i32) (result i64) {calls} (i64.const 0))
+            (func (export "Metadata_metadata") (param i32 i32) (result i64) (i64.const 0)))"#
+    );
+    wat(name, &text)
+}
+
+fn object(outcome: &Outcome) -> Value {
+    let line = outcome.stdout.lines().find(|line| line.starts_with('{'));
+    let line = line.unwrap_or_else(|| panic!("no JSON in {}", outcome.said()));
+    serde_json::from_str(line).expect("one JSON object")
+}
+
+/// The function of that name in a list of them.
+fn of<'v>(functions: &'v Value, name: &str) -> &'v Value {
+    let all = functions.as_array().expect("a list of functions");
+    let found = all.iter().find(|function| function["name"] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {functions}"))
+}
+
+fn has_valgrind() -> bool {
+    let found = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
+    let is_there = found.is_ok_and(|status| status.success());
+    if !is_there {
+        eprintln!("skipped: there is no valgrind to count instructions (apt-get install valgrind)");
+    }
+    is_there
+}
+
+#[test]
+fn a_call_is_profiled_by_function() {
+    let folder = folder("profiled");
+    let module = three("profiled.wasm", [6000, 3000, 1000]);
+    let profiled = lithify(&["run", &module, "Core_version", "--profile-functions", "--json"]);
+    assert_eq!(profiled.status, 0, "{}", profiled.said());
+    let told = object(&profiled);
+    let ns =
+        |name: &str, figure: &str| of(&told["functions"], name)[figure].as_f64().expect("a number");
+    // How much is the host's depends on what else the machine does.
+    let of_call = |name: &str, figure: &str| ns(name, figure) / ns("Core_version", "with_calls_ns");
+    for (name, share) in [("first", 0.6), ("second", 0.3), ("third", 0.1)] {
+        let found = of_call(name, "own_ns");
+        assert!((found - share).abs() < 0.08, "{name}: {found}, {}", profiled.said());
+    }
+    let whole = told["total_ns"].as_f64().expect("a number");
+    assert!(ns("Core_version", "with_calls_ns") > whole / 2.0, "{}", profiled.said());
+    assert!(of_call("Core_version", "own_ns") < 0.05, "{}", profiled.said());
+
+    let [svg, lines] = ["f.svg", "f.folded"].map(|name| folder.join(name).display().to_string());
+    for file in [&svg, &lines] {
+        let drawn = lithify(&["run", &module, "Core_version", "--flame", file]);
+        assert_eq!(drawn.status, 0, "{}", drawn.said());
+        assert!(drawn.stdout.ends_with(&format!("the flame graph is in {file}\n")));
+    }
+    let svg = fs::read_to_string(svg).expect("written");
+    assert!(svg.starts_with("<svg xmlns=") && svg.contains("<title>first: "), "{svg}");
+    let lines = fs::read_to_string(lines).expect("written");
+    let line = lines.lines().find(|line| line.starts_with("Core_version;Core_version;first "));
+    let ns = line.and_then(|line| line.rsplit(' ').next()).and_then(|ns| ns.parse::<f64>().ok());
+    assert!(ns.is_some_and(|ns| ns > 1_000.0), "{lines}");
+    let program = lithify(&["run", &module, "--invoke", "Core_version", "--profile-functions"]);
+    assert_eq!(program.status, 2, "{}", program.said());
+}
+
+/// What the sampler says of a call is what callgrind says of it, where instructions are of one kind; and a
+/// count of instructions is exact in the guest.
+#[test]
+fn shares_of_time_are_those_of_instructions() {
+    if !has_valgrind() {
+        return;
+    }
+    let folder = folder("counted");
+    let base = three("counted.wasm", [50_000, 30_000, 20_000]);
+    let slow = three("counted-slow.wasm", [50_000, 30_000, 20_200]);
+    let flame = folder.join("difference.svg").display().to_string();
+    let few = ["--compiles", "0", "--processes", "20", "--seed", "1"];
+    let asked = ["compare", &base, &slow, "--instructions", "--flame", &flame, "--json"];
+    let compared = lithify(&[&asked[..], &few].concat());
+    let told = object(&compared);
+    let functions = &told["rows"][0]["functions"];
+    // Callgrind sees nothing of the kernel, which is the host's time.
+    let sum = |figure: &str| -> f64 {
+        let all = ["first", "second", "third"].map(|name| of(functions, name));
+        all.iter().filter_map(|function| function[figure].as_f64()).sum()
+    };
+    for (time, count) in [("base_ns", "base_instructions"), ("new_ns", "new_instructions")] {
+        for name in ["first", "second", "third"] {
+            let function = of(functions, name);
+            let [time, count] =
+                [time, count].map(|of| function[of].as_f64().expect("a number") / sum(of) * 100.0);
+            assert!((time - count).abs() < 3.0, "{name}: {time} %, {count} %: {}", compared.said());
+        }
+    }
+    let exact = |what: &str| {
+        let all = told["exact"].as_array().expect("figures").iter();
+        let mut of_call = all.filter(|exact| exact["call"] == "Core_version");
+        of_call.find(|exact| exact["what"] == what).expect("counted").clone()
+    };
+    let guest = exact("guest's instructions");
+    assert_eq!(guest["verdict"], "slower", "{guest}");
+    let more = guest["new_count"].as_f64().zip(guest["base_count"].as_f64());
+    let more = more.map(|(new, base)| (new / base - 1.0) * 100.0).expect("two counts");
+    assert!((more - 0.2).abs() < 0.02, "{more} % planted as 0.2 %");
+    let third = of(functions, "third");
+    let [base_count, new_count] =
+        ["base_instructions", "new_instructions"].map(|of| third[of].as_f64().expect("a number"));
+    assert!((new_count / base_count - 1.01).abs() < 1e-3, "{third}");
+    let svg = fs::read_to_string(flame).expect("written");
+    assert!(svg.contains("<title>third: ") && svg.contains(" against "), "{svg}");
+    // Of one module, the guest's are the same to the last.
+    let asked = ["compare", &base, &base, "--instructions", "--json"];
+    let compared = lithify(&[&asked[..], &few].concat());
+    assert_eq!(compared.status, 0, "{}", compared.said());
+    let told = object(&compared);
+    for exact in told["exact"].as_array().expect("figures") {
+        assert_eq!(exact["verdict"], "same", "{exact}");
+    }
+}
+
+/// A compiler that lowers one operator worse makes many functions slower, each a little: here one that
+/// knows no `lzcnt` and no `tzcnt`, in the place of another build.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_worse_lowering_shows_in_many_functions() {
+    if !std::is_x86_feature_detected!("lzcnt") || !std::is_x86_feature_detected!("bmi2") {
+        eprintln!("skipped: this processor has no lzcnt");
+        return;
+    }
+    const COUNT: usize = 6;
+    let step = "(local.set 1 (i32.add (i32.clz (i32.xor (local.get 1) (local.get 0)))
+        (i32.ctz (i32.add (local.get 1) (local.get 0)))))";
+    let body = long_loop(step);
+    let (mut functions, mut calls) = (String::new(), String::new());
+    for number in 0..COUNT {
+        let rounds = 1500 + number;
+        functions += &format!("(func $f{number} (param i32) (result i32) (local i32) {body})");
+        calls += &format!(
+            "(drop (call $f{number} (i32.const 1))) (drop (call $f{number} (i32.const {rounds})))"
+        );
+    }
+    let module = wat(
+        "lowering.wasm",
+        &format!(
+            r#"(module (memory (export "memory") 20)
+                (global (export "__heap_base") i32 (i32.const 65536))
+                {functions}
+                (func (export "Core_version") (param i32 i32) (result i64) {calls} (i64.const 0))
+                (func (export "Metadata_metadata") (param i32 i32) (result i64) (i64.const 0)))"#
+        ),
+    );
+    let folder = folder("lowering");
+    let worse = folder.join("lithify-worse");
+    let script = format!(
+        "#!/bin/sh\njob=$(cat)\ncase $job in\n*'\"Compile\"'*)\n\
+         artifact=$(printf %s \"$job\" | sed 's/.*\"artifact\":\"\\([^\"]*\\)\".*/\\1/')\n\
+         exec {LITHIFY} compile --quiet --cpu x86-64-v2 {module} -o \"$artifact\" ;;\n\
+         *) printf %s \"$job\" | exec {LITHIFY} bench-worker ;;\nesac\n"
+    );
+    fs::write(&worse, script).expect("written");
+    fs::set_permissions(&worse, fs::Permissions::from_mode(0o755)).expect("ours");
+    let worse = worse.display().to_string();
+    let engine = ["--engine", "lithify@worse", "--compiles", "0", "--json", "--seed", "1"];
+    let compared =
+        lithify(&[&["compare", &worse, &module, "--processes", "40"][..], &engine].concat());
+    let told = object(&compared);
+    assert_eq!(told["rows"][0]["verdict"], "faster", "{}", compared.said());
+    assert_eq!(compared.status, 0, "{}", compared.said());
+    let functions = told["rows"][0]["functions"].as_array().expect("explained, since it differs");
+    let saved = |function: &Value| {
+        let ns = |of: &str| function[of].as_f64().expect("a number");
+        ns("base_ns") - ns("new_ns")
+    };
+    let all: f64 = functions.iter().map(saved).sum();
+    let ours = functions.iter().filter(|f| f["name"].as_str().is_some_and(|n| n.starts_with('f')));
+    let ours: Vec<f64> = ours.map(|function| saved(function) / all).collect();
+    assert_eq!(ours.len(), COUNT, "{}", compared.said());
+    assert!(ours.iter().all(|share| (0.04..0.4).contains(share)), "{ours:?}: {}", compared.said());
+}
+
+/// A change that is planted is marked where it is, and told.
+#[test]
+fn a_history_marks_what_changed() {
+    let folder = folder("nights");
+    for night in 0..20u32 {
+        let mut text = format!(
+            r#"{{"run":{{"version":"0.1.0","executable":"","seed":1,"processes":12,"machine":{{"cpu":"c","cpus":2,"arch":"x86_64","kernel":"6","governor":null,"clock_source":null,"load_percent":0,"virtual_machine":false}},"started":{}}}}}"#,
+            1_000_000 + night * 86_400
+        );
+        for process in 0..12u32 {
+            let noise = 1000 + (night * 7 + process * 13) % 17;
+            let slower = if night >= 12 { 11 } else { 10 };
+            for (call, ns) in [("steady", 50 * noise), ("slower", 8 * noise * slower)] {
+                text += &format!(
+                    "\n{{\"workload\":\"w\",\"engine\":\"lithify\",\"setting\":\"aot\",\
+                     \"phase\":\"total\",\"call\":\"{call}\",\"process\":{process},\"ns\":{ns}}}"
+                );
+            }
+        }
+        fs::write(folder.join(format!("night-{night:02}.jsonl")), text).expect("written");
+    }
+    let (nights, page) = (folder.display().to_string(), folder.join("trends.html"));
+    let told = lithify(&["history", &nights, "-o", &page.display().to_string()]);
+    assert_eq!(told.status, 0, "{}", told.said());
+    let marked = "w slower lithify aot total, from run 12 on (night-12.jsonl)";
+    assert!(told.stdout.contains(marked) && !told.stdout.contains("steady"), "{}", told.said());
+    let text = fs::read_to_string(&page).expect("written");
+    for part in [
+        "<h1 class=\"sentence\">1 figure changed over 20 runs</h1>",
+        "<td class=\"slower\">+10.0 %</td><td class=\"\">12</td>",
+        "data-kind=\"trend\"",
+        "class=\"slower\"/>",
+    ] {
+        assert!(text.contains(part), "no {part} in the page");
+    }
+    assert!(!text.contains("<script"));
+    let told = object(&lithify(&["history", &nights, "--json"]));
+    let trends = told["trends"].as_array().expect("trends");
+    assert_eq!((told["runs"].as_array().map(Vec::len), trends.len()), (Some(20), 2));
+    assert_eq!(trends[0]["changes"][0]["run"], 12);
+    let empty = lithify(&["history", &folder.join("nothing").display().to_string()]);
+    assert_eq!(empty.status, 1, "{}", empty.said());
+}
+
+/// A worker in a shell, which compiles nothing and knows one answer.
+fn worker(folder: &Path, name: &str, output: &str) -> String {
+    let path = folder.join(name);
+    let script = format!(
+        "#!/bin/sh\njob=$(cat)\ncase $job in\n\
+         *'\"task\":\"compile\"'*) echo '{{\"phase\":\"compile\",\"ns\":5000}}' ;;\n\
+         *'\"entry\":\"Core_version\"'*) for n in 1 2 3 4 5; do echo '{{\"phase\":\"total\",\"ns\":7000}}'; done\n\
+         echo '{{\"output\":\"{output}\"}}' ;;\n\
+         *'\"task\":\"call\"'*) echo 'no such call here' >&2; exit 3 ;;\nesac\n"
+    );
+    fs::write(&path, script).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
+    path.display().to_string()
+}
+
+#[test]
+fn an_engine_can_be_any_program() {
+    let folder = folder("workers");
+    let module = three("workers.wasm", [10, 10, 10]);
+    let bench = |engine: &str| {
+        let few = ["--processes", "2", "--compiles", "1", "--no-page", "--format", "json"];
+        lithify(&[&["bench", &module, "--engines", engine][..], &few].concat())
+    };
+    let known = bench(&format!("lithify,command:{}", worker(&folder, "right", "0x")));
+    let told = object(&known);
+    let calls = told["workloads"].as_array().expect("workloads").iter();
+    let calls = calls.flat_map(|workload| workload["calls"].as_array().expect("calls"));
+    let mut calls = calls.filter(|call| call[0] == "Core_version");
+    let of_call = calls.next().expect("measured");
+    let rows = of_call[1]["rows"].as_array().expect("rows");
+    let theirs = rows.iter().find(|row| row["engine"]["engine"] == "right").expect("the program");
+    assert_eq!(theirs["figures"]["total"], 7000.0, "{}", known.said());
+    let absent = told["absent"].to_string();
+    assert!(absent.contains("host_calls on right worker") && absent.contains("no such call here"));
+    // An answer that no other engine gives is an error.
+    let wrong = bench(&format!("lithify,command:{}", worker(&folder, "wrong", "0x01")));
+    assert_eq!(wrong.status, 1, "{}", wrong.said());
+    assert!(wrong.said().contains("wrong worker"), "{}", wrong.said());
+    let none = bench("lithify,command:/nonexistent");
+    assert!(none.said().contains("cannot find the worker /nonexistent"), "{}", none.said());
+}
+
+/// The example in Go, on a runtime that needs its heap.
+#[test]
+fn the_worker_in_go_is_an_engine() {
+    let folder = folder("worker-go");
+    let program = folder.join("worker-go");
+    let built = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&program)
+        .arg(".")
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/worker-go"))
+        .env("GOFLAGS", "-mod=readonly")
+        .output();
+    match built {
+        Ok(output) if output.status.success() => {}
+        Ok(output) if !String::from_utf8_lossy(&output.stderr).contains("main.go:") => {
+            eprintln!(
+                "skipped: Go cannot build wazero: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            return;
+        }
+        Ok(output) => panic!("{}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => {
+            eprintln!("skipped: there is no Go to build the worker with: {error}");
+            return;
+        }
+    }
+    let runtime = "workloads/solochain/solochain.compact.compressed.wasm";
+    let engines = format!("lithify,command:{}", program.display());
+    let few = ["--processes", "2", "--compiles", "1", "--no-page", "--format", "json"];
+    let measured = lithify(&[&["bench", runtime, "--engines", &engines][..], &few].concat());
+    assert_eq!(measured.status, 0, "{}", measured.said());
+    let told = object(&measured);
+    for call in ["host_calls", "Core_version", "Metadata_metadata"] {
+        let calls = told["workloads"].as_array().expect("workloads").iter();
+        let mut calls = calls.flat_map(|workload| workload["calls"].as_array().expect("calls"));
+        let of_call = calls.find(|found| found[0] == call).expect("measured");
+        let rows = of_call[1]["rows"].as_array().expect("rows").iter();
+        let engines: Vec<&Value> = rows.map(|row| &row["engine"]["engine"]).collect();
+        assert_eq!(engines, ["lithify", "worker-go"], "{call}: {}", measured.said());
+    }
+}
