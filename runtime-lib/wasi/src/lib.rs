@@ -35,7 +35,7 @@
 #![warn(clippy::unwrap_used)]
 #![forbid(unsafe_code)]
 
-mod functions;
+pub mod functions;
 
 pub use functions::{MODULE, imports};
 

@@ -6,6 +6,7 @@ use lithify_wasi::{Program, imports, is_program};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Runs a program whose `_start` has this body; `$exit` ends it, and `$open` opens the path of
 /// `len` bytes at 1024 below the first directory, to be read and written, and returns the errno.
@@ -24,6 +25,7 @@ fn run(program: &Program, path: &str, body: &str) -> Result<i32, Trap> {
             (func $read (param i32 i32 i32 i32) (result i32)))
         (import "wasi_snapshot_preview1" "fd_write"
             (func $write (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
         (import "wasi_snapshot_preview1" "path_open"
             (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
         (memory (export "memory") 16)
@@ -133,6 +135,52 @@ fn nothing_outside_of_a_directory_is_reached() {
         }
     }
     assert_eq!(fs::read(folder.path().join("secret")).expect("still there"), b"s");
+}
+
+/// A directory becomes a link to one outside, and a directory again, while a program opens the file
+/// below it: it never gets the one outside.
+#[test]
+fn nothing_outside_is_reached_by_a_race() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    for (name, text) in [("inside/d", "ours"), ("outside", "secret")] {
+        fs::create_dir_all(at(name)).expect("a folder");
+        fs::write(at(name).join("file"), text).expect("a file");
+    }
+    symlink("../outside", at("inside/link")).expect("a link");
+    let mut program = Program::new("p");
+    program.directory(&at("inside"), "/");
+    // Opens and reads 20 000 times, and adds up how often; a file that begins with s ends it with 99,
+    // and no success at all, or no failure, with 98.
+    let body = "(local $left i32) (local $read i32)
+        (local.set $left (i32.const 20000))
+        (call $list (i32.const 1))
+        (loop $again
+            (if (i32.eqz (call $open (i32.const 0))) (then
+                (if (call $read (i32.load (i32.const 0)) (i32.const 16) (i32.const 1) (i32.const 8))
+                    (then (call $exit (i32.const 97))))
+                (if (i32.eq (i32.load8_u (i32.const 64)) (i32.const 115))
+                    (then (call $exit (i32.const 99))))
+                (drop (call $close (i32.load (i32.const 0))))
+                (local.set $read (i32.add (local.get $read) (i32.const 1)))))
+            (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+            (br_if $again (local.get $left)))
+        (call $exit (i32.mul (i32.const 98) (i32.or
+            (i32.eqz (local.get $read)) (i32.eq (local.get $read) (i32.const 20000)))))";
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let moves = [("d", "dir"), ("link", "d"), ("d", "link"), ("dir", "d")];
+            while !ended.load(Ordering::Relaxed) {
+                for (from, to) in moves {
+                    fs::rename(at("inside").join(from), at("inside").join(to)).expect("a rename");
+                }
+            }
+        });
+        let status = run(&program, "d/file", body);
+        ended.store(true, Ordering::Relaxed);
+        assert_eq!(status.expect("it ends"), 0);
+    });
 }
 
 #[test]
