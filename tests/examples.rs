@@ -33,6 +33,10 @@ const LONG: &[(&str, &str)] = &[
     ("lithify history nights/ -o trends.html", "the same"),
     ("lithify history nights/ --json", "the same"),
     ("lithify bench --json > samples.jsonl", "ten minutes; made in small for --report"),
+    (
+        "lithify compile program.wasm --emit exe --dir .::/ -o program",
+        "tests/programs.rs says where cargo builds the library",
+    ),
     ("lithify compare old.wasm new.wasm", "a minute; tests/compare.rs makes a short one"),
     ("lithify compare old.wasm new.wasm --state block.json", "a minute"),
     ("lithify compare old.wasm new.wasm --state block.json --samples samples.jsonl", "a minute"),
@@ -112,7 +116,10 @@ fn folder() -> PathBuf {
         (func (export "Core_version") (param i32 i32) (result i64)
             (if (i32.eqz (global.get $ready)) (then unreachable)) (i64.const 0)))"#;
     fs::write(folder.join("first-go.wasm"), wat::parse_str(first).unwrap()).unwrap();
-    for (name, source) in [("program", r#"(func (export "_start"))"#), ("math", ADD)] {
+    let text =
+        r#"(data (i32.const 8) "text\00") (func (export "somecall") (result i32) i32.const 8)"#;
+    let start = r#"(func (export "_start"))"#;
+    for (name, source) in [("program", start), ("math", ADD), ("text", text)] {
         let wasm = wat::parse_str(format!("(module (memory (export \"memory\") 1) {source})"));
         fs::write(folder.join(name).with_extension("wasm"), wasm.unwrap()).unwrap();
     }

@@ -1,4 +1,8 @@
-//! `lithify compile`: a runtime into an image, an object or text for people.
+//! `lithify compile`: a runtime into an image, an object or text for people; a program into an
+//! executable.
+
+#[cfg(feature = "wasi")]
+mod executable;
 
 use crate::{
     bounds::BoundOptions,
@@ -36,6 +40,9 @@ An object has one symbol that others see, lithify_module. What the module import
 it as lithify_import_MODULE__NAME, and the program that it is linked into defines it; the header
 says how. No name that the module chose binds anything else.
 
+An executable is linked by the system's C compiler (CC), and needs nothing of Lithify where it runs.
+It passes its arguments on, and has the directories of --dir, but nothing of its environment.
+
 Examples:
   lithify compile westend.json -o westend.so
   lithify compile westend.json people.json -o images/
@@ -43,6 +50,7 @@ Examples:
   lithify compile runtime.wasm --target aarch64 --emit obj -o runtime.o
   lithify compile runtime.wasm --emit header -o runtime.h
   lithify compile runtime.wasm --emit asm --function Core_version
+  lithify compile program.wasm --emit exe --dir .::/ -o program
   lithify compile runtime.wasm -o /dev/null --time")]
 pub struct Compile {
     /// Runtimes in any of their forms; `-` is standard input.
@@ -78,6 +86,9 @@ pub struct Compile {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
+    #[cfg(feature = "wasi")]
+    #[command(flatten)]
+    executable: executable::ExecutableOptions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,6 +99,9 @@ enum What {
     Obj,
     /// The C header for that object: what the program has to define.
     Header,
+    /// An executable of a program of WASI preview 1, for this machine.
+    #[cfg(feature = "wasi")]
+    Exe,
     /// Cranelift's intermediate representation.
     Clif,
     /// Assembly with Wasm offsets.
@@ -103,13 +117,19 @@ impl Compile {
         }
         let symbols = self.symbols()?;
         let target = self.code.target(Target::default())?;
+        #[cfg(feature = "wasi")]
+        self.check_executable(target)?;
         let mut jobs: Vec<Job<'_>> = (self.inputs.iter())
             .map(|input| Ok(Job { input, runtime: self.by_hash.then(|| read(input)).transpose()? }))
             .collect::<Result<_>>()?;
         let names: Vec<PathBuf> =
             jobs.iter().map(|job| self.name(job, target)).collect::<Result<_>>()?;
-        let is_text = is_asm || self.emit == What::Header;
-        let content = if is_text { Content::Text } else { Content::Binary };
+        let content = match self.emit {
+            What::Header | What::Clif | What::Asm => Content::Text,
+            What::Image | What::Obj => Content::Binary,
+            #[cfg(feature = "wasi")]
+            What::Exe => Content::Executable,
+        };
         let inputs: Vec<&Path> = self.inputs.iter().map(PathBuf::as_path).collect();
         let places: Vec<Destination> = (names.iter())
             .map(|name| Destination::open(name, content, &inputs))
@@ -145,11 +165,13 @@ impl Compile {
             }
         };
         let extension = match self.emit {
-            What::Image => "so",
-            What::Obj => "o",
-            What::Header => "h",
-            What::Clif => "clif",
-            What::Asm => "asm",
+            What::Image => ".so",
+            What::Obj => ".o",
+            What::Header => ".h",
+            What::Clif => ".clif",
+            What::Asm => ".asm",
+            #[cfg(feature = "wasi")]
+            What::Exe => "",
         };
         let stem = match &job.runtime {
             Some((_, runtime)) => source::hex(&runtime.code_hash),
@@ -159,7 +181,7 @@ impl Compile {
                 stem.to_string_lossy().into_owned()
             }
         };
-        Ok(folder.join(format!("{stem}{}.{extension}", suffix(target))))
+        Ok(folder.join(format!("{stem}{}{extension}", suffix(target))))
     }
 
     fn one(
@@ -209,6 +231,12 @@ impl Compile {
             What::Header => within(&|| header(wasm, options)),
             What::Clif => within(&|| dump(Dump::Clif)),
             What::Asm => within(&|| dump(Dump::Asm)),
+            #[cfg(feature = "wasi")]
+            What::Exe => {
+                executable::check(name, wasm, options)?;
+                let library = self.executable.library()?;
+                self.executable.link(&compile(Emit::Object)?, &library)
+            }
         }
     }
 
@@ -271,6 +299,18 @@ impl Compile {
         {
             output::note("it does not run on this machine; `--target native` makes one that does");
         }
+        Ok(())
+    }
+
+    #[cfg(feature = "wasi")]
+    fn check_executable(&self, target: Target) -> Result<()> {
+        let is_one = self.emit == What::Exe;
+        let word = "--dir and --library go with --emit exe";
+        ensure!(is_one || !self.executable.are_given(), Usage(word.into()));
+        let word = "--emit exe makes executables of this machine; --emit obj --target goes with another \
+                    machine's linker";
+        let here = target.machine == source::host_target().machine;
+        ensure!(!is_one || here, Usage(word.into()));
         Ok(())
     }
 

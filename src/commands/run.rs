@@ -62,7 +62,8 @@ Examples:
   lithify run workloads/ledger/tinygo/custom-2.wasm --state block.json --profile
   lithify run parachain.json --pvf --input @candidate.scale
   lithify run program.wasm --dir .::/ --env LANG=C -- first second
-  lithify run math.wasm --invoke add -- 1 2")]
+  lithify run math.wasm --invoke add -- 1 2
+  lithify run text.wasm --invoke somecall --read-string")]
 pub struct Run {
     /// An image, or a runtime in any of its forms, which is compiled first; `-` is standard input.
     input: PathBuf,

@@ -45,6 +45,20 @@ pub enum Content {
     Text,
     /// Bytes that a terminal would obey rather than show.
     Binary,
+    /// The same, of a file that can be started.
+    #[cfg(feature = "wasi")]
+    Executable,
+}
+
+impl Content {
+    /// The mode of a new file, before the umask.
+    fn mode(self) -> u32 {
+        match self {
+            Self::Text | Self::Binary => 0o666,
+            #[cfg(feature = "wasi")]
+            Self::Executable => 0o777,
+        }
+    }
 }
 
 /// A place for a result.
@@ -53,6 +67,7 @@ pub struct Destination {
     /// The name that was given.
     name: PathBuf,
     place: Place,
+    content: Content,
 }
 
 #[derive(Debug)]
@@ -83,8 +98,8 @@ impl Destination {
             refuse_input(name, found, inputs)?;
         }
         let place = place(name, found).with_context(|| format!("cannot write {shown}"))?;
-        let this = Self { name: name.to_owned(), place };
-        if content == Content::Binary && this.is_terminal() {
+        let this = Self { name: name.to_owned(), place, content };
+        if content != Content::Text && this.is_terminal() {
             bail!(Usage("bytes are not for a terminal; give -o FILE, or a pipe".into()));
         }
         Ok(this)
@@ -136,7 +151,7 @@ impl Destination {
     pub fn write(&self, bytes: &[u8]) -> Result<()> {
         let written = match &self.place {
             Place::Stdout => return super::stdout(bytes),
-            Place::File { path, old } => replace(path, old.as_ref(), bytes),
+            Place::File { path, old } => replace(path, old.as_ref(), self.content, bytes),
             Place::Other(path) => open_other(path).and_then(|mut file| file.write_all(bytes)),
         };
         written.map_err(|error| self.explain(error))
@@ -243,7 +258,8 @@ fn open_other(path: &Path) -> io::Result<File> {
 }
 
 /// Replaces the file at `path`, or makes it.
-fn replace(path: &Path, old: Option<&Metadata>, bytes: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, old: Option<&Metadata>, content: Content, bytes: &[u8]) -> io::Result<()> {
+    let mode = mode(old, content);
     let fill = |mut file: &File| {
         file.write_all(bytes)?;
         keep_mode(file, old)?;
@@ -253,7 +269,7 @@ fn replace(path: &Path, old: Option<&Metadata>, bytes: &[u8]) -> io::Result<()> 
     let mut builder = tempfile::Builder::new();
     builder.prefix(".lithify-");
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    let named = match openat(CWD, folder, flags, Mode::from_raw_mode(mode(old))) {
+    let named = match openat(CWD, folder, flags, Mode::from_raw_mode(mode)) {
         Ok(fd) => {
             let file = File::from(fd);
             fill(&file)?;
@@ -263,8 +279,7 @@ fn replace(path: &Path, old: Option<&Metadata>, bytes: &[u8]) -> io::Result<()> 
         }
         // A file system that has no files without a name.
         Err(Errno::OPNOTSUPP | Errno::ISDIR) => {
-            let file =
-                builder.permissions(Permissions::from_mode(mode(old))).tempfile_in(folder)?;
+            let file = builder.permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
             fill(file.as_file())?;
             file.into_temp_path()
         }
@@ -274,13 +289,13 @@ fn replace(path: &Path, old: Option<&Metadata>, bytes: &[u8]) -> io::Result<()> 
 }
 
 /// The mode of the file that is replaced; else what the umask leaves of this.
-fn mode(old: Option<&Metadata>) -> u32 {
-    old.map_or(0o666, |old| old.mode() & 0o777)
+fn mode(old: Option<&Metadata>, content: Content) -> u32 {
+    old.map_or(content.mode(), |old| old.mode() & 0o777)
 }
 
 fn keep_mode(file: &File, old: Option<&Metadata>) -> io::Result<()> {
     let Some(old) = old else { return Ok(()) };
-    file.set_permissions(Permissions::from_mode(mode(Some(old))))?;
+    file.set_permissions(Permissions::from_mode(old.mode() & 0o777))?;
     let new = file.metadata()?;
     if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
         // Only root may give files away; whoever else may write here owns what he writes.

@@ -7,8 +7,8 @@ use clap::Args;
 use lithify_compiler::inspect;
 use lithify_polkadot::Input;
 use lithify_runtime::{
-    CallError, CallOptions, ExternType, FuncType, Instance, MemoryPlan, Metadata, Pool, Trust,
-    ValType, Value,
+    CallError, CallOptions, ExternType, FuncType, Guest, Instance, MemoryPlan, Metadata, Pool,
+    Trust, ValType, Value,
 };
 use lithify_wasi::{Program, START, imports};
 use serde_json::json;
@@ -27,6 +27,9 @@ pub struct ProgramOptions {
     /// Call this exported function with the numbers behind `--`, and print its results, one a line.
     #[arg(long, value_name = "EXPORT", conflicts_with_all = ["entry", "input_bytes", "profile", "state", "initialize", "signature_threads", "pvf"])]
     invoke: Option<String>,
+    /// Print the text that the result of --invoke is the address of, up to its zero byte.
+    #[arg(long, requires = "invoke")]
+    read_string: bool,
     /// A directory that the program may use with all that is in it, and its name there. Programs by
     /// Go want an absolute one: .::/
     #[arg(long = "dir", value_name = "HOST[::GUEST]")]
@@ -115,6 +118,14 @@ impl Run {
             None => wasi.run(&mut instance, call)?,
             Some(export) => {
                 let (func, values) = self.function(&name, &instance, export)?;
+                if self.program.read_string {
+                    let ty = instance.func_type(&func);
+                    let word = "--read-string is for a function that returns an address, one i32";
+                    ensure!(
+                        *ty.results == [ValType::I32],
+                        Usage(format!("{export} is a func {ty}; {word}"))
+                    );
+                }
                 // Of WASI's reactors, whoever made them.
                 if export != INITIALIZE
                     && let Some(initialize) = instance.func(INITIALIZE)
@@ -122,7 +133,7 @@ impl Run {
                 {
                     let done = instance.call_with(&initialize, &mut [], &mut wasi, call);
                     if let Some(status) = wasi.ended(done)? {
-                        self.print_results(export, Err(status))?;
+                        self.print_results(export, Err(status), &mut instance)?;
                         return exit(status);
                     }
                 }
@@ -132,7 +143,7 @@ impl Run {
                     Err(error) => return Err(error.into()),
                 };
                 let status = done.as_ref().err().copied().unwrap_or(0);
-                self.print_results(export, done)?;
+                self.print_results(export, done, &mut instance)?;
                 status
             }
         };
@@ -143,16 +154,40 @@ impl Run {
     }
 
     /// Prints the results of a function, or for programs the status with which it ended instead.
-    fn print_results(&self, function: &str, done: Result<Vec<Value>, i32>) -> Result<()> {
+    fn print_results(
+        &self,
+        function: &str,
+        done: Result<Vec<Value>, i32>,
+        instance: &mut Instance,
+    ) -> Result<()> {
+        let string = match done.as_deref() {
+            Ok(&[Value::I32(address)]) if self.program.read_string => {
+                let address = address as u32;
+                Some(string(instance.memory(), address).with_context(|| {
+                    let len = instance.memory().len();
+                    format!("{function} returns {address}: no zero byte follows in {len} of memory")
+                })?)
+            }
+            _ => None,
+        };
         if self.form() == Form::Json {
             let result =
                 |value: Value| json!({"type": value.ty().to_string(), "value": text(value)});
             let exited = done.as_ref().err().copied();
             let results = done.ok().map(|all| all.into_iter().map(result).collect::<Vec<_>>());
-            let report = json!({"function": function, "results": results, "exited": exited});
+            let mut report = json!({"function": function, "results": results, "exited": exited});
+            if let Some(string) = string {
+                report["string"] = json!(String::from_utf8_lossy(&string));
+            }
             return output::json(report);
         }
-        done.unwrap_or_default().into_iter().try_for_each(|value| output::asked(text(value)))
+        match string {
+            Some(string) => output::asked(String::from_utf8_lossy(&string).into_owned()),
+            None => done
+                .unwrap_or_default()
+                .into_iter()
+                .try_for_each(|value| output::asked(text(value))),
+        }
     }
 
     /// What the program begins with.
@@ -221,6 +256,13 @@ fn starts<'i>(
 ) -> bool {
     let start = ExternType::Func(FuncType::new(&[], &[]));
     exports.any(|(name, ty)| name == START && ty == start) && imports.all(|module| module != "env")
+}
+
+/// The bytes at `address`, up to a zero byte; none where there is none.
+fn string(memory: &[u8], address: u32) -> Option<Vec<u8>> {
+    let bytes = memory.get(address as usize..)?;
+    let len = bytes.iter().position(|byte| *byte == 0)?;
+    Some(bytes[..len].to_vec())
 }
 
 /// The exit status of a program, of which the system keeps eight bits.

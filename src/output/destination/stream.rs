@@ -1,6 +1,6 @@
 //! A result that comes piece by piece, over minutes, and is worth keeping when it is cut short.
 
-use super::{Destination, Place, STDOUT, keep_mode, mode, open_other};
+use super::{Content, Destination, Place, STDOUT, keep_mode, mode, open_other};
 use anyhow::Result;
 use std::{
     fs::{self, File, Metadata},
@@ -67,7 +67,8 @@ impl Stream {
 
 /// Makes the file of a stream, which there may not be yet: it may be somebody's, or an input.
 fn open_partial(path: &Path, old: Option<&Metadata>) -> io::Result<File> {
-    let made = File::options().write(true).create_new(true).mode(mode(old)).open(path);
+    let made =
+        File::options().write(true).create_new(true).mode(mode(old, Content::Text)).open(path);
     let file = made.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => {
             let shown = path.display();
