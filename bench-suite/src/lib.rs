@@ -38,6 +38,7 @@ pub mod machine;
 pub mod manifest;
 mod matching;
 pub mod phase;
+pub mod program;
 pub mod report;
 pub mod runner;
 pub mod sample;

@@ -1,0 +1,3 @@
+module lithify/programs
+
+go 1.26
