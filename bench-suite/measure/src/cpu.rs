@@ -52,7 +52,11 @@ pub fn usage() -> Usage {
     let failed = unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) };
     assert_eq!(failed, 0, "a process may always ask about itself");
     // SAFETY: it was filled, as the result says.
-    let usage = unsafe { usage.assume_init() };
+    of(&unsafe { usage.assume_init() })
+}
+
+/// What the kernel says that a process used.
+pub(crate) fn of(usage: &libc::rusage) -> Usage {
     let ns = |time: libc::timeval| time.tv_sec as u64 * 1_000_000_000 + time.tv_usec as u64 * 1000;
     Usage {
         user_ns: ns(usage.ru_utime),

@@ -6,6 +6,7 @@
 #![warn(clippy::unwrap_used)]
 
 pub mod bounds;
+pub mod child;
 pub mod cpu;
 pub mod figure;
 pub mod out_of_memory;

@@ -1,0 +1,169 @@
+//! A command, run to its end or to the end of its time, and what it used of the machine.
+
+use crate::cpu::{Usage, of};
+use anyhow::{Context, Result, bail};
+use std::io::Error;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By itself.
+    Status(ExitStatus),
+    /// It was killed with all processes that it started and left in its group, as its time was over.
+    Late,
+}
+
+/// What a command used, with all that it started and waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Spent {
+    /// How it ended.
+    pub end: End,
+    /// From before its start until it had ended.
+    pub real: Duration,
+    /// CPU times, faults and switches.
+    pub usage: Usage,
+    /// The most memory that was resident at any moment, in bytes. Not less than what this process had of its
+    /// own when it started the command: the kernel counts from before the command's program is loaded.
+    pub peak_bytes: u64,
+}
+
+/// Runs `command` for at most `limit`. Its standard streams are as the command says. It ends with the thread
+/// that runs it, whatever ends that.
+pub fn run(command: &mut Command, limit: Duration) -> Result<Spent> {
+    // In a group of its own, so that what it starts ends with it.
+    command.process_group(0);
+    let orphaned = || {
+        // SAFETY: takes and returns numbers.
+        match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } {
+            0 => Ok(()),
+            _ => Err(Error::last_os_error()),
+        }
+    };
+    // SAFETY: one system call, which is all that it does between fork and the command's program. With it, std
+    // forks instead of sharing this process's memory with the new one, whose peak would begin there.
+    unsafe { command.pre_exec(orphaned) };
+    let name = command.get_program().to_string_lossy().into_owned();
+    let started = Instant::now();
+    let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+    let pid = child.id() as libc::pid_t;
+    let ended = ends(pid, started, limit);
+    let real = started.elapsed();
+    let is_late = !matches!(ended, Ok(true));
+    if is_late {
+        // SAFETY: a signal to the group of a child that nobody has waited for, so that it is still its.
+        unsafe { libc::kill(-pid, libc::SIGKILL) };
+    }
+    let (status, usage) = wait(pid)?;
+    ended?;
+    let status = ExitStatus::from_raw(status);
+    Ok(Spent {
+        end: if is_late { End::Late } else { End::Status(status) },
+        real,
+        usage: of(&usage),
+        // In KiB.
+        peak_bytes: usage.ru_maxrss as u64 * 1024,
+    })
+}
+
+/// Waits until the child has ended, and says whether it did before `limit`.
+fn ends(pid: libc::pid_t, started: Instant, limit: Duration) -> Result<bool> {
+    // SAFETY: takes and returns numbers; the descriptor is new, and nobody else's.
+    let handle = unsafe {
+        let handle = libc::syscall(libc::SYS_pidfd_open, pid, 0);
+        if handle < 0 {
+            bail!("cannot wait for a process: {}", Error::last_os_error());
+        }
+        OwnedFd::from_raw_fd(handle as i32)
+    };
+    loop {
+        let left = limit.saturating_sub(started.elapsed());
+        // Rounded up, so that the time is over when nothing happened.
+        let left_ms = i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX);
+        let mut poll = libc::pollfd { fd: handle.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: one structure, which is ours.
+        match unsafe { libc::poll(&raw mut poll, 1, left_ms) } {
+            0 if started.elapsed() >= limit => return Ok(false),
+            0 => {}
+            1.. => return Ok(true),
+            _ => {
+                let error = Error::last_os_error();
+                if error.raw_os_error() != Some(libc::EINTR) {
+                    return Err(error).context("cannot wait for a process");
+                }
+            }
+        }
+    }
+}
+
+/// Reaps the child.
+fn wait(pid: libc::pid_t) -> Result<(i32, libc::rusage)> {
+    let mut usage = MaybeUninit::<libc::rusage>::uninit();
+    let mut status = 0;
+    loop {
+        // SAFETY: both are ours to write, and the child is nobody else's to wait for.
+        let waited = unsafe { libc::wait4(pid, &raw mut status, 0, usage.as_mut_ptr()) };
+        if waited == pid {
+            // SAFETY: the kernel filled it, as the result says.
+            return Ok((status, unsafe { usage.assume_init() }));
+        }
+        let error = Error::last_os_error();
+        if error.raw_os_error() != Some(libc::EINTR) {
+            return Err(error).context("cannot wait for a process");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::process::Stdio;
+
+    fn shell(words: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", words]);
+        command
+    }
+
+    #[test]
+    fn tells_how_a_command_ended_and_what_it_used() {
+        let minute = Duration::from_secs(60);
+        let words = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exit 7";
+        let spent = run(&mut shell(words), minute).expect("a shell");
+        let End::Status(status) = spent.end else { panic!("{spent:?}") };
+        assert_eq!(status.code(), Some(7));
+        let cpu = Duration::from_nanos(spent.usage.user_ns + spent.usage.system_ns);
+        assert!(cpu > Duration::ZERO && cpu <= spent.real + Duration::from_millis(20), "{spent:?}");
+        assert!(spent.peak_bytes > 100_000, "{spent:?}");
+        let killed = run(&mut shell("kill -9 $$"), minute).expect("a shell");
+        assert!(matches!(killed.end, End::Status(status) if status.signal() == Some(9)));
+        let absent = run(&mut Command::new("./no-such-command"), minute).expect_err("absent");
+        assert_eq!(absent.to_string(), "cannot start ./no-such-command");
+    }
+
+    #[test]
+    fn ends_a_command_with_all_that_it_started() {
+        let mut command = shell("sleep 1000 & echo $!; wait");
+        let folder = std::env::temp_dir().join(format!("lithify-child-{}", std::process::id()));
+        let file = fs::File::create(&folder).expect("a file");
+        command.stdout(Stdio::from(file));
+        let spent = run(&mut command, Duration::from_millis(300)).expect("a shell");
+        assert_eq!(spent.end, End::Late);
+        assert!(spent.real >= Duration::from_millis(300), "{spent:?}");
+        let below = fs::read_to_string(&folder).expect("written");
+        let _ = fs::remove_file(&folder);
+        let stat = || fs::read_to_string(format!("/proc/{}/stat", below.trim()));
+        // Reaped by whoever took it over, or dead and not reaped yet.
+        let is_gone = || stat().map_or(true, |stat| stat.contains(") Z "));
+        let began = Instant::now();
+        while !is_gone() && began.elapsed() < Duration::from_secs(10) {
+            std::thread::yield_now();
+        }
+        assert!(is_gone(), "{:?}", stat());
+    }
+}
