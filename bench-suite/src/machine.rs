@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 /// What a number depends on besides the program.
@@ -67,6 +68,24 @@ impl Machine {
         }
         warnings
     }
+}
+
+/// Whether this process runs under an emulator of another instruction set: what the kernel started is no
+/// program of ours. An emulator answers for `/proc/self`, and not for this name of the same file.
+pub fn is_emulated() -> bool {
+    /// Where an ELF file has its instruction set, in 2 bytes of little endian.
+    const MACHINE: usize = 18;
+    let head = |path: &str| -> Option<[u8; 20]> {
+        let mut head = [0; 20];
+        fs::File::open(path).and_then(|mut file| file.read_exact(&mut head)).ok()?;
+        Some(head)
+    };
+    let machine = |head: [u8; 20]| u16::from_le_bytes([head[MACHINE], head[MACHINE + 1]]);
+    /// Numbers of the instruction sets in the format's own list.
+    const NUMBERS: &[(&str, u16)] = &[("x86_64", 62), ("aarch64", 183)];
+    let ours = NUMBERS.iter().find(|(arch, _)| *arch == std::env::consts::ARCH);
+    let started = head("/proc/thread-self/exe").map(machine);
+    matches!((ours, started), (Some((_, ours)), Some(started)) if *ours != started)
 }
 
 fn text(path: impl AsRef<Path>) -> Option<String> {

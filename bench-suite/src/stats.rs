@@ -54,6 +54,41 @@ fn quantile_of_sorted(sorted: &[f64], q: f64) -> Option<f64> {
     Some(below + (above - below) * place.fract())
 }
 
+/// What other studies print of a row's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Standard deviation of a sample; 0 of one number.
+    pub deviation: f64,
+    /// The least.
+    pub min: f64,
+    /// The one in the middle.
+    pub median: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+/// What other studies print of `numbers`; `None` of none.
+pub fn summary(numbers: &[f64]) -> Option<Summary> {
+    let [min, median, max] = [0.0, 0.5, 1.0].map(|q| quantile(numbers, q));
+    let count = numbers.len() as f64;
+    let mean = numbers.iter().sum::<f64>() / count;
+    let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
+    let deviation = (squares / (count - 1.0).max(1.0)).sqrt();
+    Some(Summary { mean, deviation, min: min?, median: median?, max: max? })
+}
+
+/// A row's figure with its 95 % interval: lower end, the quantile over processes, upper end.
+pub fn interval(numbers: &[f64], seed: u64) -> Option<[f64; 3]> {
+    let figure = quantile(numbers, QUANTILE)?;
+    let (mut rng, mut drawn) = (ChaCha8Rng::seed_from_u64(seed), Vec::new());
+    let mut figures: Vec<f64> =
+        (0..RESAMPLES).filter_map(|_| resampled(numbers, &mut rng, &mut drawn)).collect();
+    figures.sort_by(f64::total_cmp);
+    Some([quantile_of_sorted(&figures, 0.025)?, figure, quantile_of_sorted(&figures, 0.975)?])
+}
+
 /// A ratio of two rows with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Ratio {
@@ -182,6 +217,25 @@ mod tests {
         assert_eq!(quantile(&values, 0.5), Some(2.5));
         assert_eq!(quantile(&values, 1.0), Some(4.0));
         assert_eq!(quantile(&[], 0.5), None);
+    }
+
+    #[test]
+    fn what_others_print_is_what_they_compute() {
+        let found = summary(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).expect("numbers");
+        // Squares of the differences add up to 32, of seven degrees of freedom.
+        assert_eq!((found.mean, found.min, found.median, found.max), (5.0, 2.0, 4.5, 9.0));
+        assert!((found.deviation - (32.0f64 / 7.0).sqrt()).abs() < 1e-12, "{found:?}");
+        assert_eq!(summary(&[3.0]).expect("a number").deviation, 0.0);
+        assert_eq!((summary(&[]), interval(&[], 1)), (None, None));
+    }
+
+    #[test]
+    fn a_figure_lies_in_its_interval() {
+        let numbers = row(100.0, 60, 1);
+        let [low, figure, high] = interval(&numbers, 3).expect("numbers");
+        assert!(low <= figure && figure <= high && high - low < 2.0, "{low} {figure} {high}");
+        assert_eq!(Some(figure), quantile(&numbers, QUANTILE));
+        assert_eq!(interval(&[5.0; 4], 3), Some([5.0; 3]));
     }
 
     /// `count` numbers around `middle`, with the long tail upwards that busy machines make.

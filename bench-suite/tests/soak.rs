@@ -24,3 +24,8 @@ fn nothing_grows() {
     assert_eq!(parts.iter().map(|part| part.traps).sum::<u64>(), 2_000);
     assert_eq!(growth(&parts), [""; 0]);
 }
+
+#[test]
+fn an_emulator_is_told() {
+    assert_eq!(lithify_bench::machine::is_emulated(), support::emulator::emulator().is_some());
+}
