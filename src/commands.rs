@@ -11,6 +11,8 @@ mod compare;
 mod compile;
 mod completions;
 #[cfg(feature = "bench")]
+mod engines;
+#[cfg(feature = "bench")]
 mod history;
 mod inspect;
 mod man;
@@ -19,6 +21,8 @@ mod report;
 mod run;
 #[cfg(feature = "bench")]
 mod soak;
+#[cfg(feature = "bench")]
+mod study;
 mod verify;
 mod wast;
 #[cfg(feature = "bench")]
@@ -45,6 +49,10 @@ pub enum Command {
     Report(report::Report),
     #[cfg(feature = "bench")]
     History(history::History),
+    #[cfg(feature = "bench")]
+    Study(study::StudyCommand),
+    #[cfg(feature = "bench")]
+    Engines(engines::Engines),
     Verify(verify::Verify),
     Cache(cache::Cache),
     #[cfg(feature = "bench")]
@@ -87,6 +95,10 @@ impl Command {
             Self::Report(command) => command.execute(),
             #[cfg(feature = "bench")]
             Self::History(command) => command.execute(),
+            #[cfg(feature = "bench")]
+            Self::Study(command) => command.execute(),
+            #[cfg(feature = "bench")]
+            Self::Engines(command) => command.execute(),
             Self::Verify(command) => command.execute(),
             Self::Cache(command) => command.execute(),
             #[cfg(feature = "bench")]

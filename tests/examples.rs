@@ -49,6 +49,16 @@ const LONG: &[(&str, &str)] = &[
     ("lithify compare --runs 'bench-a --samples -' 'bench-b --samples -'", "commands of others"),
     ("lithify compare main HEAD", "baselines of two commits; tests/compare.rs makes two"),
     ("lithify bench westend.json --save main", "ten minutes; tests/compare.rs makes a short one"),
+    (
+        "lithify study workloads/studies/quick.toml -o quick/",
+        "minutes; tests/study.rs has a small one",
+    ),
+    (
+        "lithify study merge first/ second/results.jsonl --study workloads/studies/quick.toml -o both/",
+        "results of two machines; tests/study.rs joins some",
+    ),
+    ("lithify study merge first/ second/results.jsonl -o both/", "the same"),
+    ("lithify study merge first/ --study workloads/studies/quick.toml -o first/", "the same"),
     ("lithify soak", "a million rounds; tests/cli.rs makes forty thousand"),
     ("lithify soak westend.json --rounds 100000 --threads 8", "a minute"),
     ("lithify soak --json > parts.jsonl", "a million rounds"),

@@ -44,6 +44,7 @@ pub mod runner;
 pub mod sample;
 pub mod soak;
 pub mod stats;
+pub mod study;
 pub mod transfers;
 pub mod worker;
 pub mod workload;

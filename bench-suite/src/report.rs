@@ -11,10 +11,13 @@ pub mod flame;
 pub mod growth;
 pub mod html;
 mod markdown;
-mod plot;
+pub(crate) mod plot;
 mod summary;
 mod table;
 mod trackers;
+
+pub(crate) use csv::quoted;
+pub(crate) use markdown::escape as escape_markdown;
 
 pub use csv::csv;
 pub use markdown::markdown;

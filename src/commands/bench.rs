@@ -9,7 +9,7 @@ mod watch;
 pub use flame::draw;
 pub use format::Format;
 pub use kept::Kept;
-pub use watch::Watch;
+pub use watch::{Watch, interrupts};
 
 use super::run::initializer;
 use crate::{

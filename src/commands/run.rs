@@ -545,7 +545,7 @@ pub fn initializer(asked: Option<&str>, exports: &[&str]) -> String {
 }
 
 fn print_time(what: &str, since: Instant) {
-    eprintln!("{what:>10} {:>10.1} ms", since.elapsed().as_secs_f64() * 1e3);
+    eprintln!("{what:>10} {:>10.3} ms", since.elapsed().as_secs_f64() * 1e3);
 }
 
 /// Looks for an entry point among exports with their types.

@@ -26,7 +26,7 @@ pub fn csv(report: &Report) -> String {
 }
 
 /// A field that may have commas, quotes and lines in it.
-pub(super) fn quoted(field: &str) -> String {
+pub(crate) fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))
     } else {

@@ -70,11 +70,12 @@ pub fn page(runs: &[Shown]) -> Result<String> {
         download(&mut body, &shown.run, index)?;
         body += "</section>\n";
     }
-    Ok(document(&title.unwrap_or_else(|| "nothing was measured".into()), &body))
+    let title = title.unwrap_or_else(|| "nothing was measured".into());
+    Ok(document(&title, &body))
 }
 
-/// The page around what is shown.
-fn document(title: &str, body: &str) -> String {
+/// A whole page around its body.
+pub(crate) fn document(title: &str, body: &str) -> String {
     let title = escape(title);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -98,7 +99,12 @@ fn class(verdict: Verdict) -> &'static str {
 }
 
 /// A table; the cells of a row come with their classes.
-fn table(body: &mut String, caption: &str, heads: &[&str], rows: &[Vec<(String, &str)>]) {
+pub(crate) fn table(
+    body: &mut String,
+    caption: &str,
+    heads: &[&str],
+    rows: &[Vec<(String, &str)>],
+) {
     let caption = escape(caption);
     let _ = write!(
         body,

@@ -61,7 +61,7 @@ fn section(title: &str, section: &Section, phases: &[Phase]) -> String {
 }
 
 /// Text that is no markup.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.chars().fold(String::new(), |mut escaped, c| {
         if "\\`*_{}[]<>#|".contains(c) {
             escaped.push('\\');

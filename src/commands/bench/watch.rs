@@ -31,6 +31,15 @@ pub struct Watch {
     line: Option<Instant>,
 }
 
+/// Whether there was an interrupt, from now on. A second one ends this program.
+pub fn interrupts() -> Result<Arc<AtomicBool>> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    flag::register_conditional_shutdown(SIGINT, INTERRUPTED.into(), Arc::clone(&stopped))
+        .and_then(|_| flag::register(SIGINT, Arc::clone(&stopped)))
+        .context("cannot handle interrupts")?;
+    Ok(stopped)
+}
+
 impl Watch {
     /// Watches what `measure` does. Keeps the samples in the file `samples`, and prints them if `json`
     /// is set. From now on an interrupt ends the run after the process that is running; a second one
@@ -47,11 +56,7 @@ impl Watch {
     }
 
     fn new(samples: Option<Destination>, json: bool) -> Result<Self> {
-        let stopped = Arc::new(AtomicBool::new(false));
-        let handled =
-            flag::register_conditional_shutdown(SIGINT, INTERRUPTED.into(), Arc::clone(&stopped))
-                .and_then(|_| flag::register(SIGINT, Arc::clone(&stopped)));
-        handled.context("cannot handle interrupts")?;
+        let stopped = interrupts()?;
         let started = Instant::now();
         let is_log = !std::io::stderr().is_terminal();
         Ok(Self {
