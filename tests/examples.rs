@@ -74,7 +74,7 @@ const LONG: &[(&str, &str)] = &[
         "the same",
     ),
     (
-        "lithify build-block --state parachain.json --candidate candidate.scale --seal-by //Alice -o block.json",
+        "lithify build-block --state parachain.json -o block.json --candidate candidate.scale",
         "tests/pvf.rs has a parachain",
     ),
     ("lithify run parachain.json --pvf --input @candidate.scale", "the same"),

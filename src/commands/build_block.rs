@@ -37,7 +37,7 @@ Examples:
   lithify build-block --state westend.json --timestamp 1750000002000 -o block.json
   lithify build-block --state westend.json --extrinsic $(cat transfer.hex) -o block.json
   lithify build-block --state workloads/ledger/genesis.json --transfers 100 -o block.json
-  lithify build-block --state parachain.json --candidate candidate.scale --seal-by //Alice -o block.json
+  lithify build-block --state parachain.json -o block.json --candidate candidate.scale
   lithify run block.json")]
 pub struct BuildBlock {
     /// A chain spec in raw form, or a block file.
