@@ -262,6 +262,41 @@ fn people_are_counted_apart() {
     }
 }
 
+/// What a compiler allocates shows in the module: the pair of escape programs, and a large local.
+#[test]
+fn allocations_and_calls_are_read_off_the_module() {
+    let module = |program: &str, compiler: &str| format!("{PROGRAMS}/{program}/{compiler}.wasm");
+    let inspect = |module: &str, more: &[&str]| {
+        let output = succeeds(&[&["inspect", module][..], more].concat(), &[]).stdout;
+        output.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    for compiler in ["tinygo-2-leaking", "tinygo-z-conservative"] {
+        for (program, line) in [
+            ("escape-pointer", "keep: 1 of 8 B"),
+            ("escape-none", "pass: none"),
+            ("escape-large", "sum: 1 of 80000 B"),
+        ] {
+            let lines = inspect(&module(program, compiler), &["--allocations"]);
+            assert!(lines.iter().any(|found| found == line), "{program}: {lines:?}");
+        }
+    }
+    let pointer = module("escape-pointer", "tinygo-2-leaking");
+    let lines = inspect(&pointer, &["--calls=keep"]);
+    assert!(lines.contains(&"keep -> main.leaf".into()), "{lines:?}");
+    assert!(lines.contains(&"main.leaf -> runtime.alloc".into()), "{lines:?}");
+    let graph = inspect(&pointer, &["--calls=keep", "--dot"]);
+    assert_eq!(graph.first().map(String::as_str), Some("digraph calls {"), "{graph:?}");
+    let json = inspect(&pointer, &["--allocations", "--json"]).concat();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let all = json["allocations"].as_array().unwrap();
+    let keep = all.iter().find(|export| export["export"] == "keep").unwrap();
+    let call = serde_json::json!({"function": "main.leaf", "allocator": "runtime.alloc", "bytes": 8});
+    assert_eq!(keep["calls"], serde_json::json!([call]));
+    let refused = support::outcome::lithify(&["inspect", &pointer, "--calls=absent"]);
+    assert!(refused.stderr.contains("there is no function absent"), "{}", refused.stderr);
+    assert_eq!(refused.status, 1);
+}
+
 /// A manifest that a change of a file, or of itself, made wrong is refused by what is wrong.
 #[test]
 fn manifests_are_checked() {

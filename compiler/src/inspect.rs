@@ -1,8 +1,10 @@
 //! What a module is, without compiling it: validated, counted, its imports and exports listed; and,
-//! in `toolchain.rs`, what made it.
+//! in `toolchain.rs`, what made it, in `calls.rs` what calls what.
 
+mod calls;
 mod toolchain;
 
+pub use calls::{Call, FunctionCalls, calls};
 pub use toolchain::{FeatureUse, MemoryLayout, Survey, survey};
 
 use crate::{

@@ -61,7 +61,8 @@ pub use dump::{Dump, dump};
 pub use error::{CompileError, Excess, OptionsError};
 pub use header::header;
 pub use inspect::{
-    FeatureUse, FunctionBody, MemoryLayout, ModuleInfo, Survey, functions, inspect, survey,
+    Call, FeatureUse, FunctionBody, FunctionCalls, MemoryLayout, ModuleInfo, Survey, calls,
+    functions, inspect, survey,
 };
 pub use lithify_abi::machine::Machine;
 pub use options::{Inline, Options, Profile, Symbols};

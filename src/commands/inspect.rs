@@ -3,16 +3,20 @@
 //! It reads. Nothing of what it is given is compiled, mapped as code or executed: what only a call
 //! tells, such as the version of a runtime that embeds none, it says it does not know.
 
+mod calls;
 mod toolchain;
 
 use crate::{
     bounds::ReadingOptions,
     output,
     source::{self, Source},
+    status::Usage,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use lithify_compiler::{ModuleInfo, Options, Profile, Survey, Target, inspect, survey};
+use lithify_compiler::{
+    FunctionCalls, ModuleInfo, Options, Profile, Survey, Target, inspect, survey,
+};
 use lithify_polkadot::{Input, RuntimeInput, RuntimeVersion, State, StateVersion, version};
 use lithify_runtime::{MemoryType, Metadata, Trust};
 use serde_json::{Value, json};
@@ -30,6 +34,8 @@ Examples:
   lithify inspect westend.json --short
   lithify inspect westend.json --state-root
   lithify inspect westend.so --functions
+  lithify inspect program.wasm --allocations
+  lithify inspect program.wasm --calls=_start --dot
   lithify inspect runtime.wasm --json")]
 pub struct Inspect {
     /// An image, or a runtime in any of its forms; `-` is standard input.
@@ -40,6 +46,16 @@ pub struct Inspect {
     /// List the functions with their sizes.
     #[arg(long)]
     functions: bool,
+    /// Say for each exported function of a module which allocations it reaches by direct calls, and of
+    /// which sizes, by the names of allocators.
+    #[arg(long)]
+    allocations: bool,
+    /// Say which functions of a module call which: all, or those that are reached from one.
+    #[arg(long, value_name = "FUNCTION", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    calls: Option<String>,
+    /// Print the graph of --calls alone, for Graphviz.
+    #[arg(long, requires = "calls", conflicts_with = "json")]
+    dot: bool,
     /// Build the trie of the state, and show its root.
     #[arg(long)]
     state_root: bool,
@@ -56,16 +72,24 @@ impl Inspect {
         let (name, facts) = self.bounds.within(|| {
             let Source { name, input } = Source::read(&self.input)?;
             let facts = match &input {
+                Input::Image(_) if self.allocations || self.calls.is_some() => {
+                    bail!(Usage(format!(
+                        "{name} is compiled already; --allocations and --calls read the module"
+                    )))
+                }
                 Input::Image(bytes) => self.image(&name, bytes)?,
                 Input::Runtime(runtime) => self.module(&name, runtime)?,
             };
             Ok((name, facts))
         })?;
+        if let Some(graph) = facts.graph {
+            return output::text(&graph);
+        }
         if self.json {
             return output::json(facts.object());
         }
         output::line(name)?;
-        facts.0.iter().try_for_each(|fact| fact.print(self.short))
+        facts.facts.iter().try_for_each(|fact| fact.print(self.short))
     }
 
     fn module(&self, name: &str, runtime: &RuntimeInput) -> Result<Facts> {
@@ -103,7 +127,26 @@ impl Inspect {
                 functions.iter().map(|f| (f.index, &*f.name, "body_bytes", f.body_bytes as u64));
             facts.functions(rows);
         }
+        if self.allocations || self.calls.is_some() {
+            let functions = lithify_compiler::calls(runtime.wasm())?;
+            self.calls(&functions, &mut facts)?;
+        }
         Ok(facts)
+    }
+
+    fn calls(&self, functions: &[FunctionCalls], facts: &mut Facts) -> Result<()> {
+        if self.allocations && !calls::has_allocator(functions) {
+            let words = "unknown: no function has the name of an allocator";
+            facts.say("allocations", Value::Null, words.into());
+        } else if self.allocations {
+            facts.list("allocations", calls::allocations(functions).into_iter());
+        }
+        if let Some(from) = &self.calls {
+            let shown = calls::from(functions, from)?;
+            facts.graph = self.dot.then(|| calls::dot(functions, &shown));
+            facts.list("calls", calls::lists(functions, &shown).into_iter());
+        }
+        Ok(())
     }
 
     /// What the module says of its version.
@@ -167,7 +210,11 @@ impl Inspect {
 
 /// What is known of the thing, in the order in which it is shown.
 #[derive(Default)]
-struct Facts(Vec<Fact>);
+struct Facts {
+    facts: Vec<Fact>,
+    /// A graph that was asked for instead.
+    graph: Option<String>,
+}
 
 /// One fact: data for a program, words for a person.
 struct Fact {
@@ -221,16 +268,16 @@ impl Facts {
     }
 
     fn say(&mut self, key: &'static str, data: Value, words: String) {
-        self.0.push(Fact { key, data, words: Words::Line(words) });
+        self.facts.push(Fact { key, data, words: Words::Line(words) });
     }
 
     fn list(&mut self, key: &'static str, items: impl Iterator<Item = (Value, String)>) {
         let (data, lines) = items.unzip();
-        self.0.push(Fact { key, data: Value::Array(data), words: Words::List(lines) });
+        self.facts.push(Fact { key, data: Value::Array(data), words: Words::List(lines) });
     }
 
     fn object(self) -> Value {
-        Value::Object(self.0.into_iter().map(|fact| (fact.key.into(), fact.data)).collect())
+        Value::Object(self.facts.into_iter().map(|fact| (fact.key.into(), fact.data)).collect())
     }
 
     /// Says why no version is known.
@@ -238,7 +285,7 @@ impl Facts {
         let words = std::iter::once(Words::Named("version", words));
         let words = words.chain(std::iter::repeat_with(|| Words::None));
         let facts = VERSION.into_iter().zip(words);
-        self.0.extend(facts.map(|(key, words)| Fact { key, data: Value::Null, words }));
+        self.facts.extend(facts.map(|(key, words)| Fact { key, data: Value::Null, words }));
     }
 
     fn version(&mut self, version: &RuntimeVersion) {

@@ -1,7 +1,6 @@
-// A local whose address a global keeps: it is allocated.
+// A local whose address its function returns: it is allocated, 8 bytes for the address and the length of
+// a text.
 package main
-
-var kept *int
 
 func main() {
 	println(keep())
@@ -9,7 +8,11 @@ func main() {
 
 //export keep
 func keep() int {
-	i := 11
-	kept = &i
-	return *kept
+	return len(*leaf())
+}
+
+//go:noinline
+func leaf() *string {
+	text := "hello"
+	return &text
 }
