@@ -290,7 +290,8 @@ fn allocations_and_calls_are_read_off_the_module() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let all = json["allocations"].as_array().unwrap();
     let keep = all.iter().find(|export| export["export"] == "keep").unwrap();
-    let call = serde_json::json!({"function": "main.leaf", "allocator": "runtime.alloc", "bytes": 8});
+    let call =
+        serde_json::json!({"function": "main.leaf", "allocator": "runtime.alloc", "bytes": 8});
     assert_eq!(keep["calls"], serde_json::json!([call]));
     let refused = support::outcome::lithify(&["inspect", &pointer, "--calls=absent"]);
     assert!(refused.stderr.contains("there is no function absent"), "{}", refused.stderr);

@@ -146,6 +146,8 @@ pub fn main() -> Result<()> {
 /// Does a job.
 pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
     let kind = Kind::of(&job.engine)?;
+    // Memory is bounded for compiling alone.
+    let calling = Bounds { memory: None, ..job.bounds };
     match &job.task {
         Task::Open => kind.open(Host::Polkadot).map(drop),
         Task::Compile { workload, artifact } => {
@@ -158,16 +160,15 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
             let workload = Workload::load(workload)?;
             let entry = workload.calls.get(*call).context("no such call")?.label.clone();
             let mut worker = Worker::new(job, kind, &workload, Some(entry));
-            let bounds = Bounds { memory: None, ..job.bounds };
             let rounds = Rounds { count: *samples, total_only: *total_only };
-            worker.calls(&workload, *call, artifact, rounds, &bounds)?;
+            worker.calls(&workload, *call, artifact, rounds, &calling)?;
             worker.finish(out)
         }
         Task::Sample { workload, call, artifact, ms, stacks } => {
             let workload = Workload::load(workload)?;
             let call = workload.calls.get(*call).context("no such call")?;
             let time = Duration::from_millis(*ms);
-            let mut by_function = sample(kind, &workload, call, artifact, time)?;
+            let mut by_function = sample(kind, &workload, call, artifact, time, &calling)?;
             if !stacks {
                 (by_function.frames, by_function.stacks) = (Vec::new(), Vec::new());
             }
@@ -177,7 +178,7 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
             let workload = Workload::load(workload)?;
             let call = workload.calls.get(*call).context("no such call")?;
             let mut worker = Worker::new(job, kind, &workload, None);
-            worker.memory(&workload, call, artifact)?;
+            worker.memory(&workload, call, artifact, &calling)?;
             worker.finish(out)
         }
         Task::Threads { workload, call, artifact, threads, ms } => {
@@ -186,7 +187,8 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
             let plural = if *threads == 1 { "" } else { "s" };
             let label = format!("{} on {threads} thread{plural}", call.label);
             let mut worker = Worker::new(job, kind, &workload, Some(label));
-            let calls = threads::at_once(kind, &workload, call, artifact, *threads, *ms)?;
+            let calls =
+                threads::at_once(kind, &workload, call, artifact, (*threads, *ms), &calling)?;
             worker.push(Phase::PerCall, calls.per_call_ns);
             worker.push(Phase::Slow, calls.slow_ns);
             worker.finish(out)
@@ -196,7 +198,7 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
             let call = workload.calls.get(*call).context("no such call")?;
             let engine = kind.open(Host::Polkadot)?;
             let loaded = engine.load(artifact, Check::Whole)?;
-            let mut made = Calls::first(&*loaded, &workload, call)?;
+            let mut made = Calls::first(&*loaded, &workload, call, &calling)?;
             for _ in 1..*calls {
                 made.again(Observe::Off, Clock::Ends)?;
             }
@@ -206,8 +208,7 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
             let workload = Workload::load(workload)?;
             let call = workload.calls.get(*call).context("no such call")?;
             let mut worker = Worker::new(job, kind, &workload, Some(call.label.clone()));
-            let bounds = Bounds { memory: None, ..job.bounds };
-            bounds.within("the call", || worker.count(&workload, call, artifact))??;
+            calling.within("the call", || worker.count(&workload, call, artifact))??;
             worker.finish(out)
         }
     }
@@ -220,10 +221,11 @@ fn sample(
     call: &Call,
     artifact: &Path,
     time: Duration,
+    bounds: &Bounds,
 ) -> Result<Functions> {
     let engine = kind.open(Host::Polkadot)?;
     let loaded = engine.load(artifact, Check::Whole)?;
-    let mut calls = Calls::first(&*loaded, workload, call)?;
+    let mut calls = Calls::first(&*loaded, workload, call, bounds)?;
     for _ in 0..3 {
         calls.again(Observe::Name, Clock::Ends)?;
     }
@@ -418,7 +420,13 @@ impl Worker {
     }
 
     /// What memory it takes to load the module, and what stays after calls.
-    fn memory(&mut self, workload: &Workload, call: &Call, artifact: &Path) -> Result<()> {
+    fn memory(
+        &mut self,
+        workload: &Workload,
+        call: &Call,
+        artifact: &Path,
+        bounds: &Bounds,
+    ) -> Result<()> {
         const LOADS: u64 = 4;
         let engine = self.kind.open(Host::Polkadot)?;
         // What an engine makes once is no module's.
@@ -431,7 +439,7 @@ impl Worker {
         // One on another module leaves what the host makes once.
         for module in [loaded.last().unwrap_or(first), first] {
             let before = private_bytes()?;
-            let mut calls = Calls::first(&**module, workload, call)?;
+            let mut calls = Calls::first(&**module, workload, call, bounds)?;
             for _ in 0..3 {
                 calls.again(Observe::Off, Clock::Ends)?;
             }
@@ -488,13 +496,20 @@ struct Calls<'w> {
 }
 
 impl<'w> Calls<'w> {
-    /// Makes it for the first time.
-    fn first(loaded: &'w dyn LoadedModule, workload: &'w Workload, call: &'w Call) -> Result<Self> {
+    /// Makes it for the first time, within bounds.
+    fn first(
+        loaded: &'w dyn LoadedModule,
+        workload: &'w Workload,
+        call: &'w Call,
+        bounds: &Bounds,
+    ) -> Result<Self> {
         let mut context = CallContext::new();
         context.initialize_by(workload.initialize.clone());
         let (entry, session) = (loaded.entry(&call.entry)?, workload.state.session());
         let mut calls = Self { call, entry, session, context, output: Vec::new() };
-        calls.output = calls.make(Observe::Off, Clock::Ends)?.output;
+        // A call that ends once ends again.
+        let first = bounds.within("the call", || calls.make(Observe::Off, Clock::Ends))??;
+        calls.output = first.output;
         Ok(calls)
     }
 

@@ -4,6 +4,7 @@ use super::Calls;
 use crate::engine::{Check, Clock, Host, Kind, LoadedModule};
 use crate::workload::{Call, Workload};
 use anyhow::{Result, anyhow, ensure};
+use lithify_measure::Bounds;
 use lithify_polkadot::Observe;
 use std::path::Path;
 use std::sync::Barrier;
@@ -18,15 +19,15 @@ pub struct AtOnce {
     pub slow_ns: u64,
 }
 
-/// Makes a call on so many threads for so long. They share the module, where the engine can do so; else
+/// Makes a call on so many threads for so many ms. They share the module, where the engine can do so; else
 /// each has an engine of its own.
 pub fn at_once(
     kind: &Kind,
     workload: &Workload,
     call: &Call,
     artifact: &Path,
-    threads: u32,
-    ms: u64,
+    (threads, ms): (u32, u64),
+    bounds: &Bounds,
 ) -> Result<AtOnce> {
     let time = Duration::from_millis(ms);
     let loaded = kind.open(Host::Polkadot)?.load(artifact, Check::Whole)?;
@@ -34,12 +35,12 @@ pub fn at_once(
     // All begin when all are ready, the ones that failed among them.
     let start = Barrier::new(threads as usize);
     let work = || match shared {
-        Some(module) => calls(module, workload, call, &start, time),
+        Some(module) => calls(module, workload, call, (&start, time), bounds),
         None => {
             let own =
                 kind.open(Host::Polkadot).and_then(|engine| engine.load(artifact, Check::Whole));
             match own {
-                Ok(module) => calls(&*module, workload, call, &start, time),
+                Ok(module) => calls(&*module, workload, call, (&start, time), bounds),
                 Err(error) => {
                     start.wait();
                     Err(error)
@@ -69,11 +70,11 @@ fn calls(
     module: &dyn LoadedModule,
     workload: &Workload,
     call: &Call,
-    start: &Barrier,
-    time: Duration,
+    (start, time): (&Barrier, Duration),
+    bounds: &Bounds,
 ) -> Result<(Vec<u64>, Duration)> {
     let ready = || -> Result<Calls<'_>> {
-        let mut calls = Calls::first(module, workload, call)?;
+        let mut calls = Calls::first(module, workload, call, bounds)?;
         for _ in 0..3 {
             calls.again(Observe::Off, Clock::Ends)?;
         }
