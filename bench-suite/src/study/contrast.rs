@@ -9,6 +9,7 @@
 
 use super::file::Cell;
 use super::record::Record;
+use crate::machine::Machine;
 use crate::stats::{self, QUANTILE, Ratio, Verdict};
 use serde::Deserialize;
 
@@ -93,24 +94,102 @@ impl Contrast {
     /// Whether two cells agree in what neither side names.
     fn is_alike(&self, base: &Cell, new: &Cell) -> bool {
         let pairs = self.base.parts(base).into_iter().zip(self.new.parts(new));
-        let free = pairs.filter(|((base, _), (new, _))| base.is_none() && new.is_none());
-        free.map(|((_, base), (_, new))| base == new).all(|same| same)
+        let mut free = pairs.filter(|((base, _), (new, _))| base.is_none() && new.is_none());
+        free.all(|((_, base), (_, new))| base == new)
     }
 }
 
 /// Compares two cells that were measured.
 fn contrasted<'r>(base: &'r Record, new: &'r Record) -> Option<Contrasted<'r>> {
     let (theirs, ours) = (base.measured()?, new.measured()?);
+    let is_told = !(is_crowded(&base.machine) || is_crowded(&new.machine));
+    let compared = |base: Vec<f64>, new: Vec<f64>| {
+        let ratio = stats::ratio(&new, &base, SEED)?;
+        let floor = stats::floor(stats::quantile(&base, QUANTILE)?);
+        let verdict = if is_told { ratio.verdict(floor) } else { Verdict::CannotTell };
+        Some(Compared { ratio, verdict })
+    };
     Some(Contrasted {
         base,
         new,
-        real: compared(&theirs.real_ns(), &ours.real_ns()),
-        cpu: compared(&theirs.cpu_ns(), &ours.cpu_ns()),
+        real: compared(theirs.real_ns(), ours.real_ns()),
+        cpu: compared(theirs.cpu_ns(), ours.cpu_ns()),
     })
 }
 
-fn compared(base: &[f64], new: &[f64]) -> Option<Compared> {
-    let ratio = stats::ratio(new, base, SEED)?;
-    let verdict = ratio.verdict(stats::floor(stats::quantile(base, QUANTILE)?));
-    Some(Compared { ratio, verdict })
+/// Whether more wanted to run than there are processors when a cell began. Cells are measured one after the
+/// other: what else ran beside the one is not what ran beside the other, and no interval has that.
+pub(super) fn is_crowded(machine: &Machine) -> bool {
+    machine.load_percent > 100 * machine.cpus
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::engine::Mode;
+    use crate::study::record::{Execution, Measured, Outcome};
+
+    /// A cell with executions of about so many microseconds.
+    fn record(program: &str, engine: &str, us: u64) -> Record {
+        let execution = |n: u64| {
+            let real_ns = us * 1000 + n;
+            Execution { real_ns, user_ns: real_ns / 2, ..Execution::default() }
+        };
+        let executions = (0..20).map(execution).collect();
+        let measured = Measured { executions, ..Measured::default() };
+        Record {
+            study: "s".into(),
+            cell: Cell {
+                program: program.into(),
+                run: "r".into(),
+                compiler: "c".into(),
+                engine: engine.into(),
+            },
+            language: "Go".into(),
+            compiler: String::new(),
+            flags: Vec::new(),
+            mode: Mode::Jit,
+            version: None,
+            machine: Machine { cpus: 2, ..Machine::default() },
+            emulated: false,
+            started: 0,
+            program_hash: String::new(),
+            outcome: Outcome::Measured(Box::new(measured)),
+        }
+    }
+
+    fn contrast(base: &str, new: &str) -> Contrast {
+        let side = |program: &str| Side { program: Some(program.into()), ..Side::default() };
+        Contrast { name: "n".into(), base: side(base), new: side(new) }
+    }
+
+    #[test]
+    fn cells_differ_in_what_is_named_alone() {
+        let mut records = vec![record("a", "x", 100), record("a", "y", 100), record("b", "x", 200)];
+        records.push(record("b", "z", 200));
+        let pairs = contrast("a", "b").pairs(&records);
+        assert_eq!(pairs.len(), 1);
+        let pair = &pairs[0];
+        assert_eq!((&*pair.base.cell.engine, &*pair.new.cell.engine), ("x", "x"));
+        for compared in [pair.real, pair.cpu] {
+            let Compared { ratio, verdict } = compared.expect("positive");
+            assert!((ratio.ratio - 2.0).abs() < 0.01, "{ratio:?}");
+            assert_eq!(verdict, Verdict::Slower);
+        }
+        assert_eq!(
+            contrast("b", "a").pairs(&records)[0].real.map(|r| r.verdict),
+            Some(Verdict::Faster)
+        );
+        records[2].machine.arch = "other".into();
+        assert!(contrast("a", "b").pairs(&records).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_told_of_a_crowded_machine() {
+        let mut records = vec![record("a", "x", 100), record("b", "x", 200)];
+        records[1].machine.load_percent = 201;
+        let pairs = contrast("a", "b").pairs(&records);
+        assert_eq!(pairs[0].real.map(|real| real.verdict), Some(Verdict::CannotTell));
+        assert!(pairs[0].real.is_some_and(|real| real.ratio.low > 1.9));
+    }
 }

@@ -11,7 +11,7 @@ pub use csv::csv;
 pub use page::page;
 pub use tables::{Table, Value, tables};
 
-use super::contrast::Contrast;
+use super::contrast::{self, Contrast};
 use super::file::Study;
 use super::originals::Originals;
 use super::record::{Outcome, Record};
@@ -77,8 +77,20 @@ fn machines(records: &[Record]) -> Vec<String> {
 
 /// What holds for every number.
 const METHOD: &str = "Each number is of a whole process, from the start of the engine's command to its end, \
-    output thrown away; executions of a cell follow each other, so that two cells were measured at two times. \
-    A figure is the 25 % quantile over executions with its 95 % interval (bootstrap).";
+    output thrown away. Executions of a cell follow each other, so that two cells were measured at two times: \
+    where more wanted to run than there are processors, nothing is told of two cells. A figure is the 25 % \
+    quantile over executions with its 95 % interval (bootstrap).";
+
+/// How many cells were measured beside how much else.
+fn crowd(records: &[Record]) -> String {
+    let crowded = records.iter().filter(|record| contrast::is_crowded(&record.machine)).count();
+    let most = records.iter().map(|record| record.machine.load_percent).max().unwrap_or(0);
+    let most = f64::from(most) / 100.0;
+    format!(
+        "{crowded} of {} cells began with more to run than processors, load {most:.1} at most",
+        records.len()
+    )
+}
 
 /// All tables as Markdown.
 pub fn markdown(name: &str, records: &[Record], shown: &Shown) -> String {
@@ -92,8 +104,8 @@ pub fn markdown(name: &str, records: &[Record], shown: &Shown) -> String {
         line(&format!("In brackets: {}.", escape_markdown(&shown.originals.source)));
     }
     for (arch, records) in by_arch(records) {
-        let machines = machines(&records).join("; ");
-        line(&format!("## {arch}\n\n{}", escape_markdown(&machines)));
+        let machines = escape_markdown(&machines(&records).join("; "));
+        line(&format!("## {arch}\n\n{machines}; {}.", crowd(&records)));
         for table in tables(&records, shown) {
             line(&format!("### {}\n\n{}", escape_markdown(&table.caption), table.markdown()));
         }

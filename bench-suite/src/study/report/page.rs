@@ -1,6 +1,6 @@
 //! A study's results as one page that needs nothing else, in the style of the suite's other page.
 
-use super::{METHOD, Shown, Table, by_arch, machines, sentence, tables};
+use super::{METHOD, Shown, Table, by_arch, crowd, machines, sentence, tables};
 use crate::report::html::{document, table};
 use crate::report::plot::{self, Strip, escape};
 use crate::stats::{self, QUANTILE};
@@ -27,6 +27,7 @@ pub fn page(name: &str, records: &[Record], shown: &Shown) -> String {
         for machine in machines(&records) {
             let _ = writeln!(body, "<p class=\"note\">{}</p>", escape(&machine));
         }
+        let _ = writeln!(body, "<p class=\"note\">{}.</p>", escape(&crowd(&records)));
         for of in tables(&records, shown) {
             show(&mut body, &of);
             if of.id == "times" {

@@ -188,12 +188,12 @@ impl<'r> Of<'r> {
             });
             table.rows.push(vec![
                 engine.name.into(),
-                engine.mode.to_string().into(),
-                engine.about.to_owned().into(),
-                version.into(),
-                engine.licence.to_owned().into(),
+                (&*engine.mode.to_string()).into(),
+                engine.about.into(),
+                (&*version).into(),
+                engine.licence.into(),
                 format!("{measured} of {}", of.len()).into(),
-                absent.unwrap_or_default().into(),
+                (&*absent.unwrap_or_default()).into(),
             ]);
         }
         table
@@ -208,8 +208,7 @@ impl<'r> Of<'r> {
         }
         table.rows.extend(known.iter().map(|(name, record)| {
             let options = record.flags.join(" ");
-            let language = record.language.clone();
-            vec![(*name).into(), language.into(), record.compiler.clone().into(), options.into()]
+            [*name, &*record.language, &*record.compiler, &*options].map(Value::from).into()
         }));
         table
     }
