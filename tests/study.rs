@@ -256,3 +256,47 @@ fn bad_studies_are_refused_with_one_message() {
         assert!(!root.join("out").exists(), "{message}");
     }
 }
+
+/// The tables of a document in Markdown: heading and lines.
+fn tables(text: &str) -> Vec<(&str, &str)> {
+    let parts = text.split("\n### ").skip(1);
+    let tables = parts.filter_map(|part| {
+        let (heading, rest) = part.split_once("\n\n")?;
+        let len: usize =
+            rest.split_inclusive('\n').take_while(|l| l.starts_with('|')).map(str::len).sum();
+        (len > 0).then_some((heading, rest[..len].trim_end()))
+    });
+    tables.collect()
+}
+
+/// Each part of the findings has the tables of one study, by their headings in what is made of its data.
+#[test]
+fn findings_stand_on_the_committed_data() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join("workloads/studies/FINDINGS.md");
+    let said = fs::read_to_string(&path).unwrap();
+    let mut right = said.clone();
+    for name in ["quick", "large"] {
+        let (_, part) = said.split_once(&format!("\n## Tables of {name}\n")).expect(name);
+        let part = part.split("\n## ").next().unwrap();
+        let folder = support::scratch("study").join("findings").join(name);
+        let _ = fs::remove_dir_all(&folder);
+        let [data, file] =
+            ["jsonl", "toml"].map(|extension| format!("workloads/studies/{name}.{extension}"));
+        done(root, &["merge", &data, "--study", &file, "-o", folder.to_str().unwrap()]);
+        let made = fs::read_to_string(folder.join("results.md")).unwrap();
+        let made = tables(&made);
+        let shown = tables(part);
+        assert!(shown.len() >= 3, "{name}: {} tables", shown.len());
+        for (heading, table) in shown {
+            let found = made.iter().find(|(other, _)| *other == heading);
+            let (_, wanted) = found.unwrap_or_else(|| panic!("{name} has no table {heading}"));
+            right = right.replace(table, wanted);
+        }
+    }
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, right).unwrap();
+    } else {
+        assert_eq!(said, right, "BLESS=1 takes the tables from the data");
+    }
+}
