@@ -56,8 +56,7 @@ impl Graph for Edges {
 }
 
 fn main() {
-    let edges =
-        Edges(vec![vec![(3, -2)], vec![(1, 4), (3, 3)], vec![(4, 2)], vec![(2, -1)]]);
+    let edges = Edges(vec![vec![(3, -2)], vec![(1, 4), (3, 3)], vec![(4, 2)], vec![(2, -1)]]);
     let graph: Box<dyn Graph> = Box::new(edges);
     let dist = distances(&*graph);
     for u in graph.vertices() {

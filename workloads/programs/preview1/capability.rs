@@ -25,7 +25,11 @@ fn preopen(_: Fd) -> Answer {
     same("name", name.is_empty(), false)?;
     let short = unsafe { wasi::fd_prestat_dir_name(PREOPEN, name.as_mut_ptr(), len - 1) };
     refused("too short a buffer", short, &[wasi::ERRNO_NAMETOOLONG])?;
-    refused("no directory", unsafe { wasi::fd_prestat_get(0) }, &[wasi::ERRNO_BADF, wasi::ERRNO_NOTSUP])
+    refused(
+        "no directory",
+        unsafe { wasi::fd_prestat_get(0) },
+        &[wasi::ERRNO_BADF, wasi::ERRNO_NOTSUP],
+    )
 }
 
 fn close_preopen(dir: Fd) -> Answer {
@@ -47,7 +51,8 @@ fn everything(dir: Fd, path: &str) -> Answer {
     let directory = unsafe { wasi::path_open(dir, FOLLOW, path, wasi::OFLAGS_DIRECTORY, 0, 0, 0) };
     refused(&is("open a directory"), directory, OUTSIDE)?;
     refused(&is("filestat"), unsafe { wasi::path_filestat_get(dir, FOLLOW, path) }, OUTSIDE)?;
-    let times = unsafe { wasi::path_filestat_set_times(dir, FOLLOW, path, 0, 0, wasi::FSTFLAGS_MTIM) };
+    let times =
+        unsafe { wasi::path_filestat_set_times(dir, FOLLOW, path, 0, 0, wasi::FSTFLAGS_MTIM) };
     refused(&is("set times of"), times, OUTSIDE)?;
     refused(&is("make a directory"), unsafe { wasi::path_create_directory(dir, path) }, OUTSIDE)?;
     refused(&is("remove"), unsafe { wasi::path_remove_directory(dir, path) }, OUTSIDE)?;
@@ -103,7 +108,15 @@ fn outside_by_rename_and_link(dir: Fd) -> Answer {
     done("link", unsafe { wasi::path_symlink("../..", dir, "a/b/link") })?;
     done("move it up", unsafe { wasi::path_rename(dir, "a/b", dir, "b") })?;
     let opened = unsafe {
-        wasi::path_open(dir, FOLLOW, "b/link", wasi::OFLAGS_DIRECTORY, wasi::RIGHTS_FD_READDIR, 0, 0)
+        wasi::path_open(
+            dir,
+            FOLLOW,
+            "b/link",
+            wasi::OFLAGS_DIRECTORY,
+            wasi::RIGHTS_FD_READDIR,
+            0,
+            0,
+        )
     };
     refused("follow it", opened, OUTSIDE)?;
     refused("go through it", open(dir, "b/link/x", wasi::OFLAGS_CREAT), OUTSIDE)

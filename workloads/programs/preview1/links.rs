@@ -28,7 +28,11 @@ fn follow(dir: Fd, path: &str, oflags: wasi::Oflags) -> Result<Fd, Errno> {
 fn dangling_symlink(dir: Fd) -> Answer {
     done("link to nothing", symlink(dir, "target", "link"))?;
     refused("open it", open(dir, "link", 0), &[ERRNO_LOOP])?;
-    refused("open it as a directory", open(dir, "link", wasi::OFLAGS_DIRECTORY), &[ERRNO_NOTDIR, ERRNO_LOOP])?;
+    refused(
+        "open it as a directory",
+        open(dir, "link", wasi::OFLAGS_DIRECTORY),
+        &[ERRNO_NOTDIR, ERRNO_LOOP],
+    )?;
     refused("follow it", follow(dir, "link", 0), &[ERRNO_NOENT])
 }
 
@@ -37,7 +41,11 @@ fn nofollow_errors(dir: Fd) -> Answer {
     done("link to a file", symlink(dir, "target", "link"))?;
     refused("open it without following", open(dir, "link", 0), &[ERRNO_LOOP])?;
     close(done("follow it", follow(dir, "link", 0))?)?;
-    refused("remove it as a directory", unsafe { wasi::path_remove_directory(dir, "link") }, &[ERRNO_NOTDIR])?;
+    refused(
+        "remove it as a directory",
+        unsafe { wasi::path_remove_directory(dir, "link") },
+        &[ERRNO_NOTDIR],
+    )?;
     done("unlink it", unsafe { wasi::path_unlink_file(dir, "link") })?;
     close(done("what it led to is still there", open(dir, "target", 0))?)
 }
@@ -104,7 +112,11 @@ fn symlink_loop(dir: Fd) -> Answer {
 }
 
 fn path_symlink_trailing_slashes(dir: Fd) -> Answer {
-    refused("a name with a slash", symlink(dir, "source", "target/"), &[ERRNO_NOENT, ERRNO_NOTDIR])?;
+    refused(
+        "a name with a slash",
+        symlink(dir, "source", "target/"),
+        &[ERRNO_NOENT, ERRNO_NOTDIR],
+    )?;
     done("make a directory", unsafe { wasi::path_create_directory(dir, "a") })?;
     refused("the name of a directory", symlink(dir, "source", "a/"), &[ERRNO_EXIST])?;
     refused("the same without", symlink(dir, "source", "a"), &[ERRNO_EXIST])

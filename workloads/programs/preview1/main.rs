@@ -4,14 +4,14 @@
 //! The first directory that the program gets has to be empty. Each question has a directory of its own
 //! in it, and leaves it there. With names as arguments only those are asked.
 
+#[path = "capability.rs"]
+mod capability;
 #[path = "files.rs"]
 mod files;
 #[path = "links.rs"]
 mod links;
 #[path = "process.rs"]
 mod process;
-#[path = "capability.rs"]
-mod capability;
 
 use std::{env, process::ExitCode};
 use wasi::{Errno, Fd, Rights};

@@ -50,7 +50,8 @@ fn clock_time_get(_: Fd) -> Answer {
     same("the clock goes on", time(wasi::CLOCKID_MONOTONIC)? >= first, true)?;
     let year_2020 = 1_577_836_800_000_000_000;
     same("it is past 2020", time(wasi::CLOCKID_REALTIME)? > year_2020, true)?;
-    let resolution = done("clock_res_get", unsafe { wasi::clock_res_get(wasi::CLOCKID_MONOTONIC) })?;
+    let resolution =
+        done("clock_res_get", unsafe { wasi::clock_res_get(wasi::CLOCKID_MONOTONIC) })?;
     same("a resolution", resolution > 0 && resolution <= 1_000_000_000, true)
 }
 
@@ -87,7 +88,11 @@ fn dangling_fd(dir: Fd) -> Answer {
     close(done("open again", open(dir, "file", 0))?)
 }
 
-fn subscription(userdata: u64, tag: wasi::Eventtype, u: wasi::SubscriptionUU) -> wasi::Subscription {
+fn subscription(
+    userdata: u64,
+    tag: wasi::Eventtype,
+    u: wasi::SubscriptionUU,
+) -> wasi::Subscription {
     wasi::Subscription { userdata, u: wasi::SubscriptionU { tag: tag.raw(), u } }
 }
 
@@ -101,7 +106,8 @@ fn poll(list: &[wasi::Subscription]) -> Result<Vec<wasi::Event>, Errno> {
 }
 
 fn timer(userdata: u64, timeout: u64) -> wasi::Subscription {
-    let clock = wasi::SubscriptionClock { id: wasi::CLOCKID_MONOTONIC, timeout, precision: 0, flags: 0 };
+    let clock =
+        wasi::SubscriptionClock { id: wasi::CLOCKID_MONOTONIC, timeout, precision: 0, flags: 0 };
     subscription(userdata, wasi::EVENTTYPE_CLOCK, wasi::SubscriptionUU { clock })
 }
 
