@@ -50,10 +50,61 @@ impl Found {
     }
 }
 
+/// What a look may need of a stack beside what the system puts there, which has 11 KiB on some processors:
+/// that of Rust's threads has room for the latter alone.
+const STACK: usize = 64 << 10;
+
+/// A stack for signals of this thread, where the one that it had is small.
+struct Stack {
+    memory: Vec<u8>,
+    before: libc::stack_t,
+}
+
+impl Stack {
+    /// Puts one in place, unless there is a large one.
+    fn ensure() -> io::Result<Option<Self>> {
+        let before = set_stack(None)?;
+        if before.ss_flags & libc::SS_DISABLE == 0 && before.ss_size >= STACK {
+            return Ok(None);
+        }
+        let mut memory = vec![0; STACK];
+        let new = libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: STACK };
+        set_stack(Some(&new))?;
+        Ok(Some(Self { memory, before }))
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // Somebody may have put another one in place since.
+        if set_stack(None).is_ok_and(|now| now.ss_sp == self.memory.as_mut_ptr().cast())
+            && set_stack(Some(&self.before)).is_err()
+        {
+            // Then signals still go there.
+            mem::forget(mem::take(&mut self.memory));
+        }
+    }
+}
+
+/// Sets the stack for signals of this thread, if there is a new one. Returns the one before.
+fn set_stack(new: Option<&libc::stack_t>) -> io::Result<libc::stack_t> {
+    let new = new.map_or(ptr::null(), ptr::from_ref);
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: both are null or point to structures of ours; a new stack is memory that its owner keeps
+    // until it has set another one.
+    if unsafe { libc::sigaltstack(new, before.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call has filled it.
+    Ok(unsafe { before.assume_init() })
+}
+
 /// Samples the thread that started it, until it is dropped or finished. It stays on that thread.
 pub struct Sampler {
     timer: libc::timer_t,
     before: libc::sigaction,
+    /// Behind the timer, whose signals need it.
+    _stack: Option<Stack>,
     on_this_thread: PhantomData<*const ()>,
 }
 
@@ -74,15 +125,20 @@ impl Sampler {
         TAKEN.store(0, Ordering::Release);
         COUNT.store(0, Ordering::Release);
         LOOK.store(look as *mut c_void, Ordering::Release);
-        let started = install().and_then(|before| match arm(interval) {
-            Ok(timer) => Ok((timer, before)),
-            Err(error) => {
-                restore(&before);
-                Err(error)
+        let started = Stack::ensure().and_then(|stack| {
+            let before = install()?;
+            match arm(interval) {
+                Ok(timer) => Ok((timer, before, stack)),
+                Err(error) => {
+                    restore(&before);
+                    Err(error)
+                }
             }
         });
         match started {
-            Ok((timer, before)) => Ok(Self { timer, before, on_this_thread: PhantomData }),
+            Ok((timer, before, _stack)) => {
+                Ok(Self { timer, before, _stack, on_this_thread: PhantomData })
+            }
             Err(error) => {
                 RUNNING.store(false, Ordering::Release);
                 Err(error)
@@ -212,6 +268,8 @@ mod tests {
         // SAFETY: neither look does more than write words.
         let start = |ms, look: Look| unsafe { Sampler::start(Duration::from_millis(ms), look) };
         let sampler = start(1, two).expect("a timer");
+        let now = set_stack(None).expect("Linux");
+        assert!(now.ss_size >= STACK, "{} bytes of a stack for signals", now.ss_size);
         assert!(start(1, no_notes).is_err(), "one at a time");
         busy(Duration::from_millis(200));
         let looks = sampler.samples();
@@ -226,5 +284,6 @@ mod tests {
         let again = again.finish();
         assert!(again.samples().count() < count, "it begins anew");
         assert!(again.samples().all(|sample| sample.len() == 1));
+        assert!(set_stack(None).is_ok_and(|now| now.ss_size < STACK), "the stack is as before");
     }
 }
