@@ -9,7 +9,6 @@ pub mod profile;
 pub(crate) mod system;
 pub(crate) mod trace;
 
-use crate::functions::is_constant;
 use ahead::Ahead;
 use appetite::Appetite;
 use heap::HostHeap;
@@ -18,7 +17,7 @@ use lithify_abi::heap::Heap;
 use lithify_runtime::host::{Guest, HostError};
 use std::ops::Range;
 use std::time::Instant;
-use system::System;
+use system::{System, is_constant};
 
 /// How much of a panic's message is kept, in bytes.
 const PANIC_MESSAGE: usize = 8 << 10;

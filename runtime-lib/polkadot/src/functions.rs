@@ -14,7 +14,6 @@ mod wasi;
 
 pub use host_function::HostFunction;
 pub use left_out::left_out;
-pub(crate) use wasi::is_constant;
 
 use lithify_abi::types::FuncType;
 use std::sync::OnceLock;

@@ -39,7 +39,7 @@ pub enum Observe {
     /// takes next to no time. For measuring; the chain's state stays as it is.
     Replay,
     /// Only those are made that give and do the same in each call, and touch nothing but the guest
-    /// (`functions/wasi.rs`); others fail. For an initialiser whose result is to be kept.
+    /// (`system.rs`); others fail. For an initialiser whose result is to be kept.
     Constant,
 }
 
