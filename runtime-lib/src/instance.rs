@@ -95,7 +95,7 @@ impl Instance {
 
     /// Empty shelves for slots that begin as this one is now.
     pub(crate) fn shelves_from_here(&mut self) -> Result<Shelves, InstanceError> {
-        let shelves = self.shelves.from_here(&self.slot);
+        let shelves = self.shelves.beginning_at(&self.slot);
         shelves.map_err(|source| InstanceError::Map { reserved: self.shelves.reserved(), source })
     }
 

@@ -67,9 +67,9 @@ fn traps_are_where_they_would_be() {
     assert_eq!(offsets.len(), 20);
     let mut instance = pool(&text, &Imports::new()).instance().unwrap();
     let func = instance.func("trap").unwrap();
-    for arm in 0..20 {
+    for (arm, offset) in offsets.iter().enumerate() {
         let trap = instance.call(&func, &mut [arm as u128 * 7 % 20], &mut ()).unwrap_err();
-        assert_eq!(trap.wasm_offset(), Some(offsets[arm] as u32), "{arm}");
+        assert_eq!(trap.wasm_offset(), Some(*offset as u32), "{arm}");
     }
     let trap = instance.call(&func, &mut [20], &mut ()).unwrap_err();
     assert_eq!(trap.wasm_offset(), Some(offsets[19] as u32 + 2));

@@ -49,7 +49,7 @@ fn function(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
     let mut open = 0;
     for link in 0..random.random_range(1..LINKS) {
         let mut operands =
-            [format!("(local.get $x)"), format!("({ty}.const {})", constant(random))];
+            ["(local.get $x)".to_owned(), format!("({ty}.const {})", constant(random))];
         if random.random_bool(0.1) {
             operands.swap(0, 1);
         }

@@ -52,7 +52,7 @@ impl Shelves {
     }
 
     /// Empty shelves as these, for slots that begin as `slot`, which is one of these, is now.
-    pub fn from_here(&self, slot: &Slot) -> io::Result<Self> {
+    pub fn beginning_at(&self, slot: &Slot) -> io::Result<Self> {
         let pages = (slot.header().memory_len() as u64 / WASM_PAGE) as u32;
         let mapped_pages = self.plan.mapped_pages.max(pages);
         let plan = Plan { initial_pages: pages, mapped_pages, ..self.plan };

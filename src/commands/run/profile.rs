@@ -63,11 +63,10 @@ impl CallProfile {
         let initialize_ns = initialize_ns.min(context.instruments().initialize_ns());
         let mut timed = |observe| -> Result<u64, RuntimeError> {
             context.observe(observe);
-            let ns = session.execute(|| {
+            session.execute(|| {
                 let start = Instant::now();
                 point.call(input, &mut context).map(|_| start.elapsed().as_nanos() as u64)
-            });
-            ns
+            })
         };
         let (mut total_ns, mut guest_ns) = (u64::MAX, u64::MAX);
         for _ in 0..ROUNDS {
