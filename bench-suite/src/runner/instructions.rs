@@ -108,7 +108,7 @@ impl Runner<'_> {
     }
 }
 
-/// Writes where functions are, for [`read_places`].
+/// Writes where functions are, for `read_places`.
 pub fn write_places(path: &Path, places: &[Place]) -> Result<()> {
     let text = serde_json::to_string(places)?;
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))

@@ -1,7 +1,7 @@
 //! The engines of studies, each a command: one file a driver, which says how the command is found, told its
 //! version, and made to run a program.
 //!
-//! Whoever adds one adds its file and its line in [`DRIVERS`]; nothing else knows an engine.
+//! Whoever adds one adds its file and its line in `DRIVERS`; nothing else knows an engine.
 
 mod iwasm;
 mod lithify;

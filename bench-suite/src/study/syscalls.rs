@@ -1,7 +1,7 @@
 //! Turns what `strace -c` says into counts by name, and sets of names into coefficients.
 //!
 //! Names depend on the instruction set: x86-64 has `stat` where aarch64 has `newfstatat` alone. So sets are
-//! compared as they are, and with every name in the form that both have ([`at_form`]).
+//! compared as they are, and with every name in the form that both have (`at_form`).
 
 use anyhow::{Context, Result, ensure};
 use std::collections::{BTreeMap, BTreeSet};

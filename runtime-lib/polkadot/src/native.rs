@@ -61,7 +61,7 @@ pub struct RuntimeOptions {
     /// Whether a missing host function is a trap when it is called, rather than an error now.
     pub trap_missing: bool,
     /// The longest that a call may take, from its instance's start function on, before the guest is
-    /// stopped with [`TrapCode::Deadline`](lithify_runtime::TrapCode::Deadline).
+    /// stopped with [`TrapCode::Deadline`].
     pub call_timeout: Option<Duration>,
     /// Whether memory may be exported under any name, or not at all. A node looks for it as
     /// [`MEMORY`].
