@@ -5,7 +5,7 @@
 //! are of other values or do something besides. Each function runs its chain for every value around its
 //! constants and returns which ways were taken; it takes no fuel, as it ends by itself.
 
-use crate::rewrite::{FUEL, FUEL_PER_CALL, MEMORY};
+use crate::rewrite;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use std::fmt::Write;
@@ -19,16 +19,11 @@ const WAYS: u32 = 4;
 
 /// A module in the form that `bounded` gives.
 pub fn module(random: &mut ChaCha8Rng) -> Vec<u8> {
-    let mut text = format!(
-        "(module (memory (export \"{MEMORY}\") 1)
-           (global $fuel (export \"{FUEL}\") (mut i32) (i32.const {FUEL_PER_CALL}))
-           (global $g (export \"g\") (mut i32) (i32.const 0))\n"
-    );
+    let mut text = String::new();
     for index in 0..FUNCTIONS {
         function(&mut text, index, random);
     }
-    text.push(')');
-    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    rewrite::of_functions(&text)
 }
 
 /// A function that runs a chain for some eighty values. It returns a digest of the ways taken.

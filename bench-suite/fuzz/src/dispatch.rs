@@ -5,7 +5,7 @@
 //! it is written in one arm only, on another path, in the condition of the branch; loops nest and
 //! share the local. Each block takes one unit of fuel.
 
-use crate::rewrite::{FUEL, FUEL_PER_CALL, MEMORY};
+use crate::rewrite;
 use rand::{Rng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
@@ -16,16 +16,11 @@ const DEPTH: usize = 3;
 
 /// A module in the form that `bounded` gives.
 pub fn module(random: &mut ChaCha8Rng) -> Vec<u8> {
-    let mut text = format!(
-        "(module (memory (export \"{MEMORY}\") 1)
-           (global $fuel (export \"{FUEL}\") (mut i32) (i32.const {FUEL_PER_CALL}))
-           (global $g (export \"g\") (mut i32) (i32.const 0))\n"
-    );
+    let mut text = String::new();
     for index in 0..FUNCTIONS {
         text += &Function { random, index, loops: vec![], labels: 0 }.text();
     }
-    text.push(')');
-    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    rewrite::of_functions(&text)
 }
 
 /// A function being written.

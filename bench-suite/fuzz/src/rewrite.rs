@@ -29,6 +29,18 @@ pub const FUEL_PER_CALL: i32 = 20_000;
 /// What the memory is exported as.
 pub const MEMORY: &str = "memory";
 
+/// A module in the form that [`bounded`] gives, of functions in text form. They have the global `$fuel` to
+/// take their units from, and `$g` of their own.
+pub fn of_functions(functions: &str) -> Vec<u8> {
+    let text = format!(
+        "(module (memory (export \"{MEMORY}\") 1)
+           (global $fuel (export \"{FUEL}\") (mut i32) (i32.const {FUEL_PER_CALL}))
+           (global $g (export \"g\") (mut i32) (i32.const 0))
+           {functions})"
+    );
+    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
 type Done<T = ()> = std::result::Result<T, Error<Infallible>>;
 
 /// `wasm` with fuel, and exports: functions as `f0`, `f1`, globals as `g0`, `g1`. A module that

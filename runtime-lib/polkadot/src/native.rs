@@ -284,13 +284,8 @@ impl EntryPoint<'_> {
         let Some(Initialized { pool, checkpoint }) = initialized else {
             return self.bare_instance(options);
         };
-        let entry = match self.initialized.get() {
-            Some(entry) => entry,
-            None => {
-                let entry = pool.entry(&self.name).expect("an entry point of the same image");
-                self.initialized.get_or_init(|| entry)
-            }
-        };
+        let of_pool = || pool.entry(&self.name).expect("an entry point of the same image");
+        let entry = self.initialized.get_or_init(of_pool);
         let (instance, checkpoint) = (entry.instance_with(options)?, Some(checkpoint));
         Ok(RunningRuntime { point: self, instance, options, checkpoint })
     }
