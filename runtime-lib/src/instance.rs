@@ -11,7 +11,7 @@ use crate::host::{self, Guest};
 use crate::image::loaded::Loaded;
 use crate::image::metadata::Metadata;
 use crate::image::section::{ExternDesc, ExternGlobal, Place};
-use crate::slot::shelves::Shelves;
+use crate::slot::shelves::{self, Open};
 use crate::slot::{OwnedSlot, Slot, vmctx};
 use crate::trap::Trap;
 use crate::value::Value;
@@ -29,14 +29,13 @@ pub struct Instance {
     /// Taken out by `drop`.
     slot: ManuallyDrop<OwnedSlot>,
     shelf: usize,
-    shelves: Arc<Shelves>,
 }
 
 impl Instance {
     /// Takes a fresh slot from a shelf and makes it ready: segments that the image does not contain,
     /// the start function.
     pub(crate) fn take(
-        shelves: &Arc<Shelves>,
+        shelves: &Open,
         shelf: usize,
         options: CallOptions,
     ) -> Result<Self, InstanceError> {
@@ -44,8 +43,8 @@ impl Instance {
             .take(shelf)
             .map_err(|source| InstanceError::Map { reserved: shelves.reserved(), source })?;
         let slot = ManuallyDrop::new(slot);
-        let mut this = Self { slot, shelf, shelves: Arc::clone(shelves) };
-        if shelves.to_start() {
+        let mut this = Self { slot, shelf };
+        if shelves.origin().to_start {
             this.run_start(options)?;
         }
         Ok(this)
@@ -94,9 +93,11 @@ impl Instance {
     }
 
     /// Empty shelves for slots that begin as this one is now.
-    pub(crate) fn shelves_from_here(&mut self) -> Result<Shelves, InstanceError> {
-        let shelves = self.shelves.beginning_at(&self.slot);
-        shelves.map_err(|source| InstanceError::Map { reserved: self.shelves.reserved(), source })
+    pub(crate) fn shelves_from_here(&mut self) -> Result<Open, InstanceError> {
+        let shelves = self.slot.shelves();
+        let reserved = shelves.reserved();
+        let open = shelves.beginning_at(&self.slot);
+        open.map_err(|source| InstanceError::Map { reserved, source })
     }
 
     fn stack_top(&self) -> *mut u8 {
@@ -104,7 +105,7 @@ impl Instance {
     }
 
     fn image(&self) -> &Arc<Loaded> {
-        self.shelves.image()
+        self.slot.shelves().image()
     }
 
     /// The function exported as `name`.
@@ -333,7 +334,7 @@ impl Drop for Instance {
         let slot = unsafe { ManuallyDrop::take(&mut self.slot) };
         // SAFETY: nothing borrows the instance any more, and no call is active.
         match unsafe { slot.reset() } {
-            Ok(()) => self.shelves.put(slot, self.shelf),
+            Ok(()) => shelves::put(slot, self.shelf),
             // The kernel refused to restore it; it is not used again.
             Err(_) => drop(slot),
         }

@@ -6,7 +6,7 @@ use crate::image::loaded::Loaded;
 use crate::image::section::MAX_PAGES;
 use crate::instance::{Instance, InstanceError};
 use crate::slot::origin::Origin;
-use crate::slot::shelves::Shelves;
+use crate::slot::shelves::Open;
 use crate::slot::{Plan, STACK_MAX, STACK_MIN};
 use lithify_abi::descriptor::NONE;
 use std::sync::Arc;
@@ -50,7 +50,8 @@ pub struct InstanceOptions {
     /// run on the same stack; where it ends they go on below it, in 256 MiB of address space that
     /// take memory as they are used.
     pub stack_size: usize,
-    /// How many idle instances of one entry point are kept.
+    /// How many idle instances of one entry point are kept, at most 1024. As many threads call it
+    /// without waiting for each other.
     pub idle_per_entry: usize,
     /// How many idle instances are kept in all.
     pub idle_total: usize,
@@ -64,7 +65,7 @@ impl Default for InstanceOptions {
 
 /// Instances of an image. Clones share them.
 #[derive(Clone)]
-pub struct Pool(Arc<Shelves>);
+pub struct Pool(Arc<Open>);
 
 impl Pool {
     /// A pool without slots.
@@ -72,7 +73,7 @@ impl Pool {
         let InstanceOptions { idle_per_entry, idle_total, .. } = *options;
         let plan = plan(&image.0, options)?;
         let origin = Origin::of_module(&image.0);
-        Ok(Self(Arc::new(Shelves::new(&image.0, origin, plan, idle_per_entry, idle_total))))
+        Ok(Self(Arc::new(Open::new(&image.0, origin, plan, idle_per_entry, idle_total))))
     }
 
     /// A pool of the same options whose instances begin as `instance` is now: memory with its size,
@@ -135,7 +136,7 @@ impl Pool {
 /// A function to start from. Clones are the same entry point.
 #[derive(Clone)]
 pub struct Entry {
-    shelves: Arc<Shelves>,
+    shelves: Arc<Open>,
     shelf: usize,
     func: Func,
 }

@@ -24,11 +24,14 @@ use memory::Memory;
 use origin::Origin;
 use reservation::{Reservation, Sizes};
 use segments::Segments;
+use shelves::Shelves;
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, Range};
 use std::ptr::{self, NonNull};
 use std::slice;
+use std::sync::Arc;
 use table::Table;
 
 /// The least stack of guest functions, in bytes.
@@ -53,8 +56,8 @@ pub struct Plan {
 
 /// A slot. It never moves: its address is in the vmctx.
 pub struct Slot {
+    /// That of the shelves.
     image: *const Loaded,
-    origin: *const Origin,
     /// That of `memory`, which never moves.
     base: *mut u8,
     memory: Box<Memory>,
@@ -66,9 +69,11 @@ pub struct Slot {
     tables: Vec<RefCell<Table>>,
     segments: Segments,
     activation: Cell<*const Activation>,
+    /// Where it belongs. The last field, so that it goes when nothing refers to the image any more.
+    shelves: Arc<Shelves>,
 }
 
-// SAFETY: the pointers are to image and origin, which are shared between threads, to the slot's own memory,
+// SAFETY: the pointers are to the image, which is shared between threads, to the slot's own memory,
 // and to the activation of a call, which is null when the slot changes threads.
 unsafe impl Send for Slot {}
 
@@ -77,6 +82,25 @@ pub struct OwnedSlot(NonNull<Slot>);
 
 // SAFETY: it owns a slot as a box would.
 unsafe impl Send for OwnedSlot {}
+
+impl OwnedSlot {
+    /// The slot, and with it the duty to free it.
+    #[inline]
+    fn into_raw(self) -> *mut Slot {
+        ManuallyDrop::new(self).0.as_ptr()
+    }
+
+    /// What [`into_raw`](Self::into_raw) gave.
+    ///
+    /// # Safety
+    ///
+    /// It came from there, and nobody else makes an owner of it.
+    #[inline]
+    unsafe fn from_raw(slot: *mut Slot) -> Self {
+        // SAFETY: it was not null there.
+        Self(unsafe { NonNull::new_unchecked(slot) })
+    }
+}
 
 impl Deref for OwnedSlot {
     type Target = Slot;
@@ -91,17 +115,15 @@ impl Deref for OwnedSlot {
 impl Drop for OwnedSlot {
     fn drop(&mut self) {
         // SAFETY: made from a box by `Slot::create`, and this is the only owner.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        let slot = unsafe { Box::from_raw(self.0.as_ptr()) };
+        slot.shelves.count(false);
     }
 }
 
 impl Slot {
     /// Makes a fresh slot.
-    ///
-    /// # Safety
-    ///
-    /// Image and origin outlive the slot, and the origin is one of this image.
-    pub unsafe fn create(image: &Loaded, origin: &Origin, plan: &Plan) -> io::Result<OwnedSlot> {
+    pub fn create(shelves: &Arc<Shelves>) -> io::Result<OwnedSlot> {
+        let (image, origin, plan) = (shelves.image(), shelves.origin(), shelves.plan());
         let records = image.records();
         let sizes = Sizes {
             memory_len: (u64::from(plan.mapped_pages) * WASM_PAGE) as usize,
@@ -120,8 +142,7 @@ impl Slot {
             table.borrow().put_record(&mut vmctx);
         }
         let slot = Box::into_raw(Box::new(Self {
-            image,
-            origin,
+            image: Arc::as_ptr(image),
             base: memory.base(),
             max_pages: plan.max_pages,
             mapped_len: sizes.memory_len,
@@ -130,6 +151,7 @@ impl Slot {
             activation: Cell::new(ptr::null()),
             vmctx: Box::new([]),
             memory,
+            shelves: Arc::clone(shelves),
         }));
         // SAFETY: the box was made above and nothing else refers to it.
         let this = unsafe { &mut *slot };
@@ -146,7 +168,9 @@ impl Slot {
         header::put(&header, &mut vmctx);
         this.vmctx = vmctx.into_boxed_slice();
         this.restore_vmctx();
-        NonNull::new(slot).map(OwnedSlot).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+        shelves.count(true);
+        // SAFETY: a box is not null, and this is its only owner.
+        Ok(unsafe { OwnedSlot::from_raw(slot) })
     }
 
     /// The slot that compiled code calls with this `base`.
@@ -200,15 +224,20 @@ impl Slot {
     /// The image that runs here.
     #[inline]
     pub fn image(&self) -> &Loaded {
-        // SAFETY: whoever made the slot keeps the image alive.
+        // SAFETY: the shelves keep it alive.
         unsafe { &*self.image }
+    }
+
+    /// Where it belongs.
+    #[inline]
+    pub fn shelves(&self) -> &Shelves {
+        &self.shelves
     }
 
     /// What it is when it is fresh.
     #[inline]
     fn origin(&self) -> &Origin {
-        // SAFETY: whoever made the slot keeps the origin alive.
-        unsafe { &*self.origin }
+        self.shelves.origin()
     }
 
     /// Linear memory, and how it becomes fresh.

@@ -11,6 +11,7 @@ mod support;
 use lithify_runtime::{
     FuncType, Guest, HostError, Imports, Instance, MemoryPlan, Pool, Trap, ValType, Value,
 };
+use std::sync::Arc;
 use support::{load, pool, pool_with};
 
 const PAGE: usize = 0x1_0000;
@@ -349,6 +350,61 @@ fn slots_are_kept_within_bounds() {
     pool.trim();
     assert_eq!(pool.idle(), 0);
     assert_fresh(&mut store.instance().unwrap());
+}
+
+/// Threads that take and put back at once get fresh instances, and leave nothing behind: of the pool, of
+/// those that are in use when it is dropped, of the image.
+#[test]
+fn a_pool_takes_its_slots_along() {
+    let alive = Arc::new(());
+    let imports = || {
+        let (held, mut imports) = (Arc::clone(&alive), Imports::new());
+        imports.func("env", "host", FuncType::new(&[], &[]), move |_, _| {
+            let _ = &held;
+            Ok(())
+        });
+        imports
+    };
+    const WAT: &str = r#"(module (import "env" "host" (func)) (memory 1)
+        (global $g (export "g") (mut i32) (i32.const 5))
+        (func (export "set") (global.set $g (i32.const 6)) (i32.store (i32.const 8) (i32.const 1)))
+        (func (export "other")))"#;
+    for idle_per_entry in [0, 1, 2, 40] {
+        let options = lithify_runtime::InstanceOptions {
+            idle_per_entry,
+            idle_total: 6,
+            ..Default::default()
+        };
+        let pool = Pool::new(&load(WAT, &imports()), &options).unwrap();
+        let entries = ["set", "other"].map(|name| pool.entry(name).unwrap());
+        let kept = std::thread::scope(|scope| {
+            let threads = [0, 1, 2, 3].map(|thread| {
+                let entries = &entries;
+                scope.spawn(move || {
+                    let mut held = Vec::new();
+                    for round in 0..500 {
+                        let entry = &entries[(round / 7 + thread) % 2];
+                        let mut instance = entry.instance().unwrap();
+                        assert_eq!(instance.global_get("g"), Some(Value::I32(5)));
+                        assert_eq!(instance.memory()[8], 0);
+                        instance.call(entry.func(), &mut [], &mut ()).unwrap();
+                        if round % 3 == 0 {
+                            held.push(instance);
+                            held.truncate(3);
+                        }
+                    }
+                    held
+                })
+            });
+            threads.map(|thread| thread.join().unwrap())
+        });
+        assert!(pool.idle() <= 6, "{} at rest", pool.idle());
+        assert_eq!(pool.idle() == 0, idle_per_entry == 0);
+        drop((pool, entries));
+        assert_eq!(Arc::strong_count(&alive), 2, "instances in use keep their image");
+        drop(kept);
+        assert_eq!(Arc::strong_count(&alive), 1, "{idle_per_entry} kept");
+    }
 }
 
 /// What an instance had come to is where those of another pool begin: again and again, whatever calls
