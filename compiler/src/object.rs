@@ -42,7 +42,7 @@ use object::{
     SymbolScope,
     write::{Relocation, StandardSection, SymbolSection},
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 type Result<T> = std::result::Result<T, CompileError>;
 
@@ -135,6 +135,7 @@ impl Writer<'_> {
 
     /// Defines every piece of the text, in order; none where there is no code.
     fn pieces(&mut self, text: &Text) -> Result<Vec<Option<FuncId>>> {
+        self.import_in_order(text)?;
         let mut ids = Vec::with_capacity(text.pieces.len());
         let mut first = None;
         for Placed { piece, .. } in &text.pieces {
@@ -159,11 +160,7 @@ impl Writer<'_> {
 
     fn reloc_target(&mut self, symbol: Symbol, first: FuncId) -> Result<ModuleRelocTarget> {
         Ok(match symbol {
-            Symbol::Import(index) => {
-                let import = &self.module.imports[index];
-                let name = symbols::import(self.prefix, import.module, import.field);
-                self.import(symbol, &name)?.into()
-            }
+            Symbol::Import(_) => self.imports[&symbol].into(),
             Symbol::Runtime(libcall) => self.import(symbol, libcall.symbol())?.into(),
             Symbol::Table(index) => self.tables[&index].into(),
             Symbol::Descriptor => self.descriptor.expect("data comes first").into(),
@@ -175,6 +172,22 @@ impl Writer<'_> {
                 unreachable!("resolved when the text was laid out")
             }
         })
+    }
+
+    /// Declares the imports that the text refers to in the module's order. The image keeps it, and a
+    /// loader that goes through both at once looks for no name.
+    fn import_in_order(&mut self, text: &Text) -> Result<()> {
+        let relocs = text.pieces.iter().flat_map(|placed| &placed.piece.relocs);
+        let imports = relocs.filter_map(|reloc| match reloc.symbol {
+            Symbol::Import(index) => Some(index),
+            _ => None,
+        });
+        for index in imports.collect::<BTreeSet<_>>() {
+            let import = &self.module.imports[index];
+            let name = symbols::import(self.prefix, import.module, import.field);
+            self.import(Symbol::Import(index), &name)?;
+        }
+        Ok(())
     }
 
     fn import(&mut self, symbol: Symbol, name: &str) -> Result<FuncId> {

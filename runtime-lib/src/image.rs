@@ -23,6 +23,7 @@ use lithify_abi::descriptor::{NONE, Span};
 use lithify_abi::types::{ExportType, FuncType, ImportType, MemoryType};
 use loaded::Loaded;
 use metadata::Metadata;
+use section::ExternDesc;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
@@ -45,6 +46,22 @@ impl Image {
     /// What the module exports, in its order.
     pub fn exports(&self) -> Vec<ExportType> {
         metadata::exports(&self.0.section)
+    }
+
+    /// Whether the module exports something of that name.
+    pub fn has_export(&self, name: &str) -> bool {
+        self.0.records().exports.iter().any(|export| self.0.name(export.name) == name)
+    }
+
+    /// The names under which the module imports and exports its memory.
+    pub fn memory_names(&self) -> impl Iterator<Item = &str> {
+        let records = self.0.records();
+        let imports = records.imports.iter();
+        let imports = imports.filter(|import| matches!(import.desc, ExternDesc::Memory(_)));
+        let exports = records.exports.iter();
+        let exports = exports.filter(|export| matches!(export.desc, ExternDesc::Memory(_)));
+        let names = imports.map(|import| import.field).chain(exports.map(|export| export.name));
+        names.map(|name| self.0.name(name))
     }
 
     /// The module's memory, if it has one.

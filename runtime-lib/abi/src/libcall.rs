@@ -67,6 +67,11 @@ macro_rules! libcalls {
                 }
             }
 
+            /// The libcall of that symbol.
+            pub fn of_symbol(symbol: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|libcall| libcall.symbol() == symbol)
+            }
+
             /// Its type, without `base`.
             pub fn ty(self) -> FuncType {
                 use ValType::*;

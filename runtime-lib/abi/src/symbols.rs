@@ -14,7 +14,7 @@
 //! All other symbols are local: functions have their name in the name section, else `wasm[INDEX]`.
 
 use alloc::{format, string::String};
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 /// The prefix of global symbols, unless an object was asked to have another.
 pub const PREFIX: &str = "lithify";
@@ -48,21 +48,45 @@ pub fn descriptor(prefix: &str) -> String {
 /// The first two underscores in a row end the module's name: in it, an underscore before another
 /// one or at the end is mangled.
 pub fn import(prefix: &str, module: &str, field: &str) -> String {
-    let mut symbol = format!("{prefix}_import_");
+    let mut symbol = String::new();
+    // A string takes everything.
+    let _ = write_import(&mut symbol, prefix, module, field);
+    symbol
+}
+
+/// Whether `symbol` is [`import`] of these, without making it.
+pub fn is_import(symbol: &str, prefix: &str, module: &str, field: &str) -> bool {
+    let mut rest = Rest(symbol.as_bytes());
+    write_import(&mut rest, prefix, module, field).is_ok() && rest.0.is_empty()
+}
+
+/// What is left of a text when what is written was taken off its front; an error for another front.
+struct Rest<'a>(&'a [u8]);
+
+impl Write for Rest<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(text.as_bytes()).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
+fn write_import(symbol: &mut impl Write, prefix: &str, module: &str, field: &str) -> fmt::Result {
+    symbol.write_str(prefix)?;
+    symbol.write_str("_import_")?;
     let bytes = module.as_bytes();
     for (index, byte) in bytes.iter().enumerate() {
         let separates = *byte == b'_' && matches!(bytes.get(index + 1), None | Some(b'_'));
-        mangle(&mut symbol, *byte, separates);
+        mangle(symbol, *byte, separates)?;
     }
-    symbol.push_str("__");
-    field.bytes().for_each(|byte| mangle(&mut symbol, byte, false));
-    symbol
+    symbol.write_str("__")?;
+    field.bytes().try_for_each(|byte| mangle(symbol, byte, false))
 }
 
 /// The symbol of the function exported as `name`, such as `lithify_export_Core_version`.
 pub fn export(prefix: &str, name: &str) -> String {
     let mut symbol = format!("{prefix}_export_");
-    name.bytes().for_each(|byte| mangle(&mut symbol, byte, false));
+    // A string takes everything.
+    let _ = name.bytes().try_for_each(|byte| mangle(&mut symbol, byte, false));
     symbol
 }
 
@@ -74,13 +98,12 @@ pub fn is_prefix(text: &str) -> bool {
 
 /// Appends one byte of a name. What cannot stand in an identifier of C becomes `Z` and two
 /// hexadecimal digits, and so does `Z`.
-fn mangle(symbol: &mut String, byte: u8, always: bool) {
+fn mangle(symbol: &mut impl Write, byte: u8, always: bool) -> fmt::Result {
     let plain = (byte.is_ascii_alphanumeric() && byte != b'Z') || byte == b'_';
     if plain && !always {
-        symbol.push(char::from(byte));
+        symbol.write_char(char::from(byte))
     } else {
-        // A string takes everything.
-        let _ = write!(symbol, "Z{byte:02x}");
+        write!(symbol, "Z{byte:02x}")
     }
 }
 
@@ -122,7 +145,12 @@ mod tests {
         for name in &names {
             add(export(PREFIX, name), name);
             for field in &names {
-                add(import(PREFIX, name, field), &(name, field));
+                let symbol = import(PREFIX, name, field);
+                assert!(is_import(&symbol, PREFIX, name, field));
+                assert!(!is_import(&symbol[1..], PREFIX, name, field));
+                assert!(!is_import(&symbol, PREFIX, name, "other"));
+                assert!(!is_import(&format!("{symbol}_"), PREFIX, name, field));
+                add(symbol, &(name, field));
             }
         }
     }

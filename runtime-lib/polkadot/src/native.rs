@@ -19,8 +19,8 @@ use lithify_abi::heap::{FREE, Heap, MALLOC};
 use lithify_runtime::host::{CallingGuest, HostError, Numbered};
 use lithify_runtime::{
     CallOptions, Caller, Entry, ExportType, ExternType, Func, FuncType, Guest, Image, ImageError,
-    ImportType, Imports, Instance, InstanceError, InstanceOptions, MemoryPlan, Pool, Trap,
-    TrapCode, Trust, ValType, Value,
+    Imports, Instance, InstanceError, InstanceOptions, MemoryPlan, Pool, Trap, TrapCode, Trust,
+    ValType, Value,
 };
 use std::{path::Path, sync::OnceLock, time::Duration};
 
@@ -128,9 +128,8 @@ impl Runtime {
 
     /// Takes an image whose imports are bound: [`imports`], perhaps with more beside them.
     pub fn new(image: &Image, options: &RuntimeOptions) -> Result<Self, RuntimeError> {
-        let exports = image.exports();
         let mut instances = options.instances.clone();
-        let is_reactor = !exports.iter().any(|export| export.name == "__heap_base");
+        let is_reactor = !image.has_export("__heap_base");
         if is_reactor {
             // A memory of the guest's own, which grows as the guest wants.
             let initial = image.memory().map_or(0, |memory| memory.min);
@@ -141,7 +140,9 @@ impl Runtime {
             };
         }
         let pool = Pool::new(image, &instances)?;
-        let memory_hidden = !options.any_memory && !has_memory(&exports, &image.imports());
+        // Exported as `MEMORY`, or imported under that name, as a node exports an imported memory by the
+        // name of its import.
+        let memory_hidden = !options.any_memory && !image.memory_names().any(|name| name == MEMORY);
         let call_timeout = options.call_timeout;
         let (heap_base, initialized) = (OnceLock::new(), OnceLock::new());
         Ok(Self { pool, heap_base, call_timeout, memory_hidden, is_reactor, initialized })
@@ -463,14 +464,6 @@ impl RuntimeInstance for RunningRuntime<'_> {
         self.instance.call_with(&entry, &mut slots, context, self.options)?;
         Ok(slots[0] as u64)
     }
-}
-
-/// Whether a node finds the module's memory: it is exported as [`MEMORY`], or imported under that
-/// name, as a node exports an imported memory by the name of its import.
-fn has_memory(exports: &[ExportType], imports: &[ImportType]) -> bool {
-    let exported = exports.iter().map(|export| (&export.name, &export.ty));
-    let imported = imports.iter().map(|import| (&import.name, &import.ty));
-    exported.chain(imported).any(|(name, ty)| name == MEMORY && matches!(ty, ExternType::Memory(_)))
 }
 
 /// `(i32, i32) -> i64`, the type of every entry point.

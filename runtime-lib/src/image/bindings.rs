@@ -6,8 +6,6 @@
 use super::error::{ImageError, UnresolvedImport};
 use super::imports::{Closure, Function, Imports};
 use super::section::{ExternDesc, ExternGlobal, Import, Records, Section};
-use lithify_abi::libcall::Libcall;
-use lithify_abi::symbols;
 use lithify_abi::types::{ExternType, Limits, ValType};
 use std::collections::HashMap;
 
@@ -38,8 +36,8 @@ pub(crate) struct Bindings {
     /// The sizes of the imported memory and of imported tables, by index, that were provided.
     pub memory: Option<Limits>,
     pub tables: Vec<(u32, Limits)>,
-    /// What goes into a place that is to hold the address of a symbol.
-    pub symbols: HashMap<String, Target>,
+    /// What goes into the linkage table for each import, by its position; nothing for what is no function.
+    pub targets: Vec<Option<Target>>,
 }
 
 /// An address for the linkage table.
@@ -52,16 +50,13 @@ pub(crate) enum Target {
 }
 
 impl Bindings {
-    /// Resolves the imports of a module that is not linked, and its libcalls.
-    pub fn resolve(
-        section: &Section<'_>,
-        imports: &Imports,
-        libcalls: fn(Libcall) -> usize,
-    ) -> Result<Self, ImageError> {
+    /// Resolves the imports of a module that is not linked.
+    pub fn resolve(section: &Section<'_>, imports: &Imports) -> Result<Self, ImageError> {
         let mut bindings = Self::default();
         let mut unresolved = Vec::new();
-        let mut types = HashMap::new();
-        for import in &section.records.imports {
+        let imported = &section.records.imports;
+        let mut types = HashMap::with_capacity(imported.len());
+        for import in imported {
             let (module, field) = (section.name(import.module), section.name(import.field));
             let resolved = bindings.import(import, module, field, &section.records, imports);
             unresolved.extend(resolved.err());
@@ -72,10 +67,6 @@ impl Bindings {
         if !unresolved.is_empty() {
             let imports = unresolved;
             return Err(ImageError::Imports { imports });
-        }
-        for libcall in Libcall::ALL {
-            let target = Target::Native(libcalls(*libcall));
-            bindings.symbols.insert(libcall.symbol().into(), target);
         }
         Ok(bindings)
     }
@@ -88,11 +79,11 @@ impl Bindings {
         records: &Records,
         imports: &Imports,
     ) -> Result<(), UnresolvedImport> {
-        let (mut bound, mut value) = (Bound::Direct, 0);
+        let (mut bound, mut value, mut target) = (Bound::Direct, 0, None);
         match import.desc {
             ExternDesc::Func(function) => {
                 let ty = records.func_type(function.ty);
-                let mut target = Target::Text(function.exit);
+                let mut to = Target::Text(function.exit);
                 bound = match imports.find_function(module, field, ty)? {
                     Some(Function::Closure(closure)) => Bound::Closure {
                         closure,
@@ -101,12 +92,12 @@ impl Bindings {
                         ty: function.ty,
                     },
                     Some(Function::Native(address)) => {
-                        target = Target::Native(address as usize);
+                        to = Target::Native(address as usize);
                         Bound::Direct
                     }
                     None => Bound::Missing(format!("{module}.{field}: {ty}")),
                 };
-                self.symbols.insert(symbols::import(symbols::PREFIX, module, field), target);
+                target = Some(to);
             }
             ExternDesc::Global(ExternGlobal { ty, mutable, .. }) => {
                 value = imports.find_global(module, field, ty, mutable)?;
@@ -121,6 +112,7 @@ impl Bindings {
         }
         self.functions.push(bound);
         self.globals.push(value);
+        self.targets.push(target);
         Ok(())
     }
 

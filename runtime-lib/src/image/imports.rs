@@ -58,7 +58,33 @@ struct Global {
     bits: u128,
 }
 
-type Name = (String, String);
+/// What is provided, by module name and field name, to be looked up without making a key.
+#[derive(Clone)]
+struct Names<T>(HashMap<String, HashMap<String, T>>);
+
+impl<T> Default for Names<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T> Names<T> {
+    fn get(&self, module: &str, name: &str) -> Option<&T> {
+        self.0.get(module)?.get(name)
+    }
+
+    fn insert(&mut self, module: &str, name: &str, value: T) {
+        self.0.entry(module.into()).or_default().insert(name.into(), value);
+    }
+
+    fn names(&self) -> Vec<(&str, &str)> {
+        let modules = self.0.iter();
+        let names = modules.flat_map(|(module, fields)| {
+            fields.keys().map(move |name| (module.as_str(), name.as_str()))
+        });
+        names.collect()
+    }
+}
 
 /// Functions and globals by module name, field name and type; sizes of memories and tables.
 ///
@@ -66,10 +92,10 @@ type Name = (String, String);
 /// and runtimes of both kinds exist.
 #[derive(Clone, Default)]
 pub struct Imports {
-    functions: HashMap<Name, Vec<(FuncType, Function)>>,
-    globals: HashMap<Name, Global>,
+    functions: Names<Vec<(FuncType, Function)>>,
+    globals: Names<Global>,
     /// Memories and tables.
-    sizes: HashMap<Name, ExternType>,
+    sizes: Names<ExternType>,
     trap_missing: bool,
 }
 
@@ -106,7 +132,8 @@ impl Imports {
         ty: FuncType,
         function: Function,
     ) -> &mut Self {
-        let types = self.functions.entry((module.into(), name.into())).or_default();
+        let fields = self.functions.0.entry(module.into()).or_default();
+        let types = fields.entry(name.into()).or_default();
         types.retain(|(known, _)| *known != ty);
         types.push((ty, function));
         self
@@ -129,7 +156,7 @@ impl Imports {
         let reference = matches!(ty, ValType::FuncRef | ValType::ExternRef);
         assert!(!reference || bits == 0, "a reference other than null");
         let global = Global { ty, mutable, bits };
-        self.globals.insert((module.into(), name.into()), global);
+        self.globals.insert(module, name, global);
         self
     }
 
@@ -142,7 +169,7 @@ impl Imports {
     /// When there are more than 65536 pages or fewer than at the start.
     pub fn memory(&mut self, module: &str, name: &str, limits: Limits) -> &mut Self {
         check_limits(limits, MAX_PAGES);
-        self.sizes.insert((module.into(), name.into()), ExternType::Memory(limits));
+        self.sizes.insert(module, name, ExternType::Memory(limits));
         self
     }
 
@@ -153,7 +180,7 @@ impl Imports {
     /// When the initial size is larger than a table can be, or than the largest.
     pub fn table(&mut self, module: &str, name: &str, limits: Limits) -> &mut Self {
         check_limits(limits, MAX_TABLE);
-        self.sizes.insert((module.into(), name.into()), ExternType::Table(limits));
+        self.sizes.insert(module, name, ExternType::Table(limits));
         self
     }
 
@@ -171,7 +198,7 @@ impl Imports {
         name: &str,
         ty: &FuncType,
     ) -> Result<Option<Function>, UnresolvedImport> {
-        let provided = self.functions.get(&key(module, name));
+        let provided = self.functions.get(module, name);
         let types = provided.map_or(&[][..], Vec::as_slice);
         match types.iter().find(|(known, _)| known == ty) {
             Some((_, function)) => Ok(Some(function.clone())),
@@ -188,7 +215,7 @@ impl Imports {
         ty: ValType,
         mutable: bool,
     ) -> Result<u128, UnresolvedImport> {
-        match self.globals.get(&key(module, name)) {
+        match self.globals.get(module, name) {
             Some(global) if global.ty == ty && global.mutable == mutable => Ok(global.bits),
             _ => {
                 let wanted = ExternType::Global { ty, mutable };
@@ -205,7 +232,7 @@ impl Imports {
         wanted: &ExternType,
     ) -> Result<Option<Limits>, UnresolvedImport> {
         use ExternType::{Memory, Table};
-        match (self.sizes.get(&key(module, name)), wanted) {
+        match (self.sizes.get(module, name), wanted) {
             (Some(Memory(limits)), Memory(wanted)) | (Some(Table(limits)), Table(wanted))
                 if fits(*limits, *wanted) =>
             {
@@ -223,20 +250,15 @@ impl Imports {
 
     /// The types under which there is something of this name.
     fn provided(&self, module: &str, name: &str) -> Vec<String> {
-        let key = key(module, name);
-        let functions = self.functions.get(&key).into_iter().flatten();
-        let global = self.globals.get(&key);
+        let functions = self.functions.get(module, name).into_iter().flatten();
+        let global = self.globals.get(module, name);
         let global = global.map(|&Global { ty, mutable, .. }| ExternType::Global { ty, mutable });
         functions
             .map(|(ty, _)| ty.to_string())
             .chain(global.map(|global| global.to_string()))
-            .chain(self.sizes.get(&key).map(|size| size.to_string()))
+            .chain(self.sizes.get(module, name).map(|size| size.to_string()))
             .collect()
     }
-}
-
-fn key(module: &str, name: &str) -> Name {
-    (module.to_owned(), name.to_owned())
 }
 
 /// Whether something of these limits can be imported as `wanted`.
@@ -253,9 +275,9 @@ fn check_limits(limits: Limits, largest: u32) {
 impl fmt::Debug for Imports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Imports")
-            .field("functions", &self.functions.keys())
-            .field("globals", &self.globals.keys())
-            .field("sizes", &self.sizes)
+            .field("functions", &self.functions.names())
+            .field("globals", &self.globals.names())
+            .field("sizes", &self.sizes.names())
             .field("trap_missing", &self.trap_missing)
             .finish()
     }

@@ -13,7 +13,9 @@ use super::memory_image::MemoryImage;
 use super::section::Section;
 use crate::sys::arch;
 use crate::sys::linux::mmap::{Mapping, Protection, page_size, round_up_to_page};
+use lithify_abi::descriptor::NONE;
 use lithify_abi::libcall::Libcall;
+use lithify_abi::symbols;
 use std::fs::File;
 use std::ops::Range;
 use std::slice;
@@ -34,10 +36,10 @@ pub fn file(
     // SAFETY: the mapping is readable and private; image files are not written to, and we write to
     // it only where none of these bytes is in use any more.
     let checked = check::check_for_here(unsafe { mapping.bytes() }, trust)?;
-    let bindings = Bindings::resolve(&checked.section, imports, libcalls)?;
+    let bindings = Bindings::resolve(&checked.section, imports)?;
     // The address of a text without code is not checked, and not used.
     let text = mapping.start().wrapping_add(checked.text as usize).cast_const();
-    let entries = linkage_table(&checked.elf, &bindings, text)?;
+    let entries = linkage_table(&checked, &bindings, libcalls, text)?;
     let (metadata, len) =
         (mapping.at(checked.note.descriptor as usize), checked.section.bytes.len());
     let Checked {
@@ -58,38 +60,43 @@ pub fn file(
 /// goes there.
 type Entry = (usize, usize);
 
-/// What goes into the linkage table: the addresses of imports and libcalls.
+/// What goes into the linkage table: the addresses of libcalls and of imports, in the order of those.
 fn linkage_table(
-    elf: &Elf<'_>,
+    Checked { elf, section, .. }: &Checked<'_>,
     bindings: &Bindings,
+    libcalls: fn(Libcall) -> usize,
     text: *const u8,
 ) -> Result<Vec<Entry>, ImageError> {
     let unsupported = |message: String| ImageError::Unsupported { message };
     let relocations = elf.relocations().map_err(|message| unsupported(message.into()))?;
-    let entry = |relocation: &Relocation<'_>| {
-        let place = relocation.address;
+    let mut targets = section.records.imports.iter().zip(&bindings.targets);
+    let mut target = |symbol: &str| {
+        if let Some(libcall) = Libcall::of_symbol(symbol) {
+            return Some(libcalls(libcall));
+        }
+        let (_, target) = targets.find(|(import, _)| {
+            let (module, field) = (section.name(import.module), section.name(import.field));
+            symbols::is_import(symbol, symbols::PREFIX, module, field)
+        })?;
+        match (*target)? {
+            Target::Native(address) => Some(address),
+            Target::Text(NONE) => None,
+            Target::Text(offset) => Some(text as usize + offset as usize),
+        }
+    };
+    let entry = |relocation: Relocation<'_>| {
+        let Relocation { address: place, kind, symbol } = relocation;
         let writable = elf.segments.iter().any(|segment| {
             let addresses = segment.addresses();
             segment.write && addresses.start <= place && place.saturating_add(8) <= addresses.end
         });
-        if relocation.kind != arch::MACHINE.glob_dat() || !writable || !place.is_multiple_of(8) {
-            let message = format!("a relocation of type {} at {place:#x}", relocation.kind);
-            return Err(unsupported(message));
+        if kind != arch::MACHINE.glob_dat() || !writable || !place.is_multiple_of(8) {
+            return Err(unsupported(format!("a relocation of type {kind} at {place:#x}")));
         }
-        let address = match bindings.symbols.get(relocation.symbol) {
-            Some(Target::Native(address)) => *address,
-            Some(Target::Text(offset)) if *offset != lithify_abi::descriptor::NONE => {
-                text as usize + *offset as usize
-            }
-            _ => {
-                let message =
-                    format!("an undefined symbol {} without an import", relocation.symbol);
-                return Err(unsupported(message));
-            }
-        };
-        Ok((place as usize, address))
+        let message = || format!("an undefined symbol {symbol} without an import, or out of order");
+        Ok((place as usize, target(symbol).ok_or_else(|| unsupported(message()))?))
     };
-    relocations.iter().map(entry).collect()
+    relocations.into_iter().map(entry).collect()
 }
 
 /// Fills the linkage table and makes code executable.
