@@ -50,6 +50,12 @@ pub trait Engine {
     /// Compiles what `prepare` gave into an artifact, or returns it where there is none to make.
     fn compile(&self, prepared: &[u8]) -> Result<Vec<u8>>;
 
+    /// Puts an artifact where embedders of this engine keep such between processes, if that is
+    /// not just a file.
+    fn keep(&self, _artifact: &Path) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes an artifact ready for calls.
     fn load(&self, artifact: &Path, check: Check) -> Result<Box<dyn LoadedModule>>;
 
@@ -65,6 +71,8 @@ pub enum Check {
     Whole,
     /// The file is trusted.
     Trusted,
+    /// It comes from where [`Engine::keep`] put it, and is checked as far as embedders check it there.
+    Kept,
 }
 
 /// A module on an engine.

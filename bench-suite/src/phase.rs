@@ -43,6 +43,7 @@ impl Phase {
         Self::Artifact,
         Self::Load,
         Self::LoadTrusted,
+        Self::LoadKept,
         Self::LoadMemory,
         Self::IdleMemory,
     ];
@@ -65,7 +66,10 @@ impl Phase {
             Self::Artifact => "size of what was compiled",
             Self::Load => "from the artifact's file to where instances can be made",
             Self::LoadTrusted => "the same without a check of the file",
-            Self::Cold => "from a process without the engine to the first output",
+            Self::LoadKept => {
+                "the same from a store that checks a file once, and again when it changes"
+            }
+            Self::Cold => "from a process without the engine to the first output, by load-kept",
             Self::LoadMemory => "memory of a process for each loaded module",
             Self::IdleMemory => "memory that stays after calls, for the next one",
             Self::PerCall => {
@@ -117,12 +121,15 @@ phases! {
     /// The same without a check that the file is what the compiler wrote, which not every engine
     /// makes.
     LoadTrusted = "load-trusted", Ns;
+    /// The same from where an embedder keeps artifacts, checked as it is there: of Lithify a store, where
+    /// an earlier process found the file whole and the system says that it has not changed since.
+    LoadKept = "load-kept", Ns;
     /// Memory of the process alone for each module that is loaded, before any instance of it.
     LoadMemory = "load-memory", Bytes;
     /// Memory of the process alone that stays after some calls, so that the next one finds it: that of an
     /// instance that is idle.
     IdleMemory = "idle-memory", Bytes;
-    /// From nothing of the engine to the first output, in a fresh process.
+    /// From nothing of the engine to the first output, in a fresh process, which loads as in `LoadKept`.
     Cold = "cold", Ns;
     /// The first call of a process on a module that is loaded: instance, call and end.
     First = "first", Ns;

@@ -14,7 +14,9 @@ use lithify_runtime::{
     CallError, CallOptions, ExternType, FuncType, FunctionInfo, Image, Imports, InstanceError,
     InstanceOptions, Metadata, Pool, Trap, Trust, Value, host_cpu_features,
 };
+use lithify_store::{Bounds, Key, Store};
 use std::borrow::Cow;
+use std::fs;
 use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -71,14 +73,30 @@ impl Engine for Aot {
         Ok(compile_image(prepared, &options)?)
     }
 
+    fn keep(&self, artifact: &Path) -> Result<()> {
+        let image = fs::read(artifact)?;
+        let code_hash = Metadata::check(&image, Trust::SkipHash)?;
+        let key = Key::new(code_hash, self.target.machine, self.target.features, "bench");
+        store(artifact)?.put(&key, &image)?;
+        Ok(())
+    }
+
     fn load(&self, artifact: &Path, check: Check) -> Result<Box<dyn LoadedModule>> {
-        let trust = match check {
-            Check::Whole => Trust::Verify,
-            Check::Trusted => Trust::SkipHash,
+        let (artifact, trust) = match check {
+            Check::Whole => (Cow::Borrowed(artifact), Trust::Verify),
+            Check::Trusted => (Cow::Borrowed(artifact), Trust::SkipHash),
+            // What was found whole once is not looked into again, unless its file changed.
+            Check::Kept => {
+                let store = store(artifact)?;
+                let kept = store.list()?.pop().context("nothing was kept")?;
+                let path = store.get(&kept.key)?.context("what was kept is damaged")?;
+                (Cow::Owned(path), Trust::SkipHash)
+            }
         };
+        let artifact = &*artifact;
         let imports = match self.host {
             Host::Polkadot => Cow::Borrowed(&self.imports),
-            Host::Stub(_) => self.imports(&std::fs::read(artifact)?)?,
+            Host::Stub(_) => self.imports(&fs::read(artifact)?)?,
         };
         self.ready(&Image::open(artifact, &imports, trust)?)
     }
@@ -88,6 +106,11 @@ impl Engine for Aot {
         let imports = self.imports(&image)?;
         self.ready(&Image::from_bytes(&image, &imports, Trust::SkipHash)?)
     }
+}
+
+/// The store beside an artifact, for that alone.
+fn store(artifact: &Path) -> Result<Store> {
+    Ok(Store::open(artifact.with_extension("kept"), Bounds::default())?)
 }
 
 impl LoadedModule for Runtime {

@@ -126,7 +126,8 @@ impl Store {
         file.read_to_end(&mut bytes).map_err(read_error)?;
         match check(key, &bytes) {
             Ok(()) => {
-                if !mark::put(&path, &file, &found) {
+                // A file as young as that was just used anyway, and to touch it would keep it young.
+                if !mark::put(&path, &file, &found) && mark::is_settled(&found) {
                     let _ = file.set_modified(SystemTime::now());
                 }
                 Ok(Some(path))

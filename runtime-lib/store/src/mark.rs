@@ -64,7 +64,8 @@ pub fn used(path: &Path) -> Option<SystemTime> {
     fs::metadata(self::path(path)).and_then(|mark| mark.modified()).ok()
 }
 
-fn is_settled(file: &Metadata) -> bool {
+/// Whether a change of the file would show.
+pub fn is_settled(file: &Metadata) -> bool {
     let changed = SystemTime::UNIX_EPOCH
         + Duration::new(file.ctime().max(0) as u64, file.ctime_nsec().max(0) as u32);
     changed.elapsed().is_ok_and(|ago| ago >= SETTLED)
