@@ -11,6 +11,8 @@
 //! | [`export`] | an exported function, where somebody asked for it |
 //! | [`Libcall::symbol`](crate::libcall::Libcall::symbol) | a function of the runtime library, undefined |
 //!
+//! An image's undefined imports come in the module's order, libcalls anywhere between.
+//!
 //! All other symbols are local: functions have their name in the name section, else `wasm[INDEX]`.
 
 use alloc::{format, string::String};
