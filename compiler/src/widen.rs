@@ -19,6 +19,7 @@
 
 mod counter;
 mod round;
+mod shifted;
 mod source;
 mod stream;
 mod sum;
@@ -35,6 +36,7 @@ use cranelift_codegen::{
 };
 use lithify_abi::vmctx;
 use round::{Loop, Next};
+use shifted::Shifted;
 use source::Source;
 use stream::{Access, Stream};
 use sum::Values;
@@ -95,6 +97,11 @@ impl Plan {
         let params = func.dfg.block_params(header).to_vec();
         let types: Vec<Type> = params.iter().map(|param| func.dfg.value_type(*param)).collect();
         let [guard, check, wide] = [(); 3].map(|()| func.dfg.make_block());
+        // What a round took from the one before is looked at where that is known to be in memory.
+        let look = match &self.source {
+            Source::Shifted(_) => Some(func.dfg.make_block()),
+            _ => None,
+        };
         self.redirect(func, guard);
         let copy = |func: &mut Function, block: Block| -> Vec<Value> {
             types.iter().map(|ty| func.dfg.append_block_param(block, *ty)).collect()
@@ -104,7 +111,7 @@ impl Plan {
         let left = func.dfg.append_block_param(wide, I64);
 
         let mut pos = FuncCursor::new(func);
-        for block in [guard, check, wide] {
+        for block in [Some(guard), Some(check), look, Some(wide)].into_iter().flatten() {
             pos.func.layout.insert_block(block, header);
         }
         pos.set_srcloc(self.srcloc);
@@ -134,22 +141,44 @@ impl Plan {
         let memory = pos.ins().load(I64, trusted, self.base, vmctx::MEMORY_LEN);
         let first = self.to.first(&mut pos, &at);
         let mut good = self.to.is_inside(&mut pos, first, bytes, memory);
-        if let Source::Copy(from) = &self.source {
-            let source = from.first(&mut pos, &at);
+        let mut shift = None;
+        // Where what is stored comes from, and how many bytes around that are read, too.
+        let from = match &self.source {
+            Source::Copy(from) => Some((from, from.start, 0)),
+            Source::Shifted(Shifted { from, .. }) => Some((from, from.start, from.stride.abs())),
+            Source::Fill(_) => None,
+        };
+        if let Some((from, start, around)) = from {
+            let mut source = from.first(&mut pos, &at);
             let inside = from.is_inside(&mut pos, source, bytes, memory);
             good = pos.ins().band(good, inside);
+            let mut start = start;
+            if let Source::Shifted(shifted) = &self.source {
+                let room = shifted.has_room(&mut pos, source, memory);
+                let (by, whole) = shifted.shift(&mut pos);
+                good = pos.ins().band(good, room);
+                good = pos.ins().band(good, whole);
+                source = pos.ins().iadd(source, by);
+                start += shifted.lower();
+                shift = Some(by);
+            }
             // Neither within a vector nor within a round does one side see the other.
-            let near = WIDTH.max(size) - 1;
+            let near = WIDTH.max(size) - 1 + around;
             let apart = pos.ins().isub(first, source);
-            let apart = pos.ins().iadd_imm_s(apart, self.to.start - from.start + near);
+            let apart = pos.ins().iadd_imm_s(apart, self.to.start - start + near);
             let far = pos.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, apart, 2 * near);
             good = pos.ins().band(good, far);
         }
         let fill = match &self.source {
-            Source::Copy(_) => None,
+            Source::Copy(_) | Source::Shifted(_) => None,
             Source::Fill(fill) => Some(fill.emit(&mut pos)),
         };
         let with_distance = [&at_guard[..], &[distance]].concat();
+        if let (Some(look), Source::Shifted(shifted)) = (look, &self.source) {
+            pos.ins().brif(good, look, &[], header, &arguments(&at_guard));
+            pos.goto_bottom(look);
+            good = shifted.is_in_memory(&mut pos, &at, self.base);
+        }
         pos.ins().brif(good, wide, &arguments(&with_distance), header, &arguments(&at_guard));
 
         pos.goto_bottom(wide);
@@ -157,6 +186,11 @@ impl Plan {
         let to = self.to.address(&mut pos, &at, self.base);
         let from = match &self.source {
             Source::Copy(from) => Some((from.address(&mut pos, &at, self.base), from.flags)),
+            Source::Shifted(shifted) => {
+                let (address, start) = shifted.from.address(&mut pos, &at, self.base);
+                let address = shift.map_or(address, |by| pos.ins().iadd(address, by));
+                Some(((address, start + shifted.lower() as i32), shifted.from.flags))
+            }
             Source::Fill(_) => None,
         };
         for offset in (0..size.max(WIDTH) as i32).step_by(WIDTH as usize) {
@@ -182,7 +216,7 @@ impl Plan {
         let mut after = at.here.to_vec();
         for (next, value) in self.next.iter().zip(&mut after) {
             match next {
-                Next::Step(0) | Next::Sum(_) => {}
+                Next::Step(0) | Next::Sum(_) | Next::Loaded(_) => {}
                 Next::Step(step) => {
                     *value = pos.ins().iadd_imm_s(*value, i64::from(step.wrapping_mul(rounds)));
                 }
@@ -192,8 +226,12 @@ impl Plan {
         let stepped = after.clone();
         let stepped = Values { params: at.params, here: &stepped };
         for (next, value) in self.next.iter().zip(&mut after) {
-            if let Next::Sum(sum) = next {
-                *value = sum.emit(pos, &stepped);
+            match (next, &self.source) {
+                (Next::Sum(sum), _) => *value = sum.emit(pos, &stepped),
+                (Next::Loaded(_), Source::Shifted(shifted)) => {
+                    *value = shifted.word(pos, at, self.base, i64::from(rounds) - 1);
+                }
+                _ => {}
             }
         }
         after

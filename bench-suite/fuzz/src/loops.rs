@@ -52,8 +52,13 @@ fn pick<T: Copy>(random: &mut ChaCha8Rng, from: &[T]) -> T {
 
 /// A function with one loop. It returns what its locals are afterwards.
 fn function(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
-    let (load, store, width) = pick(random, &ACCESSES);
-    let unrolled = pick(random, &[1, 1, 1, 2, 4, 8]);
+    let shifted = random.random_bool(0.2);
+    let (mut access, mut unrolled) = (pick(random, &ACCESSES), pick(random, &[1, 1, 1, 2, 4, 8]));
+    if shifted {
+        access = pick(random, &[ACCESSES[5], ACCESSES[5], ACCESSES[9]]);
+        unrolled = 1;
+    }
+    let (load, store, width) = access;
     let down = random.random_bool(0.3);
     let mut stride = width * unrolled;
     if random.random_bool(0.05) {
@@ -108,6 +113,17 @@ fn function(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
         sources.rotate_left(1);
     }
     let mut body = String::new();
+    let mut before = String::new();
+    if shifted {
+        let ty = &store[..3];
+        let load = |at: i32| format!("({load} offset={from_offset} {})", place("$q", at));
+        let [first, word, after] = words(random, ty, stride, load);
+        let place = place("$p", 0);
+        body =
+            format!("{word} ({store} offset={to_offset} {place} (local.get $word_{ty})) {after}\n");
+        before = first;
+        order.clear();
+    }
     for (at, source_at) in order.iter().zip(sources) {
         // Part of the distance may stand in the access itself.
         let fixed = if random.random_bool(0.5) { at * width } else { 0 };
@@ -159,15 +175,65 @@ fn function(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
         text,
         "(func (export \"f{index}\") (param $v i64) (result i32)
            (local $p i32) (local $q i32) (local $i i32) (local $end i32) (local $last i32)
-           (local $again i32) (local $before i32)
+           (local $again i32) (local $before i32) (local $right i32) (local $left i32)
+           (local $now_i32 i32) (local $kept_i32 i32) (local $word_i32 i32)
+           (local $now_i64 i64) (local $kept_i64 i64) (local $word_i64 i64)
            (local.set $p (i32.const {to})) (local.set $q (i32.const {from}))
            (local.set $i (i32.const {start})) (local.set $end (i32.const {end}))
+           {before}
            (block (loop {round}))
            (i32.add (i32.add (local.get $p) (i32.mul (local.get $q) (i32.const 31)))
              (i32.add (i32.mul (local.get $i) (i32.const 977))
                (i32.mul (i32.add (local.get $last) (local.get $again)) (i32.const 65537))))
-           (i32.mul (local.get $before) (i32.const 7919)) (i32.add))"
+           (i32.mul (local.get $before) (i32.const 7919)) (i32.add)
+           (i32.xor (i32.xor (local.get $kept_i32) (i32.wrap_i64 (local.get $kept_i64)))))"
     );
+}
+
+/// A word put together from what is loaded and what the round before loaded: what comes before such a
+/// loop, what a round stores, and what it does after.
+fn words(
+    random: &mut ChaCha8Rng,
+    ty: &str,
+    stride: i32,
+    load: impl Fn(i32) -> String,
+) -> [String; 3] {
+    let bits = if ty == "i64" { 64 } else { 32 };
+    let (now, kept) = (format!("(local.get $now_{ty})"), format!("(local.get $kept_{ty})"));
+    // Whole bytes that fill a word, but for one in some.
+    let right = match random.random_range(0..20) {
+        0 => pick(random, &[0, 4, 12, 31, 33, 72]),
+        _ => 8 * random.random_range(1..bits / 8),
+    };
+    let wrong = if random.random_bool(0.05) { 8 } else { 0 };
+    let left = bits - right + wrong + pick(random, &[0, 0, 0, bits]);
+    let shifts = if random.random_bool(0.3) {
+        "(local.set $right (i32.and (i32.wrap_i64 (local.get $v)) (i32.const 24)))
+         (local.set $left (i32.and (i32.sub (i32.const 0) (local.get $right)) (i32.const 24)))"
+            .to_owned()
+    } else {
+        format!("(local.set $right (i32.const {right})) (local.set $left (i32.const {left}))")
+    };
+    // What memory has there, or something that may have the same bits where they count.
+    let first = match random.random_range(0..10) {
+        0 => format!("({ty}.const 0x01020304)"),
+        1..=3 => format!("({ty}.and {} ({ty}.const -256))", load(-stride)),
+        _ => load(-stride),
+    };
+    let by = |local: &str| match ty {
+        "i64" => format!("(i64.extend_i32_u (local.get {local}))"),
+        _ => format!("(local.get {local})"),
+    };
+    let upwards = (stride > 0) ^ random.random_bool(0.03);
+    let (lower, upper) = if upwards { (&kept, &now) } else { (&now, &kept) };
+    let lower = format!("({ty}.shr_u {lower} {})", by("$right"));
+    let upper = format!("({ty}.shl {upper} {})", by("$left"));
+    let (one, other) = if random.random_bool(0.5) { (lower, upper) } else { (upper, lower) };
+    [
+        format!("{shifts} (local.set $kept_{ty} {first})"),
+        format!("(local.set $now_{ty} {}) (local.set $word_{ty} ({ty}.or {one} {other}))", load(0)),
+        format!("(local.set $kept_{ty} {now})"),
+    ]
 }
 
 /// A condition on which a loop goes on whose counter goes up or down to `$end`.

@@ -19,6 +19,8 @@ pub enum Next {
     Sum(Sum),
     /// It becomes a value from outside the loop.
     Fixed(Value),
+    /// It becomes what this load gave.
+    Loaded(Value),
 }
 
 /// A loop of blocks in a row, with one branch out of it.
@@ -142,6 +144,9 @@ impl<'f> Loop<'f> {
             }
             if self.is_fixed(*argument) {
                 return Some(Next::Fixed(*argument));
+            }
+            if self.def(*argument).is_some_and(|def| def.opcode() == Opcode::Load) {
+                return Some(Next::Loaded(*argument));
             }
             let sum = self.sum_of(*argument)?;
             match sum.terms[..] {

@@ -3,6 +3,7 @@
 use super::{
     WIDTH,
     round::{Loop, Next},
+    shifted::Shifted,
     stream::{Access, Stream},
 };
 use cranelift_codegen::{
@@ -14,6 +15,8 @@ use cranelift_codegen::{
 pub enum Source {
     /// What was loaded in the same round.
     Copy(Stream),
+    /// Some bytes of what was loaded in the round before and the others of what was in this one.
+    Shifted(Shifted),
     /// The same value in every round, and everywhere in it.
     Fill(Fill),
 }
@@ -83,6 +86,15 @@ impl Source {
             let fill = Fill::new(of, stores[0].value)?;
             let same = |store: &Access| Fill::new(of, store.value) == Some(fill);
             return stores.iter().all(same).then_some(Self::Fill(fill));
+        }
+        if let ([load], [store]) = (loads, stores)
+            && let Some(shifted) = Shifted::new(of, load, store, to, next)
+        {
+            return Some(Self::Shifted(shifted));
+        }
+        // What a round keeps of another one's loads is not what it stores.
+        if next.iter().any(|next| matches!(next, Next::Loaded(_))) {
+            return None;
         }
         let from = Stream::new(of, loads, next)?;
         let copied = |store: &Access| {

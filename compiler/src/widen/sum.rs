@@ -69,7 +69,8 @@ pub struct Values<'a> {
 }
 
 impl Values<'_> {
-    fn get(&self, value: Value) -> Value {
+    /// A value of the loop there: a parameter's is another one.
+    pub fn get(&self, value: Value) -> Value {
         let param = self.params.iter().position(|param| *param == value);
         param.map_or(value, |i| self.here[i])
     }
