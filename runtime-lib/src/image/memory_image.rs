@@ -19,18 +19,25 @@ struct Run {
     address: usize,
     /// Length, in bytes.
     len: usize,
+    /// Which file.
+    file: usize,
     /// Offset in the file.
-    offset: u64,
-    /// Offset in the pristine mapping.
-    pristine: usize,
+    offset: usize,
 }
 
-/// The initial contents of a memory: runs of a file, all multiples of the host page.
+/// A file, and a mapping of it from its first byte on that nobody writes to.
+#[derive(Debug)]
+struct Pristine {
+    file: File,
+    mapping: Arc<Mapping>,
+}
+
+/// The initial contents of a memory: runs of files, in rising order of address, all multiples of the
+/// host page.
 #[derive(Debug)]
 pub struct MemoryImage {
     runs: Vec<Run>,
-    /// The file and a mapping of it that nobody writes to.
-    file: Option<(File, Arc<Mapping>)>,
+    files: Vec<Arc<Pristine>>,
 }
 
 impl MemoryImage {
@@ -61,11 +68,12 @@ impl MemoryImage {
             .map(|extent| Run {
                 address: extent.address as usize,
                 len: extent.len as usize,
-                offset: range.start as u64 + u64::from(extent.offset),
-                pristine: range.start + extent.offset as usize,
+                file: 0,
+                offset: range.start + extent.offset as usize,
             })
             .collect();
-        Ok(Self { runs, file: Some((file.try_clone()?, whole)) })
+        let file = Pristine { file: file.try_clone()?, mapping: whole };
+        Ok(Self { runs, files: vec![Arc::new(file)] })
     }
 
     /// The image with these bytes, in a file of its own.
@@ -82,46 +90,88 @@ impl MemoryImage {
                 None => runs.push(Run {
                     address: start,
                     len: end - start,
-                    offset: content.len() as u64,
-                    pristine: content.len(),
+                    file: 0,
+                    offset: content.len(),
                 }),
             }
             let run = &runs[runs.len() - 1];
-            content.resize(run.pristine + run.len, 0);
-            let at = run.pristine + address - run.address;
+            content.resize(run.offset + run.len, 0);
+            let at = run.offset + address - run.address;
             let from = extent.offset as usize;
             content[at..at + len].copy_from_slice(&bytes[from..from + len]);
         }
         if content.is_empty() {
             return Ok(Self::empty());
         }
-        let file = memfd::sealed(&content)?;
-        let pristine = Arc::new(Mapping::file(&file, content.len())?);
-        Ok(Self { runs, file: Some((file, pristine)) })
+        let file = Pristine::new(memfd::sealed(&content)?, content.len())?;
+        Ok(Self { runs, files: vec![file] })
+    }
+
+    /// What a memory is that began as this one, where `written` (ranges of whole pages, rising and apart)
+    /// is `now` something else. The rest stays mapped from where it is.
+    pub fn changed<'m>(
+        &self,
+        written: &[Range<usize>],
+        now: impl Fn(Range<usize>) -> &'m [u8],
+    ) -> io::Result<Self> {
+        let mut files = self.files.clone();
+        let mut runs = Vec::new();
+        for run in &self.runs {
+            let (mut at, end) = (run.address, run.address + run.len);
+            let mut keep = |range: Range<usize>| {
+                if !range.is_empty() {
+                    let offset = run.offset + range.start - run.address;
+                    runs.push(Run { address: range.start, len: range.len(), offset, ..*run });
+                }
+            };
+            for range in written.iter().filter(|range| range.start < end && run.address < range.end)
+            {
+                keep(at..range.start.max(at));
+                at = range.end;
+            }
+            keep(at..end.max(at));
+        }
+        let mut len = 0;
+        for range in written {
+            let (address, file) = (range.start, files.len());
+            runs.push(Run { address, len: range.len(), file, offset: len });
+            len += range.len();
+        }
+        if len > 0 {
+            let parts = written.iter().map(|range| now(range.clone()));
+            files.push(Pristine::new(memfd::sealed_parts(parts)?, len)?);
+        }
+        runs.sort_unstable_by_key(|run| run.address);
+        Ok(Self { runs, files })
     }
 
     fn empty() -> Self {
-        Self { runs: Vec::new(), file: None }
+        Self { runs: Vec::new(), files: Vec::new() }
     }
 
     /// What is to be mapped: addresses in linear memory, a file, and the offset there.
     pub fn mappings(&self) -> impl Iterator<Item = (Range<usize>, &File, u64)> {
-        let file = self.file.iter().map(|(file, _)| file).cycle();
-        let runs = self.runs.iter().zip(file);
-        runs.map(|(run, file)| (run.address..run.address + run.len, file, run.offset))
+        self.runs.iter().map(|run| {
+            let addresses = run.address..run.address + run.len;
+            (addresses, &self.files[run.file].file, run.offset as u64)
+        })
     }
 
     /// Where the initial bytes of the page at `address` are; null for zeros.
     pub fn source(&self, address: usize) -> *const u8 {
         let next = self.runs.partition_point(|run| run.address <= address);
-        let Some((run, (_, pristine))) = next
-            .checked_sub(1)
-            .map(|index| &self.runs[index])
-            .filter(|run| address < run.address + run.len)
-            .zip(self.file.as_ref())
-        else {
-            return ptr::null();
-        };
-        pristine.at(run.pristine + address - run.address)
+        let run = next.checked_sub(1).map(|index| &self.runs[index]);
+        match run.filter(|run| address < run.address + run.len) {
+            Some(run) => self.files[run.file].mapping.at(run.offset + address - run.address),
+            None => ptr::null(),
+        }
+    }
+}
+
+impl Pristine {
+    /// The first `len` bytes of a file.
+    fn new(file: File, len: usize) -> io::Result<Arc<Self>> {
+        let mapping = Arc::new(Mapping::file(&file, len)?);
+        Ok(Arc::new(Self { file, mapping }))
     }
 }

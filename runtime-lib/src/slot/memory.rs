@@ -21,7 +21,6 @@ use super::reservation::{Reservation, Sizes};
 use crate::image::memory_image::MemoryImage;
 use crate::sys::linux::mmap::{Mapping, Protection, page_size};
 use crate::sys::linux::pagemap::Pagemap;
-use lithify_abi::descriptor::Extent;
 use std::cell::Cell;
 use std::io;
 use std::ops::Range;
@@ -34,8 +33,10 @@ const MAX_HOT: usize = 16 << 20;
 /// More writable runs of pages are not made: each is a mapping of the process, which may have some
 /// 65 000 in all. Pages between runs become hot to stay below it.
 const MAX_RUNS: usize = 256;
-/// Contents that lie no further apart than this are kept as one run, in bytes.
-const MAX_GAP: usize = 64 << 10;
+/// Changed contents that lie no further apart than this are kept as one range, in bytes, or further
+/// where there would be more of them than this.
+const MIN_GAP: usize = 16 << 10;
+const MAX_RANGES: usize = 64;
 /// After so many first writes since it was closed, memory is opened and learns anew.
 const MAX_FAULTS: u32 = 256;
 /// How many pages a first write makes writable after that where memory cannot learn otherwise.
@@ -211,41 +212,41 @@ impl Memory {
     /// What the first `len` bytes are now, as the initial contents of other memories. Nobody writes
     /// to this one meanwhile.
     pub fn contents(&self, len: usize) -> io::Result<MemoryImage> {
-        let page = page_size();
-        let base = self.base() as usize;
-        let mut there = vec![false; len / page];
-        let mut mark = |range: Range<usize>| there[range.start / page..range.end / page].fill(true);
-        for (run, _, _) in self.image.mappings() {
-            mark(run);
-        }
-        let scanned = Pagemap::open()
-            .and_then(|map| map.written(base..base + len, |r| mark(r.start - base..r.end - base)));
+        let (page, base) = (page_size(), self.base() as usize);
+        // SAFETY: readable memory, which nobody writes to now.
+        let now = |range: Range<usize>| unsafe {
+            slice::from_raw_parts(self.base().add(range.start), range.len())
+        };
+        let mut written = Vec::new();
+        let scanned = Pagemap::open().and_then(|map| {
+            map.written(base..base + len, |found| {
+                written.push(found.start - base..found.end - base);
+            })
+        });
         if scanned.is_err() {
-            mark(0..len / page * page);
+            // What is zero in both needs no page.
+            let pages = (0..len / page).map(|index| index * page..(index + 1) * page);
+            let there = |pages: &Range<usize>| {
+                !self.image.source(pages.start).is_null()
+                    || now(pages.clone()).iter().any(|byte| *byte != 0)
+            };
+            written = pages.filter(there).collect();
         }
-        let (mut bytes, mut extents) = (Vec::new(), Vec::<Extent>::new());
-        for index in (0..there.len()).filter(|index| there[*index]) {
-            let address = index * page;
-            // SAFETY: a readable page of memory, which nobody writes to now.
-            let content = unsafe { slice::from_raw_parts(self.base().add(address), page) };
-            if content.iter().all(|byte| *byte == 0) {
-                continue;
-            }
-            // Zeros between pages that are near take less than a mapping does.
-            match extents.last_mut().map(|last| (last.address + last.len, last)) {
-                Some((end, last)) if address - end as usize <= MAX_GAP => {
-                    bytes.resize(bytes.len() + address - end as usize, 0);
-                    last.len = (address + page) as u32 - last.address;
+        // Each range is a mapping: what lies between some of them is copied, too.
+        let mut gap = MIN_GAP;
+        loop {
+            written.dedup_by(|next, last| {
+                let near = next.start - last.end <= gap;
+                if near {
+                    last.end = next.end;
                 }
-                _ => extents.push(Extent {
-                    address: address as u32,
-                    offset: bytes.len() as u32,
-                    len: page as u32,
-                }),
+                near
+            });
+            if written.len() <= MAX_RANGES {
+                return self.image.changed(&written, now);
             }
-            bytes.extend_from_slice(content);
+            gap *= 2;
         }
-        MemoryImage::copy(&bytes, &extents)
     }
 
     /// Makes memory `new_len` bytes long instead of `old_len`.
