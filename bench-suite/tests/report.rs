@@ -1,6 +1,7 @@
 //! Reports from samples that were made up, so that the right answer is known.
 
 use lithify_bench::phase::Phase;
+use lithify_bench::report::html::{self, Shown};
 use lithify_bench::sample::{Absent, Key, Series};
 use lithify_bench::stats::Verdict;
 use lithify_bench::{Run, markdown, report, table};
@@ -152,4 +153,42 @@ fn other_forms_say_the_same() {
     let section = &json["workloads"][0]["calls"][0][1];
     assert_eq!(section["rows"][0]["engine"]["engine"], "lithify", "{json}");
     assert!(section["comparisons"][0]["ratio"]["low"].is_f64(), "{json}");
+}
+
+/// A block's transfers and a module's bytes each have a curve, with axes that say so and a slope whose unit
+/// is told.
+#[test]
+fn growth_is_told_by_the_transfer_and_by_the_kilobyte() {
+    let mut run = Run::default();
+    let mut process = 0;
+    for (engine, setting, times) in [("lithify", "aot", 1), ("wasmtime", "jit", 3)] {
+        let mut add = |workload: &str, call: Option<String>, phase, value| {
+            process += 1;
+            let mut series = series(engine, setting, phase, process, value);
+            (series.key.workload, series.key.call) = (workload.into(), call);
+            series.values = vec![value];
+            run.series.push(series);
+        };
+        for transfers in [0, 10, 100, 1000] {
+            let call = format!("Core_execute_block {transfers}");
+            add("chain", Some(call), Phase::Total, times * (50_000 + 2_000 * transfers));
+        }
+        for (name, size) in [("a", 100_000), ("b", 400_000), ("c", 1_600_000)] {
+            add(name, None, Phase::Module, size);
+            add(name, None, Phase::CompileCpu, times * 500 * size);
+        }
+    }
+    let page = html::page(&[Shown { name: "growth".into(), run }]).expect("a page");
+    assert_eq!(page.matches("data-kind=\"lines\"").count(), 2, "two plots");
+    for part in [
+        ">transfers in the block</text>",
+        ">size of the module</text>",
+        "<td class=\"name\">lithify aot</td><td class=\"\">2.00 us</td><td class=\"\">50.0 us</td>",
+        "<td class=\"name\">wasmtime jit</td><td class=\"\">6.00 us</td><td class=\"\">150 us</td>",
+        "for one more transfer</th>",
+        "for one more kB</th>",
+        "<td class=\"name\">lithify aot</td><td class=\"\">500 us</td><td class=\"\">0.00 ns</td>",
+    ] {
+        assert!(page.contains(part), "no {part} in {page}");
+    }
 }

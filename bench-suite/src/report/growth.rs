@@ -7,16 +7,54 @@ use crate::engine::Id;
 use crate::phase::Phase;
 use crate::stats::quantile;
 use crate::workload::HOST_CALLS;
+use lithify_measure::figure::bytes;
 use std::collections::BTreeMap;
 
 /// The fewest points of a curve.
 const POINTS: usize = 3;
 
+/// What figures grow with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum With {
+    /// Transfers in a block.
+    Transfers,
+    /// Bytes of a module.
+    Bytes,
+}
+
+impl With {
+    /// What is counted, for an axis.
+    pub fn axis(self) -> &'static str {
+        match self {
+            Self::Transfers => "transfers in the block",
+            Self::Bytes => "size of the module",
+        }
+    }
+
+    /// A number of them.
+    pub fn show(self) -> fn(f64) -> String {
+        match self {
+            Self::Transfers => |count| format!("{count:.0}"),
+            Self::Bytes => bytes,
+        }
+    }
+
+    /// By how many a slope is told, and what to call that.
+    pub fn step(self) -> (f64, &'static str) {
+        match self {
+            Self::Transfers => (1.0, "for one more transfer"),
+            Self::Bytes => (1000.0, "for one more kB"),
+        }
+    }
+}
+
 /// A figure over what it grows with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
-    /// What grows, with what.
+    /// What grows.
     pub title: String,
+    /// With what.
+    pub with: With,
     /// On which engine.
     pub engine: Id,
     /// What it grows with, and the figure in ns, by the former.
@@ -30,15 +68,16 @@ pub struct Curve {
 /// The curves of a report: of blocks that differ in the number behind the name of the call, and of modules
 /// that differ in size.
 pub fn curves(report: &Report) -> Vec<Curve> {
-    let mut all: BTreeMap<(String, Id), Vec<(f64, f64)>> = BTreeMap::new();
+    let mut all: BTreeMap<(With, String, Id), Vec<(f64, f64)>> = BTreeMap::new();
     for workload in report.workloads.iter().filter(|workload| workload.name != HOST_CALLS) {
         for (call, section) in &workload.calls {
             let Some((entry, count)) = call.rsplit_once(' ') else { continue };
             let Ok(count) = count.parse::<u32>() else { continue };
             for row in &section.rows {
-                let title = format!("{} {entry} by transfers", workload.name);
+                let title = format!("{} {entry}, total", workload.name);
                 if let Some(total) = row.figures.get(&Phase::Total) {
-                    let curve = all.entry((title, row.engine.clone())).or_default();
+                    let key = (With::Transfers, title, row.engine.clone());
+                    let curve = all.entry(key).or_default();
                     curve.push((f64::from(count), *total));
                 }
             }
@@ -46,15 +85,15 @@ pub fn curves(report: &Report) -> Vec<Curve> {
         for row in &workload.module.rows {
             let size = workload.wasm_bytes.map(|bytes| bytes as f64);
             if let Some((size, compile)) = size.zip(row.figures.get(&Phase::CompileCpu)) {
-                let title = "compile, CPU time by bytes of the module".to_owned();
-                all.entry((title, row.engine.clone())).or_default().push((size, *compile));
+                let key = (With::Bytes, "compile, CPU time".to_owned(), row.engine.clone());
+                all.entry(key).or_default().push((size, *compile));
             }
         }
     }
-    let curve = |((title, engine), mut points): (_, Vec<(f64, f64)>)| {
+    let curve = |((with, title, engine), mut points): (_, Vec<(f64, f64)>)| {
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (slope, fixed) = fitted(&points)?;
-        Some(Curve { title, engine, points, slope, fixed })
+        Some(Curve { title, with, engine, points, slope, fixed })
     };
     all.into_iter().filter_map(curve).collect()
 }

@@ -274,27 +274,29 @@ fn of_engines(body: &mut String, report: &Report, run: &Run) {
 /// How figures grow, with the slope that was fitted.
 fn growth(body: &mut String, report: &Report) {
     let curves = growth::curves(report);
-    let mut titles: Vec<&str> = curves.iter().map(|curve| &*curve.title).collect();
-    titles.dedup();
-    for title in titles {
-        let of_it: Vec<&Curve> = curves.iter().filter(|curve| curve.title == title).collect();
+    for of_it in curves.chunk_by(|a, b| (a.with, &a.title) == (b.with, &b.title)) {
+        let Curve { title, with, .. } = &of_it[0];
         let lines = of_it.iter().enumerate().map(|(n, curve)| plot::Line {
             label: curve.engine.to_string(),
             points: curve.points.clone(),
             class: format!("c{}", n % 6),
         });
-        *body += &plot::lines(title, &lines.collect::<Vec<_>>(), time);
+        let axes = [with.axis(), "time"];
+        *body += &plot::lines(title, axes, &lines.collect::<Vec<_>>(), [with.show(), time]);
+        let (step, for_one_more) = with.step();
+        let signed = |ns: f64| if ns < 0.0 { format!("-{}", time(-ns)) } else { time(ns) };
         let rows = of_it.iter().map(|curve| {
             vec![
                 (curve.engine.to_string(), "name"),
-                (time(curve.slope.max(0.0)), ""),
-                (time(curve.fixed.max(0.0)), ""),
+                (signed(curve.slope * step), ""),
+                (signed(curve.fixed), ""),
                 (curve.points.len().to_string(), ""),
             ]
         });
-        let heads = ["engine", "for one more", "fixed", "points"];
+        let heads = ["engine", for_one_more, "the line at 0", "points"];
         let rows: Vec<_> = rows.collect();
-        table(body, &format!("{title}: the line that was fitted"), &heads, &rows);
+        let caption = format!("{title}: the line through the points (Theil and Sen)");
+        table(body, &caption, &heads, &rows);
     }
 }
 

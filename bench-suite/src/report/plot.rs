@@ -13,6 +13,12 @@ const LEFT: f64 = 176.0;
 const RIGHT: f64 = WIDTH - 20.0;
 /// Height of a row.
 const ROW: f64 = 26.0;
+/// Height of a label, in the letters of a phone.
+const LABEL: f64 = 16.0;
+/// Width of a number at an axis, in them.
+const TICK: f64 = 56.0;
+/// Room for the labels of lines and points, behind them.
+const LABELS: f64 = 176.0;
 
 /// How values are shown.
 pub type Show = fn(f64) -> String;
@@ -26,16 +32,32 @@ struct Scale {
     is_log: bool,
 }
 
+/// Whether values spread so far that their logarithms show more.
+fn is_wide(values: impl Iterator<Item = f64> + Clone) -> bool {
+    let low = values.clone().fold(f64::INFINITY, f64::min);
+    low > 0.0 && values.fold(f64::NEG_INFINITY, f64::max) / low > 4.0
+}
+
 impl Scale {
     fn new(values: impl Iterator<Item = f64> + Clone, from: f64, to: f64) -> Self {
+        let is_log = is_wide(values.clone());
+        Self::of(values, from, to, is_log)
+    }
+
+    fn of(values: impl Iterator<Item = f64> + Clone, from: f64, to: f64, is_log: bool) -> Self {
         let low = values.clone().fold(f64::INFINITY, f64::min);
         let high = values.fold(f64::NEG_INFINITY, f64::max);
-        let is_log = low > 0.0 && high / low > 4.0;
         let room =
             if is_log { (high / low).powf(0.04) } else { (high - low).max(high * 0.01) * 0.04 };
         let (low, high) =
             if is_log { (low / room, high * room) } else { (low - room, high + room) };
         Self { low, high, from, to, is_log }
+    }
+
+    /// One that is not logarithmic and begins at 0.
+    fn from_0(values: impl Iterator<Item = f64> + Clone, from: f64, to: f64) -> Self {
+        let high = values.fold(f64::MIN_POSITIVE, f64::max);
+        Self { low: 0.0, high: high * 1.04, from, to, is_log: false }
     }
 
     fn at(&self, value: f64) -> f64 {
@@ -51,10 +73,17 @@ impl Scale {
     fn ticks(&self) -> Vec<f64> {
         if self.is_log {
             let decades = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
-            let all = decades.flat_map(|ten| [1.0, 2.0, 5.0].map(|of| of * 10f64.powi(ten)));
-            let ticks: Vec<f64> = all.filter(|v| (self.low..=self.high).contains(v)).collect();
-            let step = ticks.len().div_ceil(6).max(1);
-            return ticks.into_iter().step_by(step).collect();
+            let ticks = |of: &[f64]| -> Vec<f64> {
+                let all =
+                    decades.clone().flat_map(|ten| of.iter().map(move |n| n * 10f64.powi(ten)));
+                all.filter(|v| (self.low..=self.high).contains(v)).collect()
+            };
+            let some = [&[1.0, 2.0, 5.0][..], &[1.0, 3.0]].into_iter().map(&ticks);
+            return some.into_iter().find(|some| some.len() <= 7).unwrap_or_else(|| {
+                let tens = ticks(&[1.0]);
+                let step = tens.len().div_ceil(7).max(1);
+                tens.into_iter().step_by(step).collect()
+            });
         }
         let rough = (self.high - self.low) / 4.0;
         let ten = 10f64.powf(rough.log10().floor());
@@ -115,6 +144,18 @@ impl Svg {
         );
     }
 
+    /// Labels behind things, each on a line of its own; one that had to move away has a line to its thing.
+    fn beside(&mut self, labels: &[(f64, f64, &str)], bottom: f64) {
+        let wanted: Vec<f64> = labels.iter().map(|(_, y, _)| *y).collect();
+        let places = apart(&wanted, LABEL, 14.0, bottom);
+        for ((x, y, label), place) in labels.iter().zip(places) {
+            if (place - y).abs() > 3.0 {
+                self.line([x + 4.0, *y, x + 12.0, place], "grid");
+            }
+            self.text(x + 14.0, place + 4.0, "start", "label", label);
+        }
+    }
+
     fn rect(&mut self, [x, y, width, height]: [f64; 4], class: &str) {
         let (width, height) = (width.max(0.0), height.max(0.0));
         let _ = write!(
@@ -126,10 +167,14 @@ impl Svg {
 
     /// Marks along the lower edge of what lies between `top` and `bottom`.
     fn below(&mut self, scale: &Scale, top: f64, bottom: f64, show: Show) {
+        let mut last = f64::NEG_INFINITY;
         for tick in scale.ticks() {
             let x = scale.at(tick);
             self.line([x, top, x, bottom], "grid");
-            self.text(x, bottom + 16.0, "middle", "tick", &show(tick));
+            if x - last >= TICK {
+                self.text(x, bottom + 16.0, "middle", "tick", &show(tick));
+                last = x;
+            }
         }
     }
 
@@ -141,6 +186,24 @@ impl Svg {
             self.height, self.body
         )
     }
+}
+
+/// Places that are `gap` apart and as near to those wanted as that allows, from `low` to `high`.
+fn apart(wanted: &[f64], gap: f64, low: f64, high: f64) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by(|a, b| wanted[*a].total_cmp(&wanted[*b]));
+    let mut places = wanted.to_vec();
+    let mut next = low;
+    for at in &order {
+        places[*at] = places[*at].max(next);
+        next = places[*at] + gap;
+    }
+    let mut last = high;
+    for at in order.iter().rev() {
+        places[*at] = places[*at].min(last);
+        last = places[*at] - gap;
+    }
+    places
 }
 
 /// A row of [`intervals`].
@@ -226,21 +289,23 @@ pub struct Point {
 /// Points in the plane of two figures.
 pub fn scatter(title: &str, axes: [&str; 2], points: &[Point], show: [Show; 2]) -> String {
     const BOTTOM: f64 = 280.0;
+    const ENDS: f64 = RIGHT - LABELS;
     let mut svg = Svg::new(BOTTOM + 44.0);
-    let x = Scale::new(points.iter().map(|point| point.x), 64.0, RIGHT - 140.0);
+    let x = Scale::new(points.iter().map(|point| point.x), 64.0, ENDS);
     let y = Scale::new(points.iter().map(|point| point.y), BOTTOM, 20.0);
     svg.below(&x, 14.0, BOTTOM, show[0]);
     for tick in y.ticks() {
         let at = y.at(tick);
-        svg.line([64.0, at, RIGHT - 140.0, at], "grid");
+        svg.line([64.0, at, ENDS, at], "grid");
         svg.text(58.0, at + 4.0, "end", "tick", &show[1](tick));
     }
-    for point in points {
-        let (across, up) = (x.at(point.x), y.at(point.y));
-        svg.dot(across, up, 5.0, &point.class);
-        svg.text(across + 9.0, up + 4.0, "start", "label", &point.label);
+    let places: Vec<(f64, f64, &str)> =
+        points.iter().map(|point| (x.at(point.x), y.at(point.y), &*point.label)).collect();
+    for ((across, up, _), point) in places.iter().zip(points) {
+        svg.dot(*across, *up, 5.0, &point.class);
     }
-    svg.text((64.0 + RIGHT - 140.0) / 2.0, BOTTOM + 36.0, "middle", "tick", axes[0]);
+    svg.beside(&places, BOTTOM);
+    svg.text((64.0 + ENDS) / 2.0, BOTTOM + 36.0, "middle", "tick", axes[0]);
     svg.text(64.0, 10.0, "start", "tick", axes[1]);
     svg.finish("scatter", title)
 }
@@ -280,30 +345,37 @@ pub struct Line {
     pub class: String,
 }
 
-/// Figures over what they grow with.
-pub fn lines(title: &str, rows: &[Line], show: Show) -> String {
-    const BOTTOM: f64 = 260.0;
-    const ENDS: f64 = RIGHT - 140.0;
-    let mut svg = Svg::new(BOTTOM + 26.0);
+/// Figures over what they grow with. Both axes are of one kind, so that what grows evenly is straight.
+pub fn lines(title: &str, axes: [&str; 2], rows: &[Line], show: [Show; 2]) -> String {
+    const TOP: f64 = 20.0;
+    const BOTTOM: f64 = 280.0;
+    const ENDS: f64 = RIGHT - LABELS;
+    let mut svg = Svg::new(BOTTOM + 44.0);
     let points = || rows.iter().flat_map(|row| row.points.iter().copied());
-    let x = Scale::new(points().map(|(x, _)| x), 64.0, ENDS);
-    let y = Scale::new(points().map(|(_, y)| y), BOTTOM, 14.0);
-    svg.below(&x, 10.0, BOTTOM, |value| format!("{value:.0}"));
+    let (across, up) = (points().map(|(x, _)| x), points().map(|(_, y)| y));
+    let is_log = is_wide(across.clone()) && is_wide(up.clone());
+    let x = Scale::of(across, 64.0, ENDS, is_log);
+    // Where the axes are even, what is fixed shows as how far above 0 a line begins.
+    let y = if is_log { Scale::of(up, BOTTOM, TOP, true) } else { Scale::from_0(up, BOTTOM, TOP) };
+    svg.below(&x, TOP - 4.0, BOTTOM, show[0]);
     for tick in y.ticks() {
         let at = y.at(tick);
         svg.line([64.0, at, ENDS, at], "grid");
-        svg.text(58.0, at + 4.0, "end", "tick", &show(tick));
+        let shown = if tick == 0.0 { "0".to_owned() } else { show[1](tick) };
+        svg.text(58.0, at + 4.0, "end", "tick", &shown);
     }
+    let mut ends = Vec::new();
     for Line { label, points, class } in rows {
         let places: Vec<[f64; 2]> = points.iter().map(|(a, b)| [x.at(*a), y.at(*b)]).collect();
         for ends in places.windows(2) {
             svg.line([ends[0][0], ends[0][1], ends[1][0], ends[1][1]], class);
         }
         places.iter().for_each(|[x, y]| svg.dot(*x, *y, 3.0, class));
-        if let Some([x, y]) = places.last() {
-            svg.text(x + 8.0, y + 4.0, "start", "label", label);
-        }
+        ends.extend(places.last().map(|[x, y]| (*x, *y, &**label)));
     }
+    svg.beside(&ends, BOTTOM);
+    svg.text((64.0 + ENDS) / 2.0, BOTTOM + 36.0, "middle", "tick", axes[0]);
+    svg.text(64.0, 10.0, "start", "tick", axes[1]);
     svg.finish("lines", title)
 }
 
@@ -377,6 +449,19 @@ mod tests {
             assert!((1..=9).contains(&ticks.len()), "{values:?}: {ticks:?}");
             assert!(ticks.iter().all(|tick| (scale.low..=scale.high).contains(tick)));
         }
+    }
+
+    #[test]
+    fn labels_do_not_hide_each_other() {
+        for wanted in [vec![50.0, 50.0, 51.0, 49.0], vec![0.0, 1.0, 99.0, 100.0], vec![]] {
+            let places = apart(&wanted, 16.0, 10.0, 100.0);
+            assert!(places.iter().all(|place| (10.0..=100.0).contains(place)), "{places:?}");
+            for (at, place) in places.iter().enumerate() {
+                let others = places[..at].iter().map(|other| (other - place).abs());
+                assert!(others.fold(f64::MAX, f64::min) >= 16.0 - 1e-9, "{places:?}");
+            }
+        }
+        assert_eq!(apart(&[20.0, 60.0], 16.0, 10.0, 100.0), [20.0, 60.0], "what has room stays");
     }
 
     #[test]
