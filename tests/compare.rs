@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use support::outcome::{lithify, wat};
 
@@ -162,6 +164,66 @@ fn two_builds_of_lithify_are_compared() {
     assert!(said.contains("cannot find the program /nonexistent"), "{said}");
 }
 
+/// Of builds that are there several times a binary is one measurement; verdicts are made of samples alone.
+#[test]
+fn builds_that_were_linked_several_times_are_compared() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("relinks");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    // Different files that are the same program.
+    let link = |name: &str| {
+        let path = folder.join(name).display().to_string();
+        let program = env!("CARGO_BIN_EXE_lithify");
+        let script = format!("#!/bin/sh\nexec '{program}' \"$@\" # {name}\n");
+        std::fs::write(&path, script).expect("written");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("ours");
+        path
+    };
+    let links = |names: [&str; 4]| names.map(link).join(",");
+    let (old, new) = (links(["o1", "o2", "o3", "o4"]), links(["n1", "n2", "n3", "n4"]));
+    let module = runtime("relinked.wasm", 5_000);
+    let samples = folder.join("samples.jsonl").display().to_string();
+    let builds = [&old, &module, "--engine", "lithify@old", "--relinks", &new, "--compiles", "8"];
+    let (status, said) = compare(&[&builds[..], &["--samples", &samples, "--json"]].concat());
+    let object: serde_json::Value = serde_json::from_str(json(&said)).expect("one JSON object");
+    assert_eq!(object["links"], 4, "{said}");
+    let rows = object["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), 4, "two calls, and time and memory of compiling: {said}");
+    // One comparison in twenty may find what is not there.
+    assert!(status == 0 || status == 1, "{said}");
+    for row in rows {
+        let p_value = row["p_value"].as_f64().expect("a number");
+        assert!((p_value * 70.0).fract().min(1.0 - (p_value * 70.0).fract()) < 1e-6, "{said}");
+        assert!(
+            row["confirmed"].is_null() && row["ratio_low"].as_f64() < row["ratio_high"].as_f64()
+        );
+    }
+    let again = lithify(&["bench", "--report", &samples, "--format", "json"]);
+    assert_eq!(json(&again.said()), json(&said));
+    let text = lithify(&["bench", "--report", &samples]).said();
+    assert!(text.contains("Each build is there 4 times"), "{text}");
+
+    let first = |all: &str, count: usize| all.split(',').take(count).collect::<Vec<_>>().join(",");
+    for (old, new, part) in [
+        (old.clone(), first(&new, 3), "there are 4 of the base, and with --relinks 3 of the other"),
+        (first(&old, 3), first(&new, 3), "4 to 8 links each"),
+        (
+            format!("{},{}", first(&old, 3), first(&old, 1)),
+            new.clone(),
+            "is one of the others again",
+        ),
+    ] {
+        let (status, said) =
+            compare(&[&old, &module, "--engine", "lithify@old", "--relinks", &new]);
+        assert_eq!(status, 2, "{said}");
+        assert!(said.contains(part), "{said}");
+    }
+    let (status, said) = compare(&[&old, &module, "--engine", "lithify@old"]);
+    assert_eq!((status, said.contains("this program alone")), (2, true), "{said}");
+    let (status, said) = compare(&[&module, &module, "--relinks", &new]);
+    assert_eq!((status, said.contains("two builds of lithify")), (2, true), "{said}");
+}
+
 /// Any two commands that print samples, here of a clock that never varies.
 #[test]
 fn two_commands_are_compared() {
@@ -201,6 +263,9 @@ fn a_baseline_is_compared_with() {
         assert!(said.contains("slower     Core_version on lithify aot"), "{said}");
         assert!(said.contains("Two runs of different hours"), "{said}");
     }
+    let (status, said) = compare(&[&name("never"), &base]);
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("never.bench.jsonl, which lithify bench --save "), "{said}");
     let (status, said) = compare(&[&base, &name("main")]);
     assert_eq!(status, 2, "{said}");
     assert!(said.contains("it goes first"), "{said}");

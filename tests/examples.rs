@@ -46,6 +46,10 @@ const LONG: &[(&str, &str)] = &[
         "lithify compare --engine lithify@old ./lithify-old runtime.wasm",
         "a minute; tests/compare.rs",
     ),
+    (
+        "lithify compare --engine lithify@old a1,a2,a3,a4 runtime.wasm --relinks b1,b2,b3,b4",
+        "minutes; tests/compare.rs",
+    ),
     ("lithify compare --runs 'bench-a --samples -' 'bench-b --samples -'", "commands of others"),
     ("lithify compare main HEAD", "baselines of two commits; tests/compare.rs makes two"),
     ("lithify bench westend.json --save main", "ten minutes; tests/compare.rs makes a short one"),

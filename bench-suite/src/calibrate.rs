@@ -298,7 +298,7 @@ mod tests {
                 let noise: f64 = 1.0 + rng.random_range(0.0..0.01) + slow;
                 let planted = 1.0 + f64::from(kind.slower.unwrap_or(0)) / 1e4;
                 let side = if kind.slower.is_some() { Side::New } else { Side::Base };
-                let place = Some(Place { side, block });
+                let place = Some(Place { side, block, link: None });
                 run.ran.push(Ran { process, place, ..Ran::default() });
                 let key = Key {
                     workload: "calibration".into(),

@@ -5,6 +5,7 @@ use crate::functions::HOST;
 use crate::phase::{Phase, Unit};
 use crate::sample::{Absent, Comparison, Counts, Functions, Place, Ran, Run, Series, Sides};
 use crate::stats::decide::{Decided, Floor, Plan, Source, decide};
+use crate::stats::relinks;
 use crate::stats::sides::{Block, Side};
 use crate::stats::{self, QUANTILE, Ratio, Verdict};
 use crate::workload::HOST_CALLS;
@@ -53,7 +54,8 @@ pub struct Row {
     pub phase: Phase,
     /// What happened.
     pub verdict: Verdict,
-    /// The 25 % quantile over processes of the base, in the unit of the phase.
+    /// The 25 % quantile over processes of the base, in the unit of the phase; of several binaries, the
+    /// geometric mean of theirs.
     pub base: f64,
     /// That of the new side.
     pub new: f64,
@@ -127,13 +129,20 @@ pub fn of(run: &Run) -> Result<Option<Compared>> {
 pub fn compared(run: &Run) -> Result<Compared> {
     let header = run.header.as_ref().context("samples without a head")?;
     let comparison = header.comparison.clone().context("the samples are of no comparison")?;
-    let mut trace = Trace::of(run);
     // A file may say anything.
     let processes = header.processes.min(MOST_PROCESSES);
     let plan = |key: &RowKey| plan(&comparison, processes, key.phase);
-    let plans: Vec<Plan> = trace.rows.iter().map(|(key, _)| plan(key)).collect();
-    let decided = decide(&plans, header.seed, &mut trace)?;
-    let rows = trace.rows.iter().zip(plans).zip(decided).map(|(((key, _), plan), decided)| {
+    let decided = match comparison.links {
+        Some(links) => linked(run, &comparison, links),
+        None => {
+            let mut trace = Trace::of(run);
+            let plans: Vec<Plan> = trace.rows.iter().map(|(key, _)| plan(key)).collect();
+            let decided = decide(&plans, header.seed, &mut trace)?;
+            trace.rows.into_iter().map(|(key, _)| key).zip(decided).collect()
+        }
+    };
+    let rows = decided.into_iter().map(|(key, decided)| {
+        let plan = plan(&key);
         let Decided { verdict, ratio, p_value, confirmed, quantiles: [base, new], .. } = decided;
         let (call, phase) = (key.name(), key.phase);
         let (p_value, floor) = (Some(p_value), plan.floor.at(base));
@@ -158,6 +167,8 @@ pub fn compared(run: &Run) -> Result<Compared> {
 pub fn plan(comparison: &Comparison, processes: u32, phase: Phase) -> Plan {
     let usual = match comparison.of {
         Sides::Modules | Sides::Commands => Floor::Modules,
+        // What layout does is in the interval.
+        Sides::Builds if comparison.links.is_some() => Floor::Modules,
         Sides::Builds => Floor::Builds,
         Sides::Hours => Floor::Hours,
     };
@@ -260,31 +271,67 @@ pub struct Trace {
 impl Trace {
     /// The blocks of the rows that both sides have.
     pub fn of(run: &Run) -> Self {
-        let places = run.places();
-        let place = |series: &Series| places.get(&series.key.process).copied();
-        let placed = run.series.iter().filter_map(|series| Some((series, place(series)?)));
-        let wanted = Wanted::of(placed.clone().map(|(series, place)| (series, place.side)));
-        let mut rows = Vec::new();
-        for row in wanted.rows(placed.clone().map(|(series, _)| series)) {
-            let mut blocks: BTreeMap<u32, BTreeMap<u32, (Side, u64)>> = BTreeMap::new();
-            let of_row = |(series, _): &(&Series, Place)| wanted.row(series).as_ref() == Some(&row);
-            for (series, place) in placed.clone().filter(of_row) {
-                let Some(number) = stats::process_number(&series.values) else { continue };
-                let block = blocks.entry(place.block).or_default();
-                let kept = block.entry(series.key.process).or_insert((place.side, number));
-                kept.1 = kept.1.min(number);
-            }
-            // A block counts where all of its processes came to an end.
-            let whole = |block: BTreeMap<u32, (Side, u64)>| {
-                Block::of(&block.into_values().collect::<Vec<_>>())
-            };
-            let blocks: VecDeque<Block> = blocks.into_values().filter_map(whole).collect();
-            if !blocks.is_empty() {
-                rows.push((row, blocks));
+        // A block counts where all of its processes came to an end.
+        let whole = |block: Processes| {
+            let sides = block.into_iter().map(|(place, number)| (place.side, number));
+            Block::of(&sides.collect::<Vec<_>>())
+        };
+        let of_row = |(row, blocks): (RowKey, Vec<Processes>)| {
+            let blocks: VecDeque<Block> = blocks.into_iter().filter_map(whole).collect();
+            (!blocks.is_empty()).then_some((row, blocks))
+        };
+        Self { rows: placed(run).into_iter().filter_map(of_row).collect() }
+    }
+}
+
+/// The processes of a block in their order, with their numbers.
+type Processes = Vec<(Place, u64)>;
+
+/// The blocks of each row, in their order.
+fn placed(run: &Run) -> Vec<(RowKey, Vec<Processes>)> {
+    let places = run.places();
+    let place = |series: &Series| places.get(&series.key.process).copied();
+    let placed = run.series.iter().filter_map(|series| Some((series, place(series)?)));
+    let wanted = Wanted::of(placed.clone().map(|(series, place)| (series, place.side)));
+    let mut rows = Vec::new();
+    for row in wanted.rows(placed.clone().map(|(series, _)| series)) {
+        let mut blocks: BTreeMap<u32, BTreeMap<u32, (Place, u64)>> = BTreeMap::new();
+        let of_row = |(series, _): &(&Series, Place)| wanted.row(series).as_ref() == Some(&row);
+        for (series, place) in placed.clone().filter(of_row) {
+            let Some(number) = stats::process_number(&series.values) else { continue };
+            let block = blocks.entry(place.block).or_default();
+            let kept = block.entry(series.key.process).or_insert((place, number));
+            kept.1 = kept.1.min(number);
+        }
+        let blocks = blocks.into_values().map(|block| block.into_values().collect());
+        rows.push((row, blocks.collect()));
+    }
+    rows
+}
+
+/// Decides the rows of two builds of which each is there `links` times, by the rounds in which all
+/// processes came to an end.
+pub fn linked(run: &Run, comparison: &Comparison, links: u32) -> Vec<(RowKey, Decided)> {
+    let binaries = links.min(relinks::MOST as u32) as usize;
+    let of_row = |(key, rounds): (RowKey, Vec<Processes>)| {
+        let mut row = relinks::Row::default();
+        for side in [Side::Base, Side::New] {
+            row.of(side).resize(binaries, Vec::new());
+        }
+        for (place, number) in rounds.into_iter().filter(|r| r.len() == 2 * binaries).flatten() {
+            let link = place.link.unwrap_or(0) as usize;
+            if let Some(processes) = row.of(place.side).get_mut(link) {
+                processes.push((number as f64).max(1.0).ln());
             }
         }
-        Self { rows }
-    }
+        (key, row)
+    };
+    let (keys, rows): (Vec<RowKey>, Vec<relinks::Row>) =
+        placed(run).into_iter().map(of_row).unzip();
+    // How many processes there were to be makes no difference to a floor.
+    let floors: Vec<Floor> = keys.iter().map(|key| plan(comparison, 0, key.phase).floor).collect();
+    let decided = relinks::decide(&rows, &floors);
+    keys.into_iter().zip(decided).filter_map(|(key, row)| Some((key, row?))).collect()
 }
 
 impl Source for Trace {
@@ -416,6 +463,7 @@ pub fn of_hours(base: &Run, new: &Run, names: [&str; 2]) -> Result<Compared> {
         new: names[1].to_owned(),
         compiles: 0,
         floor: None,
+        links: None,
     };
     let floor = Floor::Hours.at(0.0);
     let reference = |run: &Run| {

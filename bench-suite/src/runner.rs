@@ -14,6 +14,7 @@ mod compare;
 mod foreign;
 mod instructions;
 mod outcome;
+mod relinks;
 
 pub use self::calibrate::{DURATIONS, calibrate};
 pub use self::commands::compare_commands;

@@ -117,6 +117,9 @@ pub struct Comparison {
     /// The floor that was asked for, as 0.02 for 2 %, in the place of the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub floor: Option<f64>,
+    /// How often each build is there, linked in different orders; none where it is there once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links: Option<u32>,
 }
 
 /// Kinds of sides, which differ in how far equal ones can be apart.
@@ -140,6 +143,9 @@ pub struct Place {
     pub side: Side,
     /// The block whose sides were drawn together, counted for each thing that is measured.
     pub block: u32,
+    /// Which of the side's binaries it ran, where there are several: then a block is a round of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<u32>,
 }
 
 /// What a call did, counted: the same in every process.

@@ -9,6 +9,7 @@ pub mod decide;
 #[cfg(test)]
 mod noise;
 mod permutation;
+pub mod relinks;
 pub mod sequential;
 pub mod sides;
 

@@ -11,7 +11,10 @@ status=0
 if [ -e "$folder/last.wasm" ]; then
     lithify compare "$folder/last.wasm" "$runtime" \
         --samples "$folder/$night.jsonl" ${LITHIFY_COMPARE:-} || status=$?
-    lithify report "$folder/$night.jsonl" -o "$folder/$night.html"
+    # Without an answer there may be no samples.
+    if [ -e "$folder/$night.jsonl" ]; then
+        lithify report "$folder/$night.jsonl" -o "$folder/$night.html"
+    fi
 fi
 cp "$runtime" "$folder/last.wasm"
 exit "$status"

@@ -13,16 +13,19 @@ use clap::Args;
 use lithify_bench::{
     Options, Run, Workload,
     comparison::{Compared, of_hours},
-    engine::{Id, Kind},
+    engine::{Id, KINDS, Kind},
     report::{export::Results, flame::of_comparison},
     run,
     runner::{self, SideOf},
     sample::Sides,
     stats::Verdict,
+    stats::relinks::{FEWEST, MOST},
     workload::Call,
 };
 use lithify_measure::Bounds;
 use lithify_polkadot::{Input, RuntimeInput};
+use sp_crypto_hashing::blake2_256;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Compares two runtimes on one engine: which calls became slower, by how much.
@@ -31,11 +34,13 @@ use std::path::{Path, PathBuf};
 /// on both. Names that `bench --save` gave stand for what it kept.
 #[derive(Args)]
 #[command(after_help = "\
-Processes of both sides run in random order, until a difference is certain or there are enough of
-them; what looks different is measured again before it is said. Of comparisons of equal sides, at most
-5 in 100 alarm, all rows together. Differences below 1 % are not told, of two builds of an engine 3 %
-(1.5 % above 20 us), of runs of different hours 15 %. What is counted, sizes and host calls among it,
-is exact.
+Processes of both sides run in random order, until a difference is certain or there are enough
+of them; what looks different is measured again before it is said. Of comparisons of equal
+sides, at most 5 in 100 alarm, all rows together. Differences below 1 % are not told, of two
+builds of an engine 3 % (1.5 % above 20 us), of runs of different hours 15 %. What is counted,
+sizes and host calls among it, is exact. Of builds that are there several times, linked in
+different orders (scripts/relink), layout is in the interval, and differences from 1 % on are
+told.
 
 Exit status: 0 no row was found slower (or that cannot be told: see the table), 1 one is, 2 a
 call could not be measured.
@@ -48,11 +53,12 @@ Examples:
   lithify compare old.wasm new.wasm --instructions
   lithify compare old.wasm new.wasm --flame difference.svg
   lithify compare --engine lithify@old ./lithify-old runtime.wasm
+  lithify compare --engine lithify@old a1,a2,a3,a4 runtime.wasm --relinks b1,b2,b3,b4
   lithify compare --runs 'bench-a --samples -' 'bench-b --samples -'
   lithify compare main HEAD")]
 pub struct Compare {
-    /// The runtime to compare with, in any of its forms but an image; or another build of this program;
-    /// or the name or samples of an earlier run.
+    /// The runtime to compare with, in any of its forms but an image; or another build of this program, or
+    /// several links of it with commas between; or the name or samples of an earlier run.
     #[arg(required_unless_present = "runs")]
     base: Option<PathBuf>,
     /// The runtime that is compared, or that both builds run.
@@ -68,9 +74,13 @@ pub struct Compare {
     /// The engine that runs both, or command:PATH for one in a program of its own. With @LABEL behind it, the base is that engine of another build.
     #[arg(long, value_name = "NAME", default_value = "lithify")]
     engine: String,
-    /// The setting of the engine, as in the table of `lithify bench`.
-    #[arg(long, value_name = "NAME", default_value = "aot")]
-    setting: String,
+    /// The setting of the engine, as in the table of `lithify bench`; by default its first.
+    #[arg(long, value_name = "NAME")]
+    setting: Option<String>,
+    /// Links of the new build in different orders, 4 to 8 and as many as there are of the base, in the place
+    /// of this program: what differs then is no matter of layout.
+    #[arg(long, value_name = "FILE,…", value_delimiter = ',', conflicts_with = "runs")]
+    relinks: Vec<PathBuf>,
     /// The most processes a side and call, 20 or more; under 60 a difference of a few percent may stay
     /// unseen.
     #[arg(long, value_name = "N", default_value_t = 200,
@@ -196,12 +206,22 @@ impl Compare {
         let program = program(engine).transpose()?;
         let id = match &program {
             Some(program) => program.id.clone(),
-            None => Id { engine: engine.into(), setting: self.setting.clone() },
+            None => {
+                let first = KINDS.iter().find(|kind| kind.engine == engine);
+                let first = || first.map_or("aot", |kind| kind.setting);
+                let setting = self.setting.as_deref().unwrap_or_else(first);
+                Id { engine: engine.into(), setting: setting.into() }
+            }
         };
         if program.is_none() {
             Kind::of(&id)?;
         }
         let options = &Options { programs: program.into_iter().collect(), ..options.clone() };
+        if label.is_none() && !self.relinks.is_empty() {
+            bail!(Usage(
+                "--relinks is for two builds of lithify, as in --engine lithify@old".into()
+            ));
+        }
         if let Some(base) = Kept::find(base)? {
             return self.hours(&base, new, &id, options, kept);
         }
@@ -210,6 +230,10 @@ impl Compare {
                 "{} was kept of an earlier run, which can only be compared with: it goes first",
                 new.display()
             )));
+        }
+        if label.is_none() {
+            Kept::missed(base)?;
+            Kept::missed(new)?;
         }
         let (sides, of) = match label {
             Some(label) => (self.builds(base, new, label, options)?, Sides::Builds),
@@ -227,28 +251,70 @@ impl Compare {
         if base.name == new.name {
             new.name += " (again)";
         }
-        let side = |workload| SideOf { workload, worker: options.worker.clone() };
+        let side = |workload| SideOf { workload, workers: vec![options.worker.clone()] };
         Ok([side(base), side(new)])
     }
 
     fn builds(
         &self,
-        program: &Path,
+        programs: &Path,
         runtime: &Path,
         label: &str,
         options: &Options,
     ) -> Result<[SideOf; 2]> {
-        let program = program
-            .canonicalize()
-            .with_context(|| format!("cannot find the program {}", program.display()))?;
+        let [base_workers, new_workers] = self.binaries(programs, options)?;
         let input = read(runtime)?;
         let state = self.state.as_deref().map(read).transpose()?;
         let new = self.workload(input, state.as_ref())?;
         let mut base = new.clone();
         base.name = format!("{} by {label}", new.name);
-        let worker = [vec![program.into()], options.worker[1..].to_vec()].concat();
-        let new = SideOf { workload: new, worker: options.worker.clone() };
-        Ok([SideOf { workload: base, worker }, new])
+        let new = SideOf { workload: new, workers: new_workers };
+        Ok([SideOf { workload: base, workers: base_workers }, new])
+    }
+
+    /// The programs of both builds, with the arguments of workers.
+    fn binaries(&self, base: &Path, options: &Options) -> Result<[Vec<Vec<OsString>>; 2]> {
+        // A name may have commas in it.
+        let base: Vec<PathBuf> = match base.to_str() {
+            Some(text) if !base.exists() => text.split(',').map(PathBuf::from).collect(),
+            _ => vec![base.to_owned()],
+        };
+        let (links, relinks) = (base.len(), self.relinks.len());
+        let is_one = links == 1 && relinks == 0;
+        if !is_one && (links != relinks || !(FEWEST..=MOST).contains(&links)) {
+            let new = if relinks == 0 { "this program alone".into() } else { relinks.to_string() };
+            bail!(Usage(format!(
+                "of two builds, {FEWEST} to {MOST} links each can be compared, as many of one as of the \
+                 other; there are {links} of the base, and with --relinks {new} of the other \
+                 (scripts/relink makes them)"
+            )));
+        }
+        let arguments = &options.worker[1..];
+        let workers = |paths: &[PathBuf]| -> Result<Vec<Vec<OsString>>> {
+            let mut seen = Vec::new();
+            let mut workers = Vec::new();
+            for path in paths {
+                let found = path.canonicalize();
+                let found =
+                    found.with_context(|| format!("cannot find the program {}", path.display()))?;
+                let bytes = std::fs::read(&found);
+                let bytes = bytes.with_context(|| format!("cannot read {}", path.display()))?;
+                let hash = blake2_256(&bytes);
+                if seen.contains(&hash) {
+                    bail!(Usage(format!(
+                        "{} is one of the others again: links that are the same tell nothing of layout",
+                        path.display()
+                    )));
+                }
+                seen.push(hash);
+                let mut worker = vec![OsString::from(found)];
+                worker.extend_from_slice(arguments);
+                workers.push(worker);
+            }
+            Ok(workers)
+        };
+        let new = if is_one { vec![options.worker.clone()] } else { workers(&self.relinks)? };
+        Ok([workers(&base)?, new])
     }
 
     /// Against what was kept of an earlier run: another such, or a runtime that is measured now.

@@ -9,7 +9,8 @@ use serde_json::json;
 /// Lists the engines that a study can measure: those that are here with their versions, and how to get
 /// the others.
 ///
-/// An engine is a command on PATH in one of its modes. A study names it as it is listed here.
+/// An engine is a command on PATH in one of its modes. A study names it as it is listed here. The engines
+/// of `bench` and `compare` are built in, or programs of others (`bench --engines`).
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

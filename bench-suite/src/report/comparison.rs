@@ -93,21 +93,28 @@ impl Exact {
 
 /// What the sides are and how far apart equal ones may be, in a sentence.
 pub fn conditions(compared: &Compared) -> String {
-    match compared.comparison.of {
-        Sides::Modules => {
+    match (compared.comparison.of, compared.comparison.links) {
+        (Sides::Modules, _) => {
             "Processes of both sides ran in random order; differences below the floor \
                            of 1 % are none"
                 .into()
         }
-        Sides::Builds => {
+        (Sides::Builds, Some(links)) => format!(
+            "Each build is there {links} times, linked in different orders, and a binary is one \
+             measurement, so that what layout does is in the interval; processes of all of them ran in \
+             random order; differences below the floor of 1 % are none"
+        ),
+        (Sides::Builds, None) => {
             "Processes of both builds ran in random order; layout alone moves a call by \
                           up to 3 %, above 20 us by 1.5 %, and less is no difference"
                 .into()
         }
-        Sides::Commands => "Runs of both commands came in random order; differences below 1 % are \
+        (Sides::Commands, _) => {
+            "Runs of both commands came in random order; differences below 1 % are \
                             none"
-            .into(),
-        Sides::Hours => {
+                .into()
+        }
+        (Sides::Hours, _) => {
             let machine = compared.reference.map_or_else(
                 || "there is no reference work to tell by how much".to_owned(),
                 |reference| {
@@ -174,8 +181,13 @@ pub fn text(compared: &Compared) -> String {
     let mut words = conditions(compared);
     words += ". The ratio is new / base, with its 95 % interval.";
     if compared.rows.iter().any(|row| row.verdict == Verdict::CannotTell) {
-        words += " Can't tell: the interval is too wide, or an alarm did not come again; more \
-                  --processes may.";
+        words += match comparison.links {
+            Some(_) => " Can't tell: the interval is too wide; more links of each build may.",
+            None => {
+                " Can't tell: the interval is too wide, or an alarm did not come again; more \
+                 --processes may."
+            }
+        };
     }
     lines.extend(wrapped(&words));
     lines.join("\n")

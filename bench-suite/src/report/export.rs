@@ -186,6 +186,7 @@ fn object(report: &Report, compared: &Compared) -> serde_json::Value {
         "base_name": compared.comparison.base,
         "new_name": compared.comparison.new,
         "sides": compared.comparison.of,
+        "links": compared.comparison.links,
         "seed": header.map(|header| header.seed),
         "machine": header.map(|header| &header.machine),
         "rows": rows.collect::<Vec<_>>(),

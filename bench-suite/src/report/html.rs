@@ -182,7 +182,12 @@ fn of_comparison(body: &mut String, compared: &Compared, run: &Run) {
         sides(body, row, run);
     }
     let _ = writeln!(body, "<p class=\"note\">{}.</p>", escape(&comparison::conditions(compared)));
-    if compared.comparison.of != Sides::Hours {
+    if compared.comparison.links.is_some() {
+        body.push_str(
+            "<p class=\"note\">Equal builds alarm in at most 5 of 100 comparisons, all rows together \
+             (all divisions of the links into two sides, by the largest difference of any row).</p>\n",
+        );
+    } else if compared.comparison.of != Sides::Hours {
         body.push_str(
             "<p class=\"note\">Equal sides alarm in at most 5 of 100 comparisons, all rows together \
              (permutation test within blocks, five looks, Holm&#39;s rule), and an alarm is measured \
@@ -192,10 +197,10 @@ fn of_comparison(body: &mut String, compared: &Compared, run: &Run) {
     }
 }
 
-/// The processes of a row's sides.
+/// The processes of a row's sides, and of each binary where there are several.
 fn sides(body: &mut String, row: &Row, run: &Run) {
     let places = run.places();
-    let mut numbers: [Vec<(u32, f64)>; 2] = Default::default();
+    let mut numbers: BTreeMap<(usize, Option<u32>), Vec<(u32, f64)>> = BTreeMap::new();
     for series in run.series.iter().filter(|series| series.key.phase == row.phase) {
         let of_row = row.call.as_ref().zip(series.key.call.as_ref());
         let Some(place) = places.get(&series.key.process) else { continue };
@@ -203,23 +208,25 @@ fn sides(body: &mut String, row: &Row, run: &Run) {
         if let (Some((row, call)), Some(number)) = (of_row, number)
             && row.ends_with(call.as_str())
         {
-            numbers[place.side as usize].push((series.key.process, number as f64));
+            let numbers = numbers.entry((place.side as usize, place.link)).or_default();
+            numbers.push((series.key.process, number as f64));
         }
     }
-    if numbers.iter().any(Vec::is_empty) {
+    if numbers.is_empty() {
         return;
     }
-    let names = ["base", "new"];
-    let strips = numbers.iter().enumerate().map(|(side, numbers)| {
+    let strips = numbers.iter().map(|((side, link), numbers)| {
         let numbers: Vec<f64> = numbers.iter().map(|(_, number)| *number).collect();
         let mark = stats::quantile(&numbers, QUANTILE).unwrap_or(0.0);
-        Strip { label: names[side].into(), numbers, mark, class: format!("c{side}") }
+        let link = link.map(|link| format!(", link {}", link + 1)).unwrap_or_default();
+        let label = format!("{}{link}", ["base", "new"][*side]);
+        Strip { label, numbers, mark, class: format!("c{side}") }
     });
     let strips: Vec<Strip> = strips.collect();
     let label = row.label();
     *body +=
         &plot::strips(&format!("{label}: every process, and the 25 % quantile"), &strips, time);
-    let in_order = numbers.iter().enumerate().flat_map(|(side, numbers)| {
+    let in_order = numbers.iter().flat_map(|((side, _), numbers)| {
         numbers.iter().map(move |(process, number)| (*process, *number, format!("c{side}")))
     });
     let in_order: Vec<_> = in_order.collect();

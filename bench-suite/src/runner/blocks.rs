@@ -42,7 +42,7 @@ impl<'p> Blocks<'p> {
             (0..self.rows.len()).filter(|row| self.rows[*row].0 == group).collect();
         let mut numbers = vec![[0.0; PLACES]; rows.len()];
         for place in 0..PLACES {
-            let at = Place { side: draw.side(place), block: self.count[group] };
+            let at = Place { side: draw.side(place), block: self.count[group], link: None };
             let of_rows = self.processes.process(group, at)?;
             ensure!(of_rows.len() == rows.len(), "a process told of {} rows", of_rows.len());
             numbers.iter_mut().zip(of_rows).for_each(|(row, number)| row[place] = number);

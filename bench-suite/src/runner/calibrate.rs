@@ -62,7 +62,7 @@ impl Runner<'_> {
                     let (planted, samples) = kinds[call];
                     let new = planted.slower.is_some();
                     let side = if new { Side::New } else { Side::Base };
-                    self.number(kind, call, samples, Place { side, block })?;
+                    self.number(kind, call, samples, Place { side, block, link: None })?;
                 }
             }
         }

@@ -19,8 +19,8 @@ pub fn compare_commands(
     observer: &mut dyn Observer,
 ) -> Result<(Run, Compared)> {
     let [base, new] = commands.clone();
-    let comparison =
-        Comparison { of: Sides::Commands, base, new, compiles: 0, floor: options.floor };
+    let (of, floor) = (Sides::Commands, options.floor);
+    let comparison = Comparison { of, base, new, compiles: 0, floor, links: None };
     let folder = folder()?;
     let mut runner = Runner::new(options, observer, folder.path());
     runner.header(Some(comparison.clone()))?;

@@ -2,15 +2,16 @@
 //! engine, or one module on two builds of an engine.
 //!
 //! The sides of a row come in blocks, in random order, and rows take turns, so that each is spread
-//! over the whole run. Which blocks are wanted is `stats::decide`'s business; what came of it, that of
-//! `comparison`, which reads the samples.
+//! over the whole run. Which blocks are wanted is `stats::decide`'s business, of builds that are there
+//! several times `relinks`'; what came of it, that of `comparison`, which reads the samples.
 
 use super::blocks::{Blocks, Processes};
 use super::foreign::kind as kind_of;
 use super::instructions::{Counting, valgrind};
 use super::outcome::{Outcome, outcome, same, samples, shortest};
+use super::relinks;
 use super::{Observer, Options, Runner, Stop, folder};
-use crate::comparison::{Compared, compared, plan};
+use crate::comparison::{Compared, compared, linked, plan};
 use crate::engine::{Id, Kind, called, nameless};
 use crate::matching::matching;
 use crate::phase::Phase;
@@ -33,8 +34,9 @@ const LOOK_MS: u64 = 500;
 pub struct SideOf {
     /// What it runs. Its name tells it from the other side in the samples.
     pub workload: Workload,
-    /// The program of its workers, and its arguments.
-    pub worker: Vec<OsString>,
+    /// The program of its workers, and its arguments; several where the same was linked in different
+    /// orders, as many as of the other side.
+    pub workers: Vec<Vec<OsString>>,
 }
 
 /// What processes are measured together: a call, or the compilation.
@@ -67,7 +69,11 @@ pub fn compare(
     if options.instructions {
         valgrind()?;
     }
-    let comparison = Comparison { of, base, new, compiles: options.compiles, floor: options.floor };
+    let count = |side: usize| sides[side].workers.len();
+    ensure!(count(0) == count(1) && count(0) > 0, "{} and {} programs", count(0), count(1));
+    let links = (count(0) > 1).then_some(count(0) as u32);
+    let (compiles, floor) = (options.compiles, options.floor);
+    let comparison = Comparison { of, base, new, compiles, floor, links };
     let folder = folder()?;
     let mut runner = Runner::new(options, observer, folder.path());
     runner.header(Some(comparison.clone()))?;
@@ -87,11 +93,22 @@ pub fn compare(
         live.groups.push(Group::Compile);
         phases.push(vec![Phase::CompileCpu, Phase::CompilePeak]);
     }
-    let plans = phases.iter().flatten().map(|p| plan(&comparison, options.processes, *p));
-    let plans: Vec<_> = plans.collect();
-    let rows: Vec<usize> = phases.iter().map(Vec::len).collect();
-    let decided = decide(&plans, options.seed, &mut Blocks::new(&rows, &mut live));
-    let explained = decided.and_then(|decided| live.explain(&decided));
+    let plan = |phase: &Phase| plan(&comparison, options.processes, *phase);
+    let decided = match links {
+        Some(links) => {
+            let rounds = |of: &Vec<Phase>| plan(&of[0]).processes.div_ceil(links as usize);
+            let rounds: Vec<usize> = phases.iter().map(rounds).collect();
+            let measured = relinks::measure(&rounds, links, options.seed, &mut live);
+            let decided = || linked(&live.runner.run, &comparison, links);
+            measured.map(|()| decided().into_iter().map(|(_, row)| row).collect())
+        }
+        None => {
+            let plans: Vec<_> = phases.iter().flatten().map(plan).collect();
+            let rows: Vec<usize> = phases.iter().map(Vec::len).collect();
+            decide(&plans, options.seed, &mut Blocks::new(&rows, &mut live))
+        }
+    };
+    let explained = decided.and_then(|decided: Vec<Decided>| live.explain(&decided));
     live.runner.or_interrupted(explained)?;
     let run = live.runner.run;
     let compared = compared(&run)?;
@@ -125,7 +142,13 @@ impl Live<'_, '_> {
     }
 
     fn work(&mut self, side: Side, task: Task) -> Result<Vec<Record>> {
-        self.runner.work_by(&self.sides[side as usize].worker, self.kind, task)
+        self.work_by_link(side, 0, task)
+    }
+
+    /// By one of the side's binaries.
+    fn work_by_link(&mut self, side: Side, link: u32, task: Task) -> Result<Vec<Record>> {
+        let worker = self.sides[side as usize].workers.get(link as usize);
+        self.runner.work_by(worker.context("no such binary")?, self.kind, task)
     }
 
     fn stored(&self, side: Side) -> PathBuf {
@@ -222,7 +245,7 @@ impl Live<'_, '_> {
         for group in 0..self.groups.len() {
             for side in [Side::Base, Side::New] {
                 let Group::Call(pair) = &self.groups[group] else { continue };
-                let SideOf { workload, worker } = &self.sides[side as usize];
+                let SideOf { workload, workers } = &self.sides[side as usize];
                 let what = Counting {
                     name: workload.name.clone(),
                     workload: self.stored(side),
@@ -231,7 +254,7 @@ impl Live<'_, '_> {
                     artifact: self.artifact(side),
                     samples: pair.samples,
                 };
-                match self.runner.instructions(worker, self.kind, &what) {
+                match self.runner.instructions(&workers[0], self.kind, &what) {
                     Ok(found) => {
                         let by_function = self.named(side, found);
                         self.runner.record(Record::Functions { by_function })?;
@@ -312,7 +335,7 @@ impl Processes for Live<'_, '_> {
                 (self.compilation(side, artifact), &[Phase::CompileCpu, Phase::CompilePeak][..])
             }
         };
-        let mut records = self.work(side, task)?;
+        let mut records = self.work_by_link(side, place.link.unwrap_or(0), task)?;
         if let Group::Call(pair) = &self.groups[group] {
             let (id, found) = (self.kind.id(), outcome(&records));
             same(&pair.label, (&id, &pair.outcomes[side as usize]), (&id, &found))?;

@@ -25,11 +25,24 @@ pub struct Kept {
 impl Kept {
     /// Reads the samples in a file.
     pub fn read(path: &Path) -> Result<Self> {
+        Self::missed(path)?;
         let shown = path.display();
         let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
         let run = Run::read(BufReader::new(file)).with_context(|| shown.to_string())?;
         ensure!(!run.series.is_empty(), "there are no samples in {shown}");
         Ok(Self { run, name: shown.to_string().trim_end_matches(SUFFIX).to_owned() })
+    }
+
+    /// An error where there is nothing of that name, and it looks like that of a baseline.
+    pub fn missed(name: &Path) -> Result<()> {
+        let (shown, baseline) = (name.display(), baseline(name));
+        let is_name = name.extension().is_none() && name.as_os_str() != "-";
+        ensure!(
+            !is_name || name.exists() || baseline.exists(),
+            "there is no file {shown}, and no baseline {}, which lithify bench --save {shown} makes",
+            baseline.display()
+        );
+        Ok(())
     }
 
     /// What was kept by that name, where it is the name of a baseline or of a file of samples.
