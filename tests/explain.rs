@@ -266,14 +266,21 @@ fn a_history_marks_what_changed() {
     assert_eq!(empty.status, 1, "{}", empty.said());
 }
 
-/// A worker in a shell, which compiles nothing and knows one answer.
-fn worker(folder: &Path, name: &str, output: &str) -> String {
+/// A worker in a shell, which compiles nothing and knows one answer, and perhaps a state root. It wants a
+/// state.
+fn worker(folder: &Path, name: &str, output: &str, root: &str) -> String {
     let path = folder.join(name);
+    let root = match root {
+        "" => String::new(),
+        root => format!("echo '{{\"state_root\":\"{root}\"}}'; "),
+    };
     let script = format!(
         "#!/bin/sh\njob=$(cat)\ncase $job in\n\
          *'\"task\":\"compile\"'*) echo '{{\"phase\":\"compile\",\"ns\":5000}}' ;;\n\
          *'\"entry\":\"Core_version\"'*) for n in 1 2 3 4 5; do echo '{{\"phase\":\"total\",\"ns\":7000}}'; done\n\
-         echo '{{\"output\":\"{output}\"}}' ;;\n\
+         state=$(echo \"$job\" | sed 's/.*\"state\":\"\\([^\"]*\\)\".*/\\1/')\n\
+         grep -q '^{{\"version\":1,\"top\":{{.*}},\"children\":{{}}}}$' \"$state\" || exit 4\n\
+         {root}echo '{{\"output\":\"{output}\"}}' ;;\n\
          *'\"task\":\"call\"'*) echo 'no such call here' >&2; exit 3 ;;\nesac\n"
     );
     fs::write(&path, script).expect("written");
@@ -289,7 +296,7 @@ fn an_engine_can_be_any_program() {
         let few = ["--processes", "2", "--compiles", "1", "--no-page", "--format", "json"];
         lithify(&[&["bench", &module, "--engines", engine][..], &few].concat())
     };
-    let known = bench(&format!("lithify,command:{}", worker(&folder, "right", "0x")));
+    let known = bench(&format!("lithify,command:{}", worker(&folder, "right", "0x", "")));
     let told = object(&known);
     let calls = told["workloads"].as_array().expect("workloads").iter();
     let calls = calls.flat_map(|workload| workload["calls"].as_array().expect("calls"));
@@ -301,9 +308,12 @@ fn an_engine_can_be_any_program() {
     let absent = told["absent"].to_string();
     assert!(absent.contains("host_calls on right worker") && absent.contains("no such call here"));
     // An answer that no other engine gives is an error.
-    let wrong = bench(&format!("lithify,command:{}", worker(&folder, "wrong", "0x01")));
+    let wrong = bench(&format!("lithify,command:{}", worker(&folder, "wrong", "0x01", "")));
     assert_eq!(wrong.status, 1, "{}", wrong.said());
     assert!(wrong.said().contains("wrong worker"), "{}", wrong.said());
+    let lost = bench(&format!("lithify,command:{}", worker(&folder, "lost", "0x", "0x01")));
+    assert_eq!(lost.status, 1, "{}", lost.said());
+    assert!(lost.said().contains("lost worker 01"), "{}", lost.said());
     let none = bench("lithify,command:/nonexistent");
     assert!(none.said().contains("cannot find the worker /nonexistent"), "{}", none.said());
 }
@@ -337,5 +347,42 @@ fn the_worker_in_go_is_an_engine() {
         let rows = of_call[1]["rows"].as_array().expect("rows").iter();
         let engines: Vec<&Value> = rows.map(|row| &row["engine"]["engine"]).collect();
         assert_eq!(engines, ["lithify", "worker-go"], "{call}: {}", measured.said());
+    }
+}
+
+/// Those in Rust have the whole host: they execute a block, to the same state. They take minutes to build,
+/// so where somebody did they are tested.
+#[test]
+fn workers_in_rust_execute_blocks() {
+    let Ok(workers) = std::env::var("LITHIFY_TEST_WORKERS") else {
+        eprintln!(
+            "skipped: LITHIFY_TEST_WORKERS names no folder with what \
+             cargo build --manifest-path examples/workers/Cargo.toml makes"
+        );
+        return;
+    };
+    let folder = folder("workers-rust");
+    let block = folder.join("block.json").display().to_string();
+    let state = "workloads/ledger/genesis.json";
+    let built = lithify(&["build-block", "--state", state, "--transfers", "20", "-o", &block]);
+    assert_eq!(built.status, 0, "{}", built.said());
+    let mut names = vec!["wasm2c", "wasm2c-native"];
+    names.retain(|name| Path::new(&workers).join(name).exists());
+    assert!(!names.is_empty(), "LITHIFY_TEST_WORKERS: there are no workers in {workers}");
+    let commands: Vec<String> =
+        names.iter().map(|name| format!("command:{workers}/{name}")).collect();
+    let engines = format!("lithify,{}", commands.join(","));
+    let few = ["--processes", "2", "--compiles", "1", "--no-page", "--format", "json"];
+    let measured = lithify(&[&["bench", &block, "--engines", &engines][..], &few].concat());
+    assert_eq!(measured.status, 0, "{}", measured.said());
+    let told = object(&measured);
+    for call in ["host_calls", "Core_version", "Metadata_metadata", "Core_execute_block"] {
+        let calls = told["workloads"].as_array().expect("workloads").iter();
+        let mut calls = calls.flat_map(|workload| workload["calls"].as_array().expect("calls"));
+        let of_call = calls.find(|found| found[0] == call).expect("measured");
+        let rows = of_call[1]["rows"].as_array().expect("rows").iter();
+        let engines: Vec<&Value> = rows.map(|row| &row["engine"]["engine"]).collect();
+        assert_eq!(engines[0], "lithify");
+        assert_eq!(engines[1..], names, "{call}: {}", measured.said());
     }
 }

@@ -12,7 +12,8 @@ use crate::worker::Task;
 use crate::workload::{Call, Workload, hex};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use lithify_measure::wall::ns;
-use lithify_polkadot::parse_hex;
+use lithify_polkadot::state::Pairs;
+use lithify_polkadot::{StateVersion, parse_hex};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -69,11 +70,14 @@ pub fn kind(options: &Options, id: &Id) -> Result<&'static Kind> {
 }
 
 /// What programs are told of a workload that was stored.
+#[derive(Default)]
 pub struct Told {
     name: String,
     code_hash: String,
     calls: Vec<Call>,
     module: PathBuf,
+    state: PathBuf,
+    initialize: Option<String>,
 }
 
 /// A line that a program prints.
@@ -84,10 +88,19 @@ struct Line {
     ns: Option<u64>,
     bytes: Option<u64>,
     output: Option<String>,
+    state_root: Option<String>,
+}
+
+/// What a program said.
+#[derive(Debug)]
+struct Said {
+    samples: Vec<Record>,
+    /// Where the call left the state, in hex, where the program told.
+    state_root: Option<String>,
 }
 
 impl Runner<'_> {
-    /// Stores a workload for workers, and its module for programs of others, where there are any.
+    /// Stores a workload for workers, and its module and state for programs of others, where there are any.
     pub(super) fn store(&mut self, index: usize, workload: &Workload) -> Result<()> {
         let stored = self.stored(index);
         workload.save(&stored)?;
@@ -97,8 +110,17 @@ impl Runner<'_> {
         let module = stored.with_extension("wasm");
         fs::write(&module, own_memory(&workload.wasm, Heap::Growing)?)
             .with_context(|| format!("cannot write {}", module.display()))?;
-        let (name, code_hash) = (workload.name.clone(), workload.code_hash_hex());
-        let told = Told { name, code_hash, calls: workload.calls.clone(), module };
+        let state = stored.with_extension("state.json");
+        fs::write(&state, serde_json::to_vec(&pairs(workload))?)
+            .with_context(|| format!("cannot write {}", state.display()))?;
+        let told = Told {
+            name: workload.name.clone(),
+            code_hash: workload.code_hash_hex(),
+            calls: workload.calls.clone(),
+            module,
+            state,
+            initialize: workload.initialize.clone(),
+        };
         self.told.insert(stored, told);
         Ok(())
     }
@@ -119,13 +141,8 @@ impl Runner<'_> {
         };
         Ok(match task {
             Task::Open => {
-                let nobody = Told {
-                    name: String::new(),
-                    code_hash: String::new(),
-                    calls: Vec::new(),
-                    module: PathBuf::new(),
-                };
-                Some((json!({ "protocol": PROTOCOL, "task": "open" }), key(&nobody, None)))
+                let job = json!({ "protocol": PROTOCOL, "task": "open" });
+                Some((job, key(&Told::default(), None)))
             }
             Task::Compile { workload, artifact } => {
                 let told = told(workload)?;
@@ -147,6 +164,8 @@ impl Runner<'_> {
                     "artifact": artifact,
                     "entry": call.entry,
                     "input": format!("0x{}", hex(&call.input)),
+                    "state": told.state,
+                    "initialize": told.initialize,
                     "samples": samples,
                     "probe": PROBE,
                 });
@@ -172,13 +191,15 @@ impl Runner<'_> {
         };
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let started = Instant::now();
-        let said = self.start(&[OsString::from(program)], &serde_json::to_vec(&job)?)?;
+        let text = self.start(&[OsString::from(program)], &serde_json::to_vec(&job)?)?;
+        let said = said(&text, &key).with_context(|| format!("{} prints", kind.id()))?;
         let ran = Ran {
             process,
             workload: key.workload.clone(),
             engine: key.engine.clone(),
             setting: key.setting.clone(),
             call: key.call.clone(),
+            state_root: said.state_root,
             started: now.map_or(0, ns),
             wall_ns: ns(started.elapsed()),
             ..Ran::default()
@@ -187,7 +208,7 @@ impl Runner<'_> {
             Task::Open => Vec::new(),
             _ => vec![Record::Ran { ran }],
         };
-        records.extend(samples(&said, &key).with_context(|| format!("{} prints", kind.id()))?);
+        records.extend(said.samples);
         if matches!(task, Task::Call { .. }) {
             let is_total = |record: &Record| {
                 matches!(record, Record::Sample(sample) if sample.key.phase == Phase::Total
@@ -204,16 +225,34 @@ impl Runner<'_> {
     }
 }
 
+/// The state of a workload as programs read it.
+fn pairs(workload: &Workload) -> Value {
+    let text = |bytes: &[u8]| format!("0x{}", hex(bytes));
+    let object = |pairs: Pairs| -> Value {
+        pairs.iter().map(|(key, value)| (text(key), Value::from(text(value)))).collect()
+    };
+    let (top, children) = workload.state.pairs();
+    let children: Value =
+        children.into_iter().map(|(name, pairs)| (text(&name), object(pairs))).collect();
+    let version = u8::from(workload.state.version() == StateVersion::V1);
+    json!({ "version": version, "top": object(top), "children": children })
+}
+
 /// The lines of a program as samples of ours.
-fn samples(said: &str, key: &Key) -> Result<Vec<Record>> {
+fn said(text: &str, key: &Key) -> Result<Said> {
     let mut lines = Vec::new();
     let mut output_hash = None;
-    for text in said.lines().filter(|line| !line.trim().is_empty()) {
+    let mut state_root = None;
+    for text in text.lines().filter(|line| !line.trim().is_empty()) {
         let line: Line = serde_json::from_str(text)
             .with_context(|| format!("what is no line of the protocol: {text:.80}"))?;
         if let Some(output) = &line.output {
             let bytes = parse_hex(output).map_err(|why| anyhow!("an output that {why}"))?;
             output_hash = Some(blake3::hash(&bytes).to_hex().to_string());
+        }
+        if let Some(root) = &line.state_root {
+            let bytes = parse_hex(root).map_err(|why| anyhow!("a state root that {why}"))?;
+            state_root = Some(hex(&bytes));
         }
         lines.push(line);
     }
@@ -239,7 +278,8 @@ fn samples(said: &str, key: &Key) -> Result<Vec<Record>> {
             false => Err(anyhow!("a sample of {phase} without {}", phase.unit().name())),
         })
     };
-    lines.into_iter().filter_map(sample).collect()
+    let samples = lines.into_iter().filter_map(sample).collect::<Result<_>>()?;
+    Ok(Said { samples, state_root })
 }
 
 #[cfg(test)]
@@ -261,23 +301,25 @@ mod tests {
 
     #[test]
     fn what_a_program_prints_becomes_samples() {
-        let said = "{\"phase\":\"total\",\"ns\":7}\n\n{\"phase\":\"artifact\",\"bytes\":9}\n\
-                    {\"output\":\"0x00\"}\n";
-        let records = samples(said, &key()).expect("lines of the protocol");
-        let [Record::Sample(total), Record::Sample(artifact)] = &records[..] else {
-            panic!("{records:?}")
+        let text = "{\"phase\":\"total\",\"ns\":7}\n\n{\"phase\":\"artifact\",\"bytes\":9}\n\
+                    {\"output\":\"0x00\"}\n{\"state_root\":\"0xABcd\"}\n";
+        let told = said(text, &key()).expect("lines of the protocol");
+        let [Record::Sample(total), Record::Sample(artifact)] = &told.samples[..] else {
+            panic!("{told:?}")
         };
+        assert_eq!(told.state_root.as_deref(), Some("abcd"), "as ours write it");
         let hash = blake3::hash(&[0]).to_hex().to_string();
         assert_eq!((total.ns, total.key.output_hash.as_ref()), (Some(7), Some(&hash)));
         assert_eq!((artifact.bytes, artifact.key.call.as_ref()), (Some(9), None));
-        for (said, part) in [
+        for (text, part) in [
             ("no", "no line of the protocol"),
             ("{\"phase\":\"total\",\"bytes\":7}", "a sample of total without ns"),
             ("{\"phase\":\"tea\",\"ns\":7}", "no line of the protocol"),
             ("{\"output\":\"zz\"}", "an output that"),
+            ("{\"state_root\":\"0x0\"}", "a state root that"),
         ] {
-            let error = samples(said, &key()).expect_err("not of the protocol");
-            assert!(format!("{error:#}").contains(part), "{said}: {error:#}");
+            let error = said(text, &key()).expect_err("not of the protocol");
+            assert!(format!("{error:#}").contains(part), "{text}: {error:#}");
         }
     }
 }
