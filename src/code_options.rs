@@ -1,10 +1,12 @@
-//! `--target`, `--cpu`, `--accept`, `--inline` and `--jobs`, for the commands whose code a user chooses.
+//! `--target`, `--cpu`, `--accept`, `--tier`, `--inline` and `--jobs`, for the commands whose code a user
+//! chooses; and `--profile` for those that take one.
 
 use crate::{source, status::Usage};
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
-use lithify_compiler::{CompileError, Inline, Options, Profile, Target};
+use lithify_compiler::{CompileError, Heat, Inline, Options, Profile, Target, Tier};
 use lithify_polkadot::RuntimeInput;
+use std::{fs, path::PathBuf, sync::Arc};
 
 /// Options that shape code.
 #[derive(Args)]
@@ -22,6 +24,10 @@ pub struct CodeOptions {
     /// from WASI) or general (WebAssembly 2.0).
     #[arg(long, value_name = "PROFILE")]
     accept: Option<Profile>,
+    /// How much is done for the code: full, or fast, which gives an image in less time whose code is
+    /// slower. What it does is the same.
+    #[arg(long, value_name = "TIER", default_value_t = Tier::Full, hide_default_value = true)]
+    tier: Tier,
     /// Whether calls become the bodies that they reach, where that is worth it: on or off.
     #[arg(long, value_name = "ON|OFF", default_value_t = Inline::On, hide_default_value = true)]
     inline: Inline,
@@ -39,9 +45,17 @@ impl CodeOptions {
     /// The compiler's options for `runtime`.
     pub fn options(&self, runtime: &RuntimeInput, default: Target) -> Result<Options> {
         let target = self.target(default)?;
-        let (profile, inline, jobs) = (self.accept, self.inline, self.jobs);
+        let (profile, tier, inline, jobs) = (self.accept, self.tier, self.inline, self.jobs);
         let code_hash = runtime.code_hash;
-        Ok(Options { target, profile, inline, jobs, code_hash, ..Options::default() })
+        Ok(Options { target, profile, tier, inline, jobs, code_hash, ..Options::default() })
+    }
+
+    /// Refuses a profile at a tier that has no use for it.
+    pub fn check_profile(&self, heat: Option<&Arc<Heat>>) -> Result<()> {
+        let word =
+            "--profile says which functions are worth the full tier, and --tier fast says none";
+        ensure!(heat.is_none() || self.tier == Tier::Full, Usage(word.into()));
+        Ok(())
     }
 
     /// Whether the machine was chosen by name.
@@ -77,6 +91,26 @@ impl CodeOptions {
             }
             _ => error,
         }
+    }
+}
+
+/// A profile that code is made with.
+#[derive(Args)]
+pub struct ProfileOption {
+    /// What the functions of the runtime, or of an earlier version, did in calls, by `lithify profile`:
+    /// those that ran are worth the time, the others are compiled as by --tier fast.
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+}
+
+impl ProfileOption {
+    /// Reads it.
+    pub fn read(&self) -> Result<Option<Arc<Heat>>> {
+        let Some(path) = &self.profile else { return Ok(None) };
+        let name = path.display();
+        let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        let heat: Heat = text.parse().with_context(|| format!("{name} is no whole profile"))?;
+        Ok(Some(Arc::new(heat)))
     }
 }
 

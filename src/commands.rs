@@ -16,6 +16,7 @@ mod engines;
 mod history;
 mod inspect;
 mod man;
+mod profile;
 #[cfg(feature = "bench")]
 mod report;
 mod run;
@@ -40,6 +41,7 @@ pub enum Command {
     Inspect(inspect::Inspect),
     Check(check::Check),
     Run(run::Run),
+    Profile(profile::ProfileCommand),
     BuildBlock(build_block::BuildBlock),
     #[cfg(feature = "bench")]
     Bench(bench::Bench),
@@ -86,6 +88,7 @@ impl Command {
             Self::Inspect(command) => command.execute(),
             Self::Check(command) => command.execute(),
             Self::Run(command) => command.execute(),
+            Self::Profile(command) => command.execute(),
             Self::BuildBlock(command) => command.execute(),
             #[cfg(feature = "bench")]
             Self::Bench(command) => command.execute(),

@@ -10,7 +10,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
-use lithify_compiler::{Inline, Options, Profile, Target};
+use lithify_compiler::{Heat, Inline, Options, Profile, Target, Tier};
 use lithify_runtime::{
     Metadata,
     abi::{RELEASE, cpu::CpuFeature},
@@ -24,6 +24,7 @@ use std::{
     env, fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -141,35 +142,63 @@ fn open(named: Option<&Path>, bounds: Bounds) -> Result<Store> {
 pub fn key(options: &Options, wasm: &[u8]) -> Key {
     let profile = options.profile.unwrap_or_else(|| Profile::of(wasm));
     let Target { machine, features } = options.target;
-    Key::new(options.code_hash, machine, features, &shape(profile, options.inline))
+    let heat = options.used_heat().map(Heat::hash);
+    let shape = shape(profile, options.tier, options.inlines(), heat.as_deref());
+    Key::new(options.code_hash, machine, features, &shape)
 }
 
 /// What an image has to be called, by what it says of itself. Only those of this release can be read.
 pub fn key_of(metadata: &Metadata) -> Result<Key> {
-    let Options { target, profile, inline, code_hash, .. } = options(metadata)?;
+    let Options { target, profile, tier, inline, code_hash, .. } = plain_options(metadata)?;
     let profile = profile.context("the image does not say what it was made with")?;
-    Ok(Key::new(code_hash, target.machine, target.features, &shape(profile, inline)))
+    let shape = shape(profile, tier, inline, option(metadata, "heat="));
+    Ok(Key::new(code_hash, target.machine, target.features, &shape))
 }
 
 /// What shapes an image besides the machine, as far as it is not the default.
-fn shape(profile: Profile, inline: Inline) -> String {
-    match inline {
-        Inline::On => format!("profile={profile}"),
-        Inline::Off => format!("profile={profile} inline=off"),
+fn shape(profile: Profile, tier: Tier, inline: Inline, heat: Option<&str>) -> String {
+    let mut shape = format!("profile={profile}");
+    match (tier, inline) {
+        (Tier::Full, Inline::On) => {}
+        (Tier::Full, Inline::Off) => shape += " inline=off",
+        (Tier::Fast, _) => shape += " tier=fast",
+    }
+    heat.into_iter().for_each(|heat| shape += &format!(" heat={heat}"));
+    shape
+}
+
+/// The options that an image says it was made with, with the profile among them, which has to be at hand.
+pub fn options(metadata: &Metadata, heat: Option<Arc<Heat>>) -> Result<Options> {
+    let given = heat.as_ref().map(|heat| heat.hash());
+    match (option(metadata, "heat="), given.as_deref()) {
+        (said, given) if said == given => Ok(Options { heat, ..plain_options(metadata)? }),
+        (Some(said), None) => {
+            bail!("it was made with a profile, {said}: `lithify verify --profile` takes that")
+        }
+        (None, _) => bail!("it was made without a profile: leave --profile out"),
+        (Some(said), Some(given)) => {
+            bail!("it was made with the profile {said}, and the one of --profile is {given}")
+        }
     }
 }
 
-/// The options that an image says it was made with.
-pub fn options(metadata: &Metadata) -> Result<Options> {
+/// What an image says behind `name` among its options.
+fn option<'m>(metadata: &'m Metadata, name: &str) -> Option<&'m str> {
+    metadata.options.split(' ').find_map(|option| option.strip_prefix(name))
+}
+
+/// Those but for the profile.
+fn plain_options(metadata: &Metadata) -> Result<Options> {
     let mut target: Target = metadata.machine.parse()?;
     target.features = (CpuFeature::ALL.iter())
         .filter(|feature| metadata.cpu_features.iter().any(|name| name == feature.name()))
         .fold(0, |bits, feature| bits | feature.bit());
-    let option = |name| metadata.options.split(' ').find_map(|option| option.strip_prefix(name));
+    let option = |name| option(metadata, name);
     let profile: Option<Profile> = option("profile=").map(str::parse).transpose()?;
-    let inline: Option<Inline> = option("inline=").map(str::parse).transpose()?;
-    let (code_hash, inline) = (metadata.code_hash, inline.unwrap_or_default());
-    Ok(Options { target, profile, inline, code_hash, ..Options::default() })
+    let tier = option("tier=").map_or(Ok(Tier::default()), str::parse)?;
+    let inline = option("inline=").map_or(Ok(Inline::default()), str::parse)?;
+    let code_hash = metadata.code_hash;
+    Ok(Options { target, profile, tier, inline, code_hash, ..Options::default() })
 }
 
 /// Where an image is.

@@ -147,6 +147,7 @@ fn folder() -> PathBuf {
         serde_json::from_slice(&fs::read(folder.join("block.json")).unwrap()).unwrap();
     fs::write(folder.join("transfer.hex"), block["block"]["body"][1].as_str().unwrap()).unwrap();
     done(&folder, "lithify compile westend.json");
+    done(&folder, "lithify profile block.json -o block.profile");
     let samples = "lithify bench runtime.wasm --processes 1 --compiles 1 --json > samples.jsonl";
     done(&folder, samples);
     folder

@@ -10,7 +10,7 @@
 
 mod support;
 
-use lithify_compiler::{CompileError, Options, Profile, Target, branches, compile_image};
+use lithify_compiler::{CompileError, Options, Profile, Target, Tier, branches, compile_image};
 use lithify_spec::{Refusal, Tally, images};
 use std::{
     env,
@@ -39,9 +39,9 @@ fn scripts() -> Vec<(String, &'static str)> {
 }
 
 /// Compiles a module, and decodes it: no branch goes astray.
-fn compile(wasm: &[u8], target: Target) -> Result<Vec<u8>, Refusal> {
-    let options =
-        Options { target, profile: Some(Profile::General), jobs: 1, ..Options::default() };
+fn compile(wasm: &[u8], target: Target, tier: Tier) -> Result<Vec<u8>, Refusal> {
+    let profile = Some(Profile::General);
+    let options = Options { target, profile, tier, jobs: 1, ..Options::default() };
     let image = compile_image(wasm, &options).map_err(|error| match error {
         CompileError::Invalid { .. } => Refusal::Invalid(error.to_string()),
         error => Refusal::Other(error.to_string()),
@@ -51,11 +51,11 @@ fn compile(wasm: &[u8], target: Target) -> Result<Vec<u8>, Refusal> {
 }
 
 /// A line for each script as it is run on this machine, and the sum of them.
-fn count(target: Target) -> (String, Tally) {
+fn count(target: Target, tier: Tier) -> (String, Tally) {
     let mut counted = String::new();
     let mut total = Tally::default();
     for (name, text) in scripts() {
-        let tally = lithify_spec::run(text, &mut |wasm| compile(wasm, target)).unwrap();
+        let tally = lithify_spec::run(text, &mut |wasm| compile(wasm, target, tier)).unwrap();
         writeln!(counted, "{name}: {tally}").unwrap();
         total.add(tally);
     }
@@ -85,7 +85,7 @@ fn show(text: &str) {
 
 #[test]
 fn the_scripts_of_the_specification() {
-    let (mut counted, total) = count(Target::host());
+    let (mut counted, total) = count(Target::host(), Tier::Full);
     let text = total.text;
     writeln!(counted, "all: {total}\n{text} of those that passed are about malformed text")
         .unwrap();
@@ -100,8 +100,14 @@ fn the_scripts_of_the_specification() {
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn the_same_without_avx() {
-    let (counted, _) = count(Target::host().with_cpu("x86-64-v2").unwrap());
+    let (counted, _) = count(Target::host().with_cpu("x86-64-v2").unwrap(), Tier::Full);
     expect("x86-64-v2", &counted);
+}
+
+#[test]
+fn the_same_at_the_fast_tier() {
+    let (counted, _) = count(Target::host(), Tier::Fast);
+    expect("the fast tier", &counted);
 }
 
 #[test]
@@ -113,7 +119,7 @@ fn the_same_on_aarch64() {
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir(&folder).unwrap();
     let write = |(name, text): (String, &str)| -> PathBuf {
-        images::write(&folder, text, |wasm| compile(wasm, Target::aarch64())).unwrap();
+        images::write(&folder, text, |wasm| compile(wasm, Target::aarch64(), Tier::Full)).unwrap();
         let path = folder.join(format!("{name}.wast"));
         fs::write(&path, text).unwrap();
         path

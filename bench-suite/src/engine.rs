@@ -33,9 +33,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-pub use aot::{called, nameless};
+pub use aot::{Aot, called, nameless};
 pub use own_memory::{Heap, own_memory};
-pub use registry::{Id, KINDS, Kind, NATIVE, NOT_INLINED, ON_DEMAND, Start};
+pub use registry::{Id, KINDS, Kind, NATIVE, ON_DEMAND, Start};
 pub(crate) use trusted::sampler;
 
 /// A host function `(i32) -> i32` that does next to nothing, which every engine provides in its

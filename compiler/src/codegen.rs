@@ -2,12 +2,13 @@
 //!
 //! Workers take functions largest first and put each result in its place, so the text does not
 //! depend on how many there are. A function that its only caller may have inlined is compiled when
-//! code that calls it still has been, by the same worker; else it is only validated. Stubs and
-//! trampolines follow the functions.
+//! code that calls it still has been, by the same worker; else it is only validated. In the text,
+//! stubs of imports come first, then the functions, hot ones before cold ones, then trampolines.
 
 use crate::{
     allocator::{self, AllocatorCall},
     error::CompileError,
+    heat::Warmths,
     index::{DefinedFuncIndex, FuncIndex, SignatureIndex},
     inlining::Inlining,
     isa::{Isas, Way},
@@ -47,15 +48,20 @@ pub fn codegen(
 ) -> Result<Text> {
     let isas = Isas::new(options.target)?;
     let isa = isas.isa(Way::Optimised);
-    let inlining = Inlining::new(module, plan, options.inline);
-    let context = ModuleContext { module, plan, isas: &isas, inlining: &inlining };
+    let warmths = Warmths::new(module, options)?;
+    let inlining = Inlining::new(module, plan, options, &warmths);
+    let (isas, inlining, warmths) = (&isas, &inlining, &warmths);
+    let context = ModuleContext { module, plan, isas, inlining, warmths };
     let machine = options.target.machine;
     let mut text = TextBuilder::default();
     for (index, import) in &module.imported_functions {
         text.push(Role::Function(index), stub::stub(machine, Symbol::Import(*import)));
     }
     let pieces = functions(context, options.jobs, progress)?;
-    for ((index, _), piece) in module.defined().zip(pieces) {
+    let mut pieces: Vec<_> = module.defined().map(|(index, _)| index).zip(pieces).collect();
+    // What runs together lies together; else in the module's order.
+    pieces.sort_by_key(|(index, _)| warmths.of(*index));
+    for (index, piece) in pieces {
         text.push(Role::Function(index), piece);
     }
     allocator_calls(plan, isa, &mut text)?;

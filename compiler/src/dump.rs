@@ -3,6 +3,7 @@
 
 use crate::{
     error::{CompileError, OptionsError},
+    heat::Warmths,
     index::FuncIndex,
     inlining::Inlining,
     isa::Isas,
@@ -55,8 +56,10 @@ fn write(
 ) -> Result<String> {
     let plan = VmctxPlan::new(module);
     let isas = Isas::new(options.target)?;
-    let inlining = Inlining::new(module, &plan, options.inline);
-    let module_context = ModuleContext { module, plan: &plan, isas: &isas, inlining: &inlining };
+    let warmths = Warmths::new(module, options)?;
+    let inlining = Inlining::new(module, &plan, options, &warmths);
+    let (plan, isas, inlining, warmths) = (&plan, &isas, &inlining, &warmths);
+    let module_context = ModuleContext { module, plan, isas, inlining, warmths };
     let mut out = String::new();
     let mut context = Context::new();
     let mut buffers = Buffers::default();

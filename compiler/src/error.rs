@@ -165,6 +165,22 @@ pub enum OptionsError {
     #[error("unknown choice of inlining {:?}; there are on and off", .0)]
     UnknownInline(String),
 
+    /// Neither full nor fast.
+    #[error("unknown tier {:?}; there are full and fast", .0)]
+    UnknownTier(String),
+
+    /// A profile of another module.
+    #[error(
+        "the profile is one of another module: it knows {known} of {functions} functions here; \
+         `lithify profile` makes one"
+    )]
+    ForeignHeat {
+        /// Functions of the module that the profile knows.
+        known: usize,
+        /// Functions of the module that have a body.
+        functions: usize,
+    },
+
     /// No name of a CPU level of the machine.
     #[error("unknown CPU level {level:?}; {}", match machine {
         Machine::X86_64 => "there are x86-64-v2 and x86-64-v3",

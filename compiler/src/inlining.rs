@@ -5,16 +5,20 @@
 //! behind: they are not compiled for themselves where that call was their last one. What ends in
 //! `unreachable` stays where it is: it runs where something has gone wrong.
 //!
-//! The rule not to break: what is decided here depends on the module alone, so that the code does
-//! not depend on who compiles what first. Bodies are not validated yet; what is read of an invalid
+//! With a profile, what did not run is not inlined, and what is hot is inlined in hot functions where it
+//! is longer than elsewhere.
+//!
+//! The rule not to break: what is decided here depends on module and options alone, so that the code
+//! does not depend on who compiles what first. Bodies are not validated yet; what is read of an invalid
 //! one is of no matter, since it is validated again where it is translated.
 //!
 //! Not here: how it is done (`translate/inline.rs`).
 
 use crate::{
+    heat::{Warmth, Warmths},
     index::FuncIndex,
     module::{Body, Module},
-    options::Inline,
+    options::{Inline, Options},
     vmctx::{TablePlace, VmctxPlan},
 };
 use cranelift_codegen::entity::SecondaryMap;
@@ -28,6 +32,8 @@ const LEAF_IN_LOOP: u32 = 80;
 const CALLING: u32 = 40;
 /// The same, where the call is in a loop.
 const CALLING_IN_LOOP: u32 = 60;
+/// So many times as many operators, where a hot function calls another one.
+const HOT: u32 = 2;
 /// Operators of a function with a single caller that is inlined there.
 const ALONE: u32 = 400;
 /// Inlined bodies within each other.
@@ -58,19 +64,27 @@ struct Callee {
     diverges: bool,
     /// Whether it calls itself.
     recursive: bool,
+    /// What a profile says of it.
+    warmth: Warmth,
 }
 
 impl Callee {
     fn is_alone(self) -> bool {
-        self.callers == 1 && !self.named && !self.diverges && (1..=ALONE).contains(&self.operators)
+        let stays = self.named || self.diverges || self.warmth == Warmth::Cold;
+        self.callers == 1 && !stays && (1..=ALONE).contains(&self.operators)
     }
 }
 
 impl Inlining {
     /// Reads the bodies of `module` once.
-    pub fn new(module: &Module<'_>, plan: &VmctxPlan, inline: Inline) -> Self {
+    pub fn new(
+        module: &Module<'_>,
+        plan: &VmctxPlan,
+        options: &Options,
+        warmths: &Warmths,
+    ) -> Self {
         let mut this = Self::default();
-        if inline == Inline::Off {
+        if options.inlines() == Inline::Off {
             return this;
         }
         for (index, body) in module.defined() {
@@ -85,6 +99,9 @@ impl Inlining {
             .chain(in_tables.filter_map(|function| *function));
         for index in named {
             this.callees[index].named = true;
+        }
+        for (index, _) in module.defined() {
+            this.callees[index].warmth = warmths.of(index);
         }
         this
     }
@@ -116,9 +133,16 @@ impl Inlining {
         *callee = Callee { callers: callee.callers, ..this };
     }
 
-    /// What translating a call of `callee` as its body is to the size of the code; none where that
-    /// is not worth it. The call is perhaps in a loop, and in a body that is itself a copy.
-    pub fn price(&self, callee: FuncIndex, in_loop: bool, in_copy: bool) -> Option<Price> {
+    /// What translating a call of `callee` in the body of `caller` as its body is to the size of the
+    /// code; none where that is not worth it. The call is perhaps in a loop, and in a body that is
+    /// itself a copy.
+    pub fn price(
+        &self,
+        caller: FuncIndex,
+        callee: FuncIndex,
+        in_loop: bool,
+        in_copy: bool,
+    ) -> Option<Price> {
         let of = self.callees[callee];
         if of.is_alone() && !in_copy {
             return Some(Price::Moved);
@@ -129,7 +153,9 @@ impl Inlining {
             (true, false) => CALLING,
             (true, true) => CALLING_IN_LOOP,
         };
-        let small = (1..=most).contains(&of.operators);
+        let hot = self.callees[caller].warmth == Warmth::Hot && of.warmth == Warmth::Hot;
+        let most = if hot { HOT * most } else { most };
+        let small = (1..=most).contains(&of.operators) && of.warmth != Warmth::Cold;
         (small && !of.diverges && !of.recursive).then_some(Price::Copied)
     }
 

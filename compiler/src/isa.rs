@@ -34,27 +34,30 @@ pub enum Way {
     /// As well as can be.
     #[default]
     Optimised,
+    /// The same CLIF, which nothing but instruction selection and the register allocator look at, with
+    /// every call a call.
+    Quick,
     /// In a time that grows with the length of a function and with nothing else.
     Plain,
 }
 
 /// Cranelift's code generators for a target, which differ in nothing but how well they optimise.
 pub struct Isas {
-    optimised: OwnedTargetIsa,
-    plain: OwnedTargetIsa,
+    optimising: OwnedTargetIsa,
+    quick: OwnedTargetIsa,
 }
 
 impl Isas {
     /// Those for `target`.
     pub fn new(target: Target) -> Result<Self, OptionsError> {
-        Ok(Self { optimised: isa(target, Way::Optimised)?, plain: isa(target, Way::Plain)? })
+        Ok(Self { optimising: isa(target, Way::Optimised)?, quick: isa(target, Way::Quick)? })
     }
 
     /// The one for a way.
     pub fn isa(&self, way: Way) -> &dyn TargetIsa {
         match way {
-            Way::Optimised => &*self.optimised,
-            Way::Plain => &*self.plain,
+            Way::Optimised => &*self.optimising,
+            Way::Quick | Way::Plain => &*self.quick,
         }
     }
 }
@@ -66,7 +69,7 @@ pub fn isa(target: Target, way: Way) -> Result<OwnedTargetIsa, OptionsError> {
     for (name, value) in SETTINGS {
         flags.set(name, value).map_err(|e| error(&e))?;
     }
-    if way == Way::Plain {
+    if way != Way::Optimised {
         flags.set("opt_level", "none").map_err(|e| error(&e))?;
     }
     let probe = vmctx::STACK_PROBE.trailing_zeros().to_string();

@@ -27,10 +27,12 @@
 mod allocator;
 mod branches;
 mod codegen;
+mod counting;
 mod dump;
 mod edges;
 mod error;
 mod header;
+mod heat;
 mod image;
 mod index;
 mod inlining;
@@ -57,15 +59,17 @@ mod vmctx;
 mod widen;
 
 pub use branches::{Branches, Stray, branches};
+pub use counting::{counter, counting};
 pub use dump::{Dump, dump};
 pub use error::{CompileError, Excess, OptionsError};
 pub use header::header;
+pub use heat::{Heat, HeatError};
 pub use inspect::{
     Call, FeatureUse, FunctionBody, FunctionCalls, MemoryLayout, ModuleInfo, Survey, calls,
     functions, inspect, survey,
 };
 pub use lithify_abi::machine::Machine;
-pub use options::{Inline, Options, Profile, Symbols};
+pub use options::{Inline, Options, Profile, Symbols, Tier};
 pub use progress::{Phase, Progress};
 pub use target::Target;
 

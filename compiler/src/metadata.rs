@@ -127,8 +127,9 @@ fn describe(module: &Module<'_>, options: &Options) -> String {
         .map(|feature| feature.name())
         .collect();
     let cpu = if cpu.is_empty() { "base".into() } else { cpu.join(",") };
-    let Options { inline, .. } = options;
-    format!("profile={} opt=speed inline={inline} nan=canonical cpu={cpu}", module.profile)
+    let (profile, tier, inline) = (module.profile, options.tier, options.inlines());
+    let heat = options.used_heat().map_or(String::new(), |heat| format!(" heat={}", heat.hash()));
+    format!("profile={profile} tier={tier} inline={inline} nan=canonical cpu={cpu}{heat}")
 }
 
 /// The section under construction; the descriptor's place is kept free.

@@ -227,6 +227,14 @@ impl<'a> Module<'a> {
         })
     }
 
+    /// The first name under which a function is exported.
+    pub fn exported_as(&self, function: FuncIndex) -> Option<&'a str> {
+        self.exports.iter().find_map(|export| match export.kind {
+            ExportKind::Function(index) if index == function => Some(export.name),
+            _ => None,
+        })
+    }
+
     /// The functions that are exported, in the order of exports.
     pub fn exported_functions(&self) -> impl Iterator<Item = FuncIndex> {
         self.exports.iter().filter_map(|export| match export.kind {

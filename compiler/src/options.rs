@@ -1,8 +1,10 @@
 //! What a caller chooses: target, profile, symbols, parallelism.
 
-use crate::{error::OptionsError, index::FuncIndex, module::Module, parse, target::Target};
+use crate::{
+    error::OptionsError, heat::Heat, index::FuncIndex, module::Module, parse, target::Target,
+};
 use lithify_abi::symbols;
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr, sync::Arc};
 
 /// Everything that shapes a compilation. The same module and options give the same bytes;
 /// `jobs` does not count.
@@ -12,14 +14,35 @@ pub struct Options {
     pub target: Target,
     /// The language accepted; by default by the module's imports, see [`Profile`].
     pub profile: Option<Profile>,
-    /// Whether calls become the bodies that they reach.
+    /// How much is done for the code.
+    pub tier: Tier,
+    /// Whether calls become the bodies that they reach. At [`Tier::Fast`] they never do.
     pub inline: Inline,
+    /// What functions did in calls. It decides which of them are worth the full tier, how they are
+    /// inlined and where they lie; all of a module is worth it without, and nothing at
+    /// [`Tier::Fast`].
+    pub heat: Option<Arc<Heat>>,
     /// BLAKE2b-256 of the code as it is stored on chain, kept in the image as its identity.
     pub code_hash: [u8; 32],
     /// Worker threads; 0 for as many as there are CPUs.
     pub jobs: usize,
     /// Global symbols of an object. An image has the default ones, which its loader knows.
     pub symbols: Symbols,
+}
+
+impl Options {
+    /// Whether calls become bodies anywhere.
+    pub fn inlines(&self) -> Inline {
+        match self.tier {
+            Tier::Full => self.inline,
+            Tier::Fast => Inline::Off,
+        }
+    }
+
+    /// What of [`heat`](Self::heat) shapes the code.
+    pub fn used_heat(&self) -> Option<&Heat> {
+        self.heat.as_deref().filter(|_| self.tier == Tier::Full)
+    }
 }
 
 /// The symbols of an object that others see; see [`lithify_abi::symbols`].
@@ -93,6 +116,37 @@ impl FromStr for Profile {
             "runtime" => Ok(Self::Runtime),
             "general" => Ok(Self::General),
             _ => Err(OptionsError::UnknownProfile(s.into())),
+        }
+    }
+}
+
+/// How much is done for the code. It shapes code, never what code does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tier {
+    /// All that makes it faster.
+    #[default]
+    Full,
+    /// What it takes to be right: an image in less time, until the full one is there.
+    Fast,
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "full",
+            Self::Fast => "fast",
+        })
+    }
+}
+
+impl FromStr for Tier {
+    type Err = OptionsError;
+
+    fn from_str(s: &str) -> Result<Self, OptionsError> {
+        match s {
+            "full" => Ok(Self::Full),
+            "fast" => Ok(Self::Fast),
+            _ => Err(OptionsError::UnknownTier(s.into())),
         }
     }
 }

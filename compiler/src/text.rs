@@ -14,7 +14,7 @@ use crate::{
 use cranelift_codegen::{
     CompiledCode,
     binemit::Reloc as RelocKind,
-    entity::PrimaryMap,
+    entity::SecondaryMap,
     ir::{ExternalName, Function},
     isa::unwind::UnwindInfo,
 };
@@ -127,8 +127,7 @@ pub struct Placed {
     pub offset: u32,
 }
 
-/// A text to which pieces are added in their final order. The functions come first, in order of
-/// their index.
+/// A text to which pieces are added in their final order.
 #[derive(Default)]
 pub struct TextBuilder {
     pieces: Vec<(Role, Piece)>,
@@ -161,7 +160,7 @@ impl TextBuilder {
         let mut len = 0u64;
         let mut text = Text {
             pieces: Vec::with_capacity(self.pieces.len()),
-            functions: PrimaryMap::new(),
+            functions: SecondaryMap::new(),
             others: HashMap::new(),
             len: 0,
             align,
@@ -170,9 +169,7 @@ impl TextBuilder {
             len = len.next_multiple_of(u64::from(align));
             let offset = len as u32;
             match role {
-                Role::Function(index) => {
-                    assert_eq!(text.functions.push(offset), index, "functions come in order");
-                }
+                Role::Function(index) => text.functions[index] = offset,
                 role => _ = text.others.insert(role, offset),
             }
             len += piece.code.len() as u64;
@@ -190,7 +187,7 @@ pub struct Text {
     /// The pieces, at their places.
     pub pieces: Vec<Placed>,
     /// Where each function starts.
-    functions: PrimaryMap<FuncIndex, u32>,
+    functions: SecondaryMap<FuncIndex, u32>,
     /// Where each piece starts that is no function.
     others: HashMap<Role, u32>,
     /// Length of the text, in bytes.

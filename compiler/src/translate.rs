@@ -23,6 +23,7 @@ mod table;
 
 use crate::{
     error::CompileError,
+    heat::{Warmth, Warmths},
     index::{FuncIndex, SignatureIndex},
     inlining::{Inlining, Room},
     isa::{self, Isas, Way},
@@ -61,6 +62,8 @@ pub struct ModuleContext<'m> {
     pub isas: &'m Isas,
     /// Which calls become bodies.
     pub inlining: &'m Inlining,
+    /// How warm functions are.
+    pub warmths: &'m Warmths,
 }
 
 /// A function body in CLIF. Source locations in it are positions, see [`lithify_abi::site`].
@@ -92,7 +95,8 @@ impl Buffers {
 }
 
 /// Translates `body`, that of function `index`, into `func`: with others inlined, and optimised,
-/// unless that is beyond what grows with more than a function's length, see [`limits::STEPS`].
+/// unless it is cold, or that is beyond what grows with more than a function's length, see
+/// [`limits::STEPS`].
 pub fn translate(
     module: ModuleContext<'_>,
     index: FuncIndex,
@@ -100,7 +104,10 @@ pub fn translate(
     func: &mut Function,
     buffers: &mut Buffers,
 ) -> Result<Translated> {
-    let mut ways = vec![(Way::Plain, false), (Way::Optimised, false), (Way::Optimised, true)];
+    let mut ways = match module.warmths.of(index) {
+        Warmth::Cold => vec![(Way::Plain, false), (Way::Quick, false)],
+        _ => vec![(Way::Plain, false), (Way::Optimised, false), (Way::Optimised, true)],
+    };
     while let Some((way, inline)) = ways.pop() {
         let Buffers { builder, validators } = &mut *buffers;
         let translator =
@@ -157,6 +164,7 @@ pub(crate) struct Translator<'m, 'f> {
     /// The hidden argument.
     base: Value,
     locals: Vec<Local>,
+    way: Way,
     /// The frame of a plain function.
     homes: Option<Homes>,
     /// The operand stack; what lies on it while `reachable` is false is meaningless.
@@ -204,7 +212,7 @@ impl Translator<'_, '_> {
         way: Way,
         inline: bool,
     ) -> Translator<'m, 'f> {
-        let ModuleContext { module, plan, isas, inlining } = context;
+        let ModuleContext { module, plan, isas, inlining, .. } = context;
         let isa = isas.isa(way);
         func.signature = isa::signature(isa, module.function_type(index));
         func.name = Symbol::Function(index).user_name();
@@ -224,6 +232,7 @@ impl Translator<'_, '_> {
             x86_64: isa.triple().architecture == Architecture::X86_64,
             base: Value::from_u32(0),
             locals: vec![],
+            way,
             homes: (way == Way::Plain).then(|| Homes::new(body)),
             stack: vec![],
             control: vec![],
@@ -255,10 +264,10 @@ impl Translator<'_, '_> {
         if self.too_much {
             return Ok(Attempt::TooMuch { inlined: !self.inlines.bodies.is_empty() });
         }
-        let way = self.way();
+        let way = self.way;
         self.builder.finalize(context.isas.isa(way).frontend_config());
         let work = match way {
-            Way::Optimised => self.work + self.steps / limits::STEPS_OF_WORK,
+            Way::Optimised | Way::Quick => self.work + self.steps / limits::STEPS_OF_WORK,
             Way::Plain => self.work,
         };
         let (inlined, unreachable) = (self.inlines.bodies, Unreachable::default());
@@ -277,7 +286,7 @@ impl Translator<'_, '_> {
         }
         self.declare_locals(ty.params.len() as u32, &validator);
         self.push_function_frame(ty);
-        if self.way() == Way::Optimised {
+        if self.way != Way::Plain {
             self.dispatches(body);
         }
 
@@ -303,10 +312,6 @@ impl Translator<'_, '_> {
         operators.finish()?;
         self.validators.push(validator.into_allocations());
         Ok(())
-    }
-
-    fn way(&self) -> Way {
-        if self.homes.is_some() { Way::Plain } else { Way::Optimised }
     }
 
     /// What an operator may cost where it is optimised: a walk past the blocks before it, a place

@@ -2,9 +2,10 @@
 
 use lithify_abi::cpu::{CpuFeature, X86_64_V2, X86_64_V3};
 use lithify_compiler::{
-    CompileError, Emit, Inline, Options, Profile, Target, compile, compile_image, compile_object,
-    inspect,
+    CompileError, Emit, Heat, Inline, Options, Profile, Target, Tier, compile, compile_image,
+    compile_object, inspect,
 };
+use std::sync::Arc;
 
 /// A module with so many functions of different sizes.
 fn functions(count: usize) -> Vec<u8> {
@@ -26,15 +27,46 @@ fn functions(count: usize) -> Vec<u8> {
 #[test]
 fn output_does_not_depend_on_the_number_of_threads() {
     let wasm = functions(60);
-    for target in [Target::default(), Target::aarch64()] {
-        for emit in [Emit::Image, Emit::Object] {
-            let with = |jobs| {
-                compile(&wasm, emit, &Options { target, jobs, ..Options::default() }, &()).unwrap()
-            };
-            let one = with(1);
-            assert!(one == with(2) && one == with(5) && one == with(1), "{target:?} {emit:?}");
+    let full = Options::default();
+    let fast = Options { tier: Tier::Fast, ..Options::default() };
+    let profiled = Options { heat: Some(heat(&wasm)), ..Options::default() };
+    let mut images = Vec::new();
+    for options in [full, fast, profiled] {
+        for target in [Target::default(), Target::aarch64()] {
+            for emit in [Emit::Image, Emit::Object] {
+                let with = |jobs| {
+                    let options = Options { target, jobs, ..options.clone() };
+                    compile(&wasm, emit, &options, &()).unwrap()
+                };
+                let one = with(1);
+                assert!(one == with(2) && one == with(5) && one == with(1), "{target:?} {emit:?}");
+                images.push(one);
+            }
         }
     }
+    let len = images.len();
+    images.sort();
+    images.dedup();
+    assert_eq!(images.len(), len, "and each of the options decides something");
+}
+
+/// A profile in which a third of the functions never ran and a third is hot.
+fn heat(wasm: &[u8]) -> Arc<Heat> {
+    let counts = [0, 1, 1000];
+    let count = |index: u32| counts[index as usize % 3];
+    Arc::new(Heat::new(wasm, &Options::default(), count).unwrap())
+}
+
+/// What a profile does not tell apart is compiled as without one.
+#[test]
+fn a_profile_of_another_module_is_refused() {
+    let wasm = functions(60);
+    let other = r#"(module (func (export "f") (param i64) (result i64) (i64.clz (local.get 0))))"#;
+    let other = wat::parse_str(other).unwrap();
+    let options = Options { heat: Some(heat(&other)), ..Options::default() };
+    let error = compile_image(&wasm, &options).unwrap_err();
+    assert!(matches!(error, CompileError::Options(_)), "{error:?}");
+    assert!(error.to_string().contains("it knows 0 of 60 functions here"), "{error}");
 }
 
 /// Global symbols of an object and dynamic ones of an image: what the module is called decides

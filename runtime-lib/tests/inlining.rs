@@ -1,15 +1,16 @@
-//! A trap says the same of where the guest was, whether functions were inlined or not.
+//! A trap says the same of where the guest was, whether functions were inlined or not, at every tier and
+//! in any order.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod support;
 
-use lithify_compiler::{Inline, Options, Profile, Target, compile_image};
+use lithify_compiler::{Heat, Inline, Options, Profile, Target, Tier, compile_image};
 use lithify_runtime::{
     FuncType, HostError, Image, Imports, Instance, InstanceOptions, Metadata, Pool, Trap, TrapCode,
     Trust,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// `run(way, argument)` goes through functions that are called in one place, and leaves in a loop.
 const WAT: &str = r#"(module
@@ -82,13 +83,24 @@ const WAT: &str = r#"(module
         (call $middle (local.get 0) (local.get 1))
         (global.get $sum)))"#;
 
-fn image(inline: Inline) -> Vec<u8> {
+fn options(inline: Inline) -> Options {
     let profile = Some(Profile::General);
-    let options = Options { target: Target::host(), profile, inline, ..Options::default() };
-    compile_image(&wat::parse_str(WAT).unwrap(), &options).unwrap()
+    Options { target: Target::host(), profile, inline, ..Options::default() }
 }
 
-fn instance(inline: Inline) -> Instance {
+/// With a profile by which functions, by their index and `shift`, ran often, once or never.
+fn profiled(shift: u32) -> Options {
+    let plain = options(Inline::On);
+    let count = |index: u32| [1000, 0, 1][(index + shift) as usize % 3];
+    let heat = Heat::new(&wat::parse_str(WAT).unwrap(), &plain, count).unwrap();
+    Options { heat: Some(Arc::new(heat)), ..plain }
+}
+
+fn image(options: &Options) -> Vec<u8> {
+    compile_image(&wat::parse_str(WAT).unwrap(), options).unwrap()
+}
+
+fn instance(options: &Options) -> Instance {
     let mut imports = Imports::new();
     let stop = |_: &mut lithify_runtime::Caller<'_>, slots: &mut [u128]| match slots[0] as u32 {
         0 => Ok(()),
@@ -96,7 +108,7 @@ fn instance(inline: Inline) -> Instance {
     };
     let ty = FuncType::new(&[lithify_runtime::ValType::I32], &[]);
     imports.func("env", "stop", ty, stop);
-    let image = Image::from_bytes(&image(inline), &imports, Trust::Verify).unwrap();
+    let image = Image::from_bytes(&image(options), &imports, Trust::Verify).unwrap();
     Pool::new(&image, &InstanceOptions::default()).unwrap().instance().unwrap()
 }
 
@@ -109,13 +121,18 @@ fn run(instance: &mut Instance, way: u128, of: u128) -> Result<u128, Trap> {
 
 #[test]
 fn traps_are_where_they_would_be() {
-    let [mut on, mut off] = [Inline::On, Inline::Off].map(instance);
+    let mut off = instance(&options(Inline::Off));
+    let fast = Options { tier: Tier::Fast, ..options(Inline::On) };
+    let ways = [options(Inline::On), fast, profiled(0), profiled(1), profiled(2)];
+    let mut ways = ways.map(|options| instance(&options));
     let mut traps = Vec::new();
     for way in 0..10 {
         for of in [0, 1, 9, 65_532, 65_536, u32::MAX.into()] {
-            let (found, expected) = (run(&mut on, way, of), run(&mut off, way, of));
-            assert_eq!(found, expected, "way {way} of {of}");
-            traps.extend(found.err());
+            let expected = run(&mut off, way, of);
+            for instance in &mut ways {
+                assert_eq!(run(instance, way, of), expected, "way {way} of {of}");
+            }
+            traps.extend(expected.err());
         }
     }
     let places: BTreeSet<_> = (traps.iter())
@@ -140,7 +157,7 @@ fn traps_are_where_they_would_be() {
 #[test]
 fn what_was_inlined_in_its_only_caller_has_no_code() {
     let code = |inline, name: &str| {
-        let metadata = Metadata::parse(&image(inline), Trust::Verify).unwrap();
+        let metadata = Metadata::parse(&image(&options(inline)), Trust::Verify).unwrap();
         let function = metadata.functions.iter().find(|function| function.name == name).unwrap();
         function.code_len
     };

@@ -6,7 +6,7 @@ mod executable;
 
 use crate::{
     bounds::BoundOptions,
-    code_options::CodeOptions,
+    code_options::{CodeOptions, ProfileOption},
     output::{self, Content, Destination},
     source::{self, Source},
     status::Usage,
@@ -51,6 +51,8 @@ Examples:
   lithify compile runtime.wasm --emit header -o runtime.h
   lithify compile runtime.wasm --emit asm --function Core_version
   lithify compile program.wasm --emit exe --dir .::/ -o program
+  lithify compile block.json --profile block.profile -o profiled.so
+  lithify compile westend.json --tier fast -o fast.so
   lithify compile runtime.wasm -o /dev/null --time")]
 pub struct Compile {
     /// Runtimes in any of their forms; `-` is standard input.
@@ -78,6 +80,8 @@ pub struct Compile {
     symbol_prefix: Option<String>,
     #[command(flatten)]
     code: CodeOptions,
+    #[command(flatten)]
+    profile: ProfileOption,
     #[command(flatten)]
     bounds: BoundOptions,
     /// Say where time and memory went, by phase; --json always does.
@@ -117,6 +121,8 @@ impl Compile {
         }
         let symbols = self.symbols()?;
         let target = self.code.target(Target::default())?;
+        let heat = self.profile.read()?;
+        self.code.check_profile(heat.as_ref())?;
         #[cfg(feature = "wasi")]
         self.check_executable(target)?;
         let mut jobs: Vec<Job<'_>> = (self.inputs.iter())
@@ -141,7 +147,9 @@ impl Compile {
         }
         for (job, place) in jobs.iter_mut().zip(&places) {
             let (name, runtime) = job.runtime.take().map_or_else(|| read(job.input), Ok)?;
-            self.one(&name, &runtime, place, symbols.clone())?;
+            let code = self.code.options(&runtime, Target::default())?;
+            let options = Options { symbols: symbols.clone(), heat: heat.clone(), ..code };
+            self.one(&name, &runtime, place, options)?;
         }
         Ok(())
     }
@@ -189,9 +197,8 @@ impl Compile {
         name: &str,
         runtime: &RuntimeInput,
         place: &Destination,
-        symbols: Symbols,
+        options: Options,
     ) -> Result<()> {
-        let options = Options { symbols, ..self.code.options(runtime, Target::default())? };
         let watch = Watch::start(runtime.wasm().len());
         let made = self.make(name, runtime, &options, &watch);
         let spent = watch.finish();

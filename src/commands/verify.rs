@@ -3,6 +3,7 @@
 
 use crate::{
     bounds::BoundOptions,
+    code_options::ProfileOption,
     output,
     source::{self, Source},
     status::No,
@@ -25,12 +26,15 @@ told (or wrong usage).
 Examples:
   lithify verify westend.so westend.json
   lithify verify westend.so westend.json --json
-  lithify verify westend.so westend.json --max-memory 1GiB")]
+  lithify verify westend.so westend.json --max-memory 1GiB
+  lithify verify profiled.so block.json --profile block.profile")]
 pub struct Verify {
     /// The image.
     image: PathBuf,
     /// The runtime that it was made of, in any of its forms.
     runtime: PathBuf,
+    #[command(flatten)]
+    profile: ProfileOption,
     #[command(flatten)]
     bounds: BoundOptions,
     /// Print one JSON object instead of text.
@@ -44,6 +48,7 @@ impl Verify {
         let Source { name, input } = Source::read(&self.image)?;
         let Input::Image(image) = input else { bail!("{name} is not an image") };
         let (runtime_name, runtime) = Source::read(&self.runtime)?.runtime()?;
+        let heat = self.profile.read()?;
         let metadata = Metadata::parse(&image, Trust::Verify);
         if let (Err(error), true) = (&metadata, self.json) {
             output::json(json!({
@@ -60,7 +65,7 @@ impl Verify {
         let metadata = metadata.with_context(|| name.clone())?;
         let (said, is) = (source::hex(&metadata.code_hash), source::hex(&runtime.code_hash));
         let differs = if said == is {
-            let options = store::options(&metadata)?;
+            let options = store::options(&metadata, heat).with_context(|| name.clone())?;
             let made =
                 self.bounds.compile(&runtime_name, runtime.wasm(), Emit::Image, &options, &())?;
             store::difference(&made, &image)

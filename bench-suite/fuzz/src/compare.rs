@@ -4,15 +4,15 @@ use crate::rewrite::{FUEL, FUEL_PER_CALL, MEMORY, bounded, canonical, plain};
 use crate::stray;
 use anyhow::{Context, Result, bail};
 use lithify_bench::engine::{
-    AnyInstance, Engine, Host, HostResult, KINDS, Kind, LoadedModule, NOT_INLINED, ON_DEMAND,
-    Stopped,
+    AnyInstance, Aot, Engine, Host, HostResult, KINDS, Kind, LoadedModule, ON_DEMAND, Stopped,
 };
-use lithify_compiler::Inline;
+use lithify_compiler::{Heat, Inline, Options, Profile, Tier};
 use lithify_runtime::host::HostError;
 use lithify_runtime::{FuncType, TrapCode, ValType, Value};
 use std::{
     fmt,
     hash::{Hash, Hasher},
+    sync::Arc,
     time::Duration,
 };
 use wasmparser::{ExternalKind, Parser, Payload, TypeRef, Validator, WasmFeatures};
@@ -26,11 +26,12 @@ const MAX_CALLED: usize = 64;
 
 /// The engines, opened once.
 pub struct Engines {
-    lithify: Box<dyn Engine>,
-    /// The same, inlining nothing.
-    not_inlined: Box<dyn Engine>,
+    lithify: Lithify,
     peers: Vec<Peer>,
 }
+
+/// Opens Lithify with options of its compiler.
+type Lithify = Box<dyn Fn(Options) -> Result<Box<dyn Engine>>>;
 
 /// An engine to compare with.
 struct Peer {
@@ -109,8 +110,7 @@ impl Engines {
     pub fn open() -> Result<Self> {
         let host = Host::Stub(stub);
         Ok(Self {
-            lithify: kind("lithify").open(host)?,
-            not_inlined: NOT_INLINED.open(host)?,
+            lithify: Box::new(move |options| Ok(Box::new(Aot::new(host, options)?))),
             peers: vec![
                 Peer {
                     name: "wasmtime",
@@ -131,8 +131,8 @@ impl Engines {
 
     /// With another engine in the place of Lithify.
     #[cfg(test)]
-    fn with(self, lithify: impl Fn() -> Box<dyn Engine>) -> Self {
-        Self { lithify: lithify(), not_inlined: lithify(), ..self }
+    fn with(self, lithify: impl Fn() -> Box<dyn Engine> + 'static) -> Self {
+        Self { lithify: Box::new(move |_| Ok(lithify())), ..self }
     }
 
     /// Runs `wasm`, a valid module that imports nothing but functions. An error where engines
@@ -146,12 +146,9 @@ impl Engines {
         if peers.is_empty() {
             return Ok(covered);
         }
-        // One in four, by what they are, so that a case is always tried in the same way.
-        let (engine, inline) = match hash(&wasm).is_multiple_of(4) {
-            true => (&self.not_inlined, Inline::Off),
-            false => (&self.lithify, Inline::On),
-        };
-        stray::decode(&wasm, inline)?;
+        let options = options(&wasm)?;
+        stray::decode(&wasm, &options)?;
+        let engine = (self.lithify)(options)?;
         let exports = Exports::of(&wasm)?;
         let loaded = engine.load_source(&engine.prepare(&wasm)?).context("lithify")?;
         let lithify = run(&*loaded, &exports).context("lithify")?;
@@ -165,6 +162,26 @@ impl Engines {
         covered.engines += 1;
         Ok(covered)
     }
+}
+
+/// How a module is compiled, by what it is, so that a case is always tried in the same way: of eight
+/// modules two with every call a call, one at the fast tier and two with a profile that is made up.
+fn options(wasm: &[u8]) -> Result<Options> {
+    let (profile, random) = (Some(Profile::General), hash(&wasm));
+    let plain = Options { profile, ..Options::default() };
+    Ok(match random % 8 {
+        0 | 4 => Options { inline: Inline::Off, ..plain },
+        1 => Options { tier: Tier::Fast, ..plain },
+        2 | 6 => {
+            let count = |index: u32| match hash(&(random, index)) % 8 {
+                0..4 => 0,
+                4..6 => 1,
+                _ => 100_000,
+            };
+            Options { heat: Some(Arc::new(Heat::new(wasm, &plain, count)?)), ..plain }
+        }
+        _ => plain,
+    })
 }
 
 impl Peer {
@@ -529,7 +546,7 @@ mod tests {
             values.into_iter().map(of).collect()
         };
         let plain = engines();
-        let lithify = || -> Box<dyn Engine> {
+        let lithify = move || -> Box<dyn Engine> {
             Box::new(Wrong(kind("lithify").open(Host::Stub(stub)).expect("it runs"), wrong))
         };
         let engines = plain.with(lithify);

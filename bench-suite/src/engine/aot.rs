@@ -6,7 +6,7 @@ use super::{
     Stub, fresh, one_table_trap,
 };
 use anyhow::{Context, Result, bail, ensure};
-use lithify_compiler::{Inline, Options, Profile, Target, compile_image};
+use lithify_compiler::{Options, Profile, Target, compile_image};
 use lithify_polkadot::native::{EntryPoint, Runtime, RuntimeOptions, imports};
 use lithify_polkadot::{CallContext, HostSet, Observe};
 use lithify_runtime::host::{Guest, HostError};
@@ -25,21 +25,21 @@ use std::time::{Duration, Instant};
 pub struct Aot {
     /// The Polkadot host, unless a stub answers all calls.
     imports: Imports,
-    target: Target,
-    inline: Inline,
+    options: Options,
     host: Host,
 }
 
 impl Aot {
-    /// Opens it; an error where it cannot run what it compiles.
-    pub fn new(host: Host, inline: Inline) -> Result<Self> {
+    /// Opens it, to compile with these options for this machine; an error where it cannot run what it
+    /// compiles.
+    pub fn new(host: Host, options: Options) -> Result<Self> {
         if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
             bail!("no code is generated for {}", std::env::consts::ARCH);
         }
         let target = Target::host().limited_to(host_cpu_features());
         let mut imports = imports(HostSet::Chain, true);
         trusted::native_probe(&mut imports);
-        Ok(Self { imports, target, inline, host })
+        Ok(Self { imports, options: Options { target, ..options }, host })
     }
 
     /// What the module of an image imports.
@@ -68,8 +68,7 @@ impl Engine for Aot {
             Host::Polkadot => None,
             Host::Stub(_) => Some(Profile::General),
         };
-        let (target, inline) = (self.target, self.inline);
-        let options = Options { target, profile, inline, ..Options::default() };
+        let options = Options { profile, ..self.options.clone() };
         Ok(compile_image(prepared, &options)?)
     }
 

@@ -4,7 +4,7 @@
 use super::wasmtime::{Setting, Wasmtime};
 use super::{Engine, Host, aot, native, wasmi};
 use anyhow::{Result, anyhow};
-use lithify_compiler::Inline;
+use lithify_compiler::{Options, Tier};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
@@ -79,7 +79,19 @@ pub const KINDS: &[Kind] = &[
         every: 1,
         column: "lithify",
         program: None,
-        open: |host| Ok(Box::new(aot::Aot::new(host, Inline::On)?)),
+        open: |host| Ok(Box::new(aot::Aot::new(host, Options::default())?)),
+    },
+    Kind {
+        engine: "lithify-fast",
+        setting: "fast",
+        about: "an image of the fast tier, which takes less time to compile",
+        start: Start::Artifact,
+        every: 4,
+        column: "fast",
+        program: None,
+        open: |host| {
+            Ok(Box::new(aot::Aot::new(host, Options { tier: Tier::Fast, ..Options::default() })?))
+        },
     },
     Kind {
         engine: "wasmtime",
@@ -166,18 +178,6 @@ pub const ON_DEMAND: Kind = Kind {
     column: "on-demand",
     program: None,
     open: |host| Ok(Box::new(Wasmtime::new(Setting::OnDemand, host)?)),
-};
-
-/// Lithify with every call a call, which is not measured.
-pub const NOT_INLINED: Kind = Kind {
-    engine: "lithify",
-    setting: "not-inlined",
-    about: "an image in whose code every call is a call",
-    start: Start::Artifact,
-    every: 1,
-    column: "not-inlined",
-    program: None,
-    open: |host| Ok(Box::new(aot::Aot::new(host, Inline::Off)?)),
 };
 
 impl Kind {

@@ -62,7 +62,7 @@ impl<'m> Translator<'m, '_> {
     /// The body to translate in place of a call of `callee`, if that is worth it.
     pub(super) fn inlinable(&self, callee: FuncIndex) -> Option<Inlinable<'m>> {
         let Inlines { around, room, copied, .. } = &self.inlines;
-        let price = self.inlining.price(callee, self.loops() > 0, *copied)?;
+        let price = self.inlining.price(self.index, callee, self.loops() > 0, *copied)?;
         let body = self.module.body_of(callee)?;
         let room = room.after(price, body.range.len() as u64)?;
         // What is half spent on the way is left for the rest of the function.

@@ -336,6 +336,11 @@ impl RunningRuntime<'_> {
         self.instance.written_pages().ok()
     }
 
+    /// The value of the global that the guest exports as `name`.
+    pub fn global(&self, name: &str) -> Option<Value> {
+        self.instance.global_get(name)
+    }
+
     /// How often the guest has collected its garbage, when it tells: what its export
     /// [`GC_CYCLES`] returns.
     pub fn collections(&mut self, context: &mut CallContext) -> Option<u32> {

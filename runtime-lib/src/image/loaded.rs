@@ -80,10 +80,14 @@ impl Loaded {
         self.section.function_at(code)
     }
 
-    /// The function of that index, if it has a body.
+    /// The function of that index, if it has a body. Where a profile decided the order, it has to be
+    /// looked for.
     pub fn function(&self, index: u32) -> Option<Function> {
-        let function = self.section.record(self.records().descriptor.functions, index as usize);
-        function.filter(|function: &Function| function.index == index)
+        let span = self.records().descriptor.functions;
+        let at = |position| self.section.record::<Function>(span, position);
+        let is_it = |function: &Function| function.index == index;
+        let mut all = (0..span.len as usize / Function::SIZE).map_while(at);
+        at(index as usize).filter(is_it).or_else(|| all.find(is_it))
     }
 
     /// Bytes of the site stream.

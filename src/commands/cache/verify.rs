@@ -90,7 +90,10 @@ impl VerifyKept {
             let code = source::hex(&metadata.code_hash);
             return Ok(Some(format!("it was made of code {code}")));
         }
-        let options = store::options(&metadata)?;
+        let options = match store::options(&metadata, None) {
+            Ok(options) => options,
+            Err(error) => return Ok(Some(error.to_string())),
+        };
         let made = self.bounds.compile(name, runtime.wasm(), Emit::Image, &options, &())?;
         Ok(store::difference(&made, &image).map(|at| {
             format!("they differ from byte {at:#x} on; the image names {}", metadata.compiler)

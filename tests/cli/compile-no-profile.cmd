@@ -1,0 +1,2 @@
+lithify compile math.wasm --profile broken.wat -o math.so
+# 1
