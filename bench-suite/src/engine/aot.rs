@@ -75,7 +75,8 @@ impl Engine for Aot {
     fn keep(&self, artifact: &Path) -> Result<()> {
         let image = fs::read(artifact)?;
         let code_hash = Metadata::check(&image, Trust::SkipHash)?;
-        let key = Key::new(code_hash, self.target.machine, self.target.features, "bench");
+        let Target { machine, features, .. } = self.options.target;
+        let key = Key::new(code_hash, machine, features, "bench");
         store(artifact)?.put(&key, &image)?;
         Ok(())
     }
