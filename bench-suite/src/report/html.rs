@@ -197,10 +197,13 @@ fn of_comparison(body: &mut String, compared: &Compared, run: &Run) {
     }
 }
 
+/// A side, and a binary of its where there are several.
+type Drawn = (usize, Option<u32>);
+
 /// The processes of a row's sides, and of each binary where there are several.
 fn sides(body: &mut String, row: &Row, run: &Run) {
     let places = run.places();
-    let mut numbers: BTreeMap<(usize, Option<u32>), Vec<(u32, f64)>> = BTreeMap::new();
+    let mut numbers: BTreeMap<Drawn, Vec<(u32, f64)>> = BTreeMap::new();
     for series in run.series.iter().filter(|series| series.key.phase == row.phase) {
         let of_row = row.call.as_ref().zip(series.key.call.as_ref());
         let Some(place) = places.get(&series.key.process) else { continue };
