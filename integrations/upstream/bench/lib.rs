@@ -1,0 +1,1 @@
+//! Nothing: the benchmark is in the crate that `integrations/bench` unpacks.
