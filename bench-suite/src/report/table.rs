@@ -14,8 +14,10 @@ const ENGINE: usize = 26;
 /// Width of the others.
 const FIGURE: usize = 13;
 
-/// The whole report, some lines for each workload, at most 132 columns wide; 145 where a guest has an
-/// initialiser.
+/// Figures beside each other; more come below.
+const FIGURES: usize = 8;
+
+/// The whole report, some lines for each workload, at most 132 columns wide.
 pub fn table(report: &Report) -> String {
     let mut text = String::new();
     for workload in &report.workloads {
@@ -113,7 +115,13 @@ fn section(text: &mut String, title: &str, section: &Section, phases: &[Phase]) 
     // Few modules have an initialiser, and few calls are made by several threads.
     let any = |phase: &Phase| section.rows.iter().any(|row| row.figures.contains_key(phase));
     let phases = phases.iter().copied().filter(any);
-    let phases = &phases.collect::<Vec<_>>()[..];
+    for phases in phases.collect::<Vec<_>>().chunks(FIGURES) {
+        figures(text, title, section, phases);
+    }
+}
+
+/// Some figures of a section.
+fn figures(text: &mut String, title: &str, section: &Section, phases: &[Phase]) {
     row(text, title, phases, |phase| Some(format!("{} ", phase.name())));
     for Row { engine, figures, .. } in &section.rows {
         row(text, &engine.to_string(), phases, |phase| {
