@@ -126,8 +126,7 @@ impl Store {
         file.read_to_end(&mut bytes).map_err(read_error)?;
         match check(key, &bytes) {
             Ok(()) => {
-                // A file as young as that was just used anyway, and to touch it would keep it young.
-                if !mark::put(&path, &file, &found) && mark::is_settled(&found) {
+                if !mark::put(&path, &file, &found) && !mark::was_just_used(&found) {
                     let _ = file.set_modified(SystemTime::now());
                 }
                 Ok(Some(path))

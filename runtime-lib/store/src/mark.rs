@@ -64,8 +64,13 @@ pub fn used(path: &Path) -> Option<SystemTime> {
     fs::metadata(self::path(path)).and_then(|mark| mark.modified()).ok()
 }
 
-/// Whether a change of the file would show.
-pub fn is_settled(file: &Metadata) -> bool {
+/// Whether a file says that it was used just now. To say so again would be a change, after which it has
+/// to settle anew.
+pub fn was_just_used(file: &Metadata) -> bool {
+    file.modified().is_ok_and(|used| used.elapsed().is_ok_and(|ago| ago < SETTLED))
+}
+
+fn is_settled(file: &Metadata) -> bool {
     let changed = SystemTime::UNIX_EPOCH
         + Duration::new(file.ctime().max(0) as u64, file.ctime_nsec().max(0) as u32);
     changed.elapsed().is_ok_and(|ago| ago >= SETTLED)
