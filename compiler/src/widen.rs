@@ -144,15 +144,14 @@ impl Plan {
         let mut shift = None;
         // Where what is stored comes from, and how many bytes around that are read, too.
         let from = match &self.source {
-            Source::Copy(from) => Some((from, from.start, 0)),
-            Source::Shifted(Shifted { from, .. }) => Some((from, from.start, from.stride.abs())),
+            Source::Copy(from) => Some((from, 0)),
+            Source::Shifted(Shifted { from, .. }) => Some((from, from.stride.abs())),
             Source::Fill(_) => None,
         };
-        if let Some((from, start, around)) = from {
-            let mut source = from.first(&mut pos, &at);
+        if let Some((from, around)) = from {
+            let (mut source, mut start) = (from.first(&mut pos, &at), from.start);
             let inside = from.is_inside(&mut pos, source, bytes, memory);
             good = pos.ins().band(good, inside);
-            let mut start = start;
             if let Source::Shifted(shifted) = &self.source {
                 let room = shifted.has_room(&mut pos, source, memory);
                 let (by, whole) = shifted.shift(&mut pos);

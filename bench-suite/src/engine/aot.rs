@@ -88,11 +88,14 @@ impl Engine for Aot {
             // What was found whole once is not looked into again, unless its file changed.
             Check::Kept => {
                 let store = store(artifact)?;
-                if store.list()?.is_empty() {
-                    // Who made the artifact does not keep any.
-                    self.keep(artifact)?;
-                }
-                let kept = store.list()?.pop().context("nothing was kept")?;
+                let kept = match store.list()?.pop() {
+                    Some(kept) => kept,
+                    None => {
+                        // Who made the artifact does not keep any.
+                        self.keep(artifact)?;
+                        store.list()?.pop().context("nothing was kept")?
+                    }
+                };
                 let path = store.get(&kept.key)?.context("what was kept is damaged")?;
                 (Cow::Owned(path), Trust::SkipHash)
             }

@@ -315,7 +315,11 @@ pub struct Library {
     imports: Vec<Host>,
 }
 
-/// The function of the library that `name` is, which has to have the type that is asked for.
+/// The function of the library that `name` is.
+///
+/// # Safety
+///
+/// The library is open, and its function of that name has the type `F`.
 unsafe fn symbol<F: Copy>(library: *mut c_void, name: &CStr) -> Result<F> {
     assert_eq!(size_of::<F>(), size_of::<*mut c_void>(), "a pointer to a function");
     // SAFETY: the handle is of an open library.

@@ -27,8 +27,8 @@ pub struct Calibrate {
     /// Comparisons for each duration and slowdown, and runs of 30 unchanged rows.
     #[arg(long, value_name = "N", default_value_t = 100, requires = "calibrate")]
     repeats: u32,
-    /// The longest that the trace may take: it ends with the block that runs then. All of it takes half
-    /// an hour for a hundred blocks; progress says how long is left.
+    /// The longest that the trace may take: it ends with the block that runs then. Of a hundred
+    /// blocks all takes six minutes, or half an hour on a busy machine; progress says how long is left.
     #[arg(long, value_name = "DURATION", requires = "calibrate",
           value_parser = crate::bounds::duration)]
     time: Option<Duration>,
