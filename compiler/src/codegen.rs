@@ -8,10 +8,8 @@
 use crate::{
     allocator::{self, AllocatorCall},
     error::CompileError,
-    heat::Warmths,
     index::{DefinedFuncIndex, FuncIndex, SignatureIndex},
-    inlining::Inlining,
-    isa::{Isas, Way},
+    isa::Way,
     limits::{self, Work},
     module::{Body, Module},
     options::Options,
@@ -46,12 +44,8 @@ pub fn codegen(
     exits: bool,
     progress: &dyn Progress,
 ) -> Result<Text> {
-    let isas = Isas::new(options.target)?;
-    let isa = isas.isa(Way::Optimised);
-    let warmths = Warmths::new(module, options)?;
-    let inlining = Inlining::new(module, plan, options, &warmths);
-    let (isas, inlining, warmths) = (&isas, &inlining, &warmths);
-    let context = ModuleContext { module, plan, isas, inlining, warmths };
+    let context = &ModuleContext::new(module, plan, options)?;
+    let isa = context.isas.isa(Way::Optimised);
     let machine = options.target.machine;
     let mut text = TextBuilder::default();
     for (index, import) in &module.imported_functions {
@@ -60,7 +54,7 @@ pub fn codegen(
     let pieces = functions(context, options.jobs, progress)?;
     let mut pieces: Vec<_> = module.defined().map(|(index, _)| index).zip(pieces).collect();
     // What runs together lies together; else in the module's order.
-    pieces.sort_by_key(|(index, _)| warmths.of(*index));
+    pieces.sort_by_key(|(index, _)| context.warmths.of(*index));
     for (index, piece) in pieces {
         text.push(Role::Function(index), piece);
     }
@@ -89,7 +83,7 @@ type Outcome = Mutex<Option<Result<Piece>>>;
 
 /// Compiles the functions that have a body.
 fn functions(
-    context: ModuleContext<'_>,
+    context: &ModuleContext<'_>,
     jobs: usize,
     progress: &dyn Progress,
 ) -> Result<Vec<Piece>> {
@@ -246,7 +240,7 @@ impl Worker {
     /// Compiles a function that has a body.
     fn function(
         &mut self,
-        context: ModuleContext<'_>,
+        context: &ModuleContext<'_>,
         defined: DefinedFuncIndex,
         total: &Work,
     ) -> Result<Piece> {

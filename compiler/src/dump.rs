@@ -3,10 +3,7 @@
 
 use crate::{
     error::{CompileError, OptionsError},
-    heat::Warmths,
     index::FuncIndex,
-    inlining::Inlining,
-    isa::Isas,
     module::{Body, Module},
     options::Options,
     parse,
@@ -55,11 +52,7 @@ fn write(
     selected: Option<FuncIndex>,
 ) -> Result<String> {
     let plan = VmctxPlan::new(module);
-    let isas = Isas::new(options.target)?;
-    let warmths = Warmths::new(module, options)?;
-    let inlining = Inlining::new(module, &plan, options, &warmths);
-    let (plan, isas, inlining, warmths) = (&plan, &isas, &inlining, &warmths);
-    let module_context = ModuleContext { module, plan, isas, inlining, warmths };
+    let module_context = ModuleContext::new(module, &plan, options)?;
     let mut out = String::new();
     let mut context = Context::new();
     let mut buffers = Buffers::default();
@@ -68,7 +61,7 @@ fn write(
             continue;
         }
         let func = &mut context.func;
-        let translated = translate::translate(module_context, index, body, func, &mut buffers)?;
+        let translated = translate::translate(&module_context, index, body, func, &mut buffers)?;
         let (name, ty) = (module.function_name(index), module.function_type(index));
         let (start, end) = (body.range.start, body.range.end);
         let (func, shown) = (index.as_u32(), Plain(&name));
@@ -78,7 +71,7 @@ fn write(
                 let _ = writeln!(out, "{}", context.func.display());
             }
             Dump::Asm => {
-                let isa = isas.isa(translated.way);
+                let isa = module_context.isas.isa(translated.way);
                 let operators = Operators { module, body, inlined: &translated.inlined };
                 assembly(operators, isa, options.target.machine, &mut context, &mut out)
                     .map_err(|message| CompileError::Codegen { func, name, message })?;

@@ -15,6 +15,7 @@
 //! Not here: how it is done (`translate/inline.rs`).
 
 use crate::{
+    copying::Copyings,
     heat::{Warmth, Warmths},
     index::FuncIndex,
     module::{Body, Module},
@@ -64,13 +65,15 @@ struct Callee {
     diverges: bool,
     /// Whether it calls itself.
     recursive: bool,
+    /// Whether it copies memory: what its code begins with (`copying.rs`) is better than its body.
+    copies: bool,
     /// What a profile says of it.
     warmth: Warmth,
 }
 
 impl Callee {
     fn is_alone(self) -> bool {
-        let stays = self.named || self.diverges || self.warmth == Warmth::Cold;
+        let stays = self.named || self.diverges || self.copies || self.warmth == Warmth::Cold;
         self.callers == 1 && !stays && (1..=ALONE).contains(&self.operators)
     }
 }
@@ -82,6 +85,7 @@ impl Inlining {
         plan: &VmctxPlan,
         options: &Options,
         warmths: &Warmths,
+        copyings: &Copyings,
     ) -> Self {
         let mut this = Self::default();
         if options.inlines() == Inline::Off {
@@ -102,6 +106,7 @@ impl Inlining {
         }
         for (index, _) in module.defined() {
             this.callees[index].warmth = warmths.of(index);
+            this.callees[index].copies = copyings.of(index).is_some();
         }
         this
     }
@@ -156,7 +161,7 @@ impl Inlining {
         let hot = self.callees[caller].warmth == Warmth::Hot && of.warmth == Warmth::Hot;
         let most = if hot { HOT * most } else { most };
         let small = (1..=most).contains(&of.operators) && of.warmth != Warmth::Cold;
-        (small && !of.diverges && !of.recursive).then_some(Price::Copied)
+        (small && !of.diverges && !of.recursive && !of.copies).then_some(Price::Copied)
     }
 
     /// Whether a function is only compiled where the code of another one turns out to call it.

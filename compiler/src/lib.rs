@@ -27,6 +27,7 @@
 mod allocator;
 mod branches;
 mod codegen;
+mod copying;
 mod counting;
 mod dump;
 mod edges;

@@ -11,6 +11,7 @@
 
 mod call;
 mod control;
+mod copy;
 mod dispatch;
 mod global;
 mod home;
@@ -22,6 +23,7 @@ mod simd;
 mod table;
 
 use crate::{
+    copying::Copyings,
     error::CompileError,
     heat::{Warmth, Warmths},
     index::{FuncIndex, SignatureIndex},
@@ -29,6 +31,7 @@ use crate::{
     isa::{self, Isas, Way},
     limits,
     module::{Body, Module},
+    options::Options,
     sites::Unreachable,
     switch,
     symbol::Symbol,
@@ -52,18 +55,30 @@ use wasmparser::{FuncValidator, FuncValidatorAllocations, Operator, ValidatorRes
 type Result<T> = std::result::Result<T, CompileError>;
 
 /// What all functions of a module have in common.
-#[derive(Clone, Copy)]
 pub struct ModuleContext<'m> {
     /// The module.
     pub module: &'m Module<'m>,
     /// Where its things lie at run time.
     pub plan: &'m VmctxPlan,
     /// The instruction set.
-    pub isas: &'m Isas,
-    /// Which calls become bodies.
-    pub inlining: &'m Inlining,
+    pub isas: Isas,
     /// How warm functions are.
-    pub warmths: &'m Warmths,
+    pub warmths: Warmths,
+    /// Which functions copy memory.
+    pub copyings: Copyings,
+    /// Which calls become bodies.
+    pub inlining: Inlining,
+}
+
+impl<'m> ModuleContext<'m> {
+    /// Reads what is needed of all bodies.
+    pub fn new(module: &'m Module<'m>, plan: &'m VmctxPlan, options: &Options) -> Result<Self> {
+        let isas = Isas::new(options.target)?;
+        let warmths = Warmths::new(module, options)?;
+        let copyings = Copyings::new(module, options);
+        let inlining = Inlining::new(module, plan, options, &warmths, &copyings);
+        Ok(Self { module, plan, isas, warmths, copyings, inlining })
+    }
 }
 
 /// A function body in CLIF. Source locations in it are positions, see [`lithify_abi::site`].
@@ -98,21 +113,21 @@ impl Buffers {
 /// unless it is cold, or that is beyond what grows with more than a function's length, see
 /// [`limits::STEPS`].
 pub fn translate(
-    module: ModuleContext<'_>,
+    context: &ModuleContext<'_>,
     index: FuncIndex,
     body: &Body<'_>,
     func: &mut Function,
     buffers: &mut Buffers,
 ) -> Result<Translated> {
-    let mut ways = match module.warmths.of(index) {
+    let mut ways = match context.warmths.of(index) {
         Warmth::Cold => vec![(Way::Plain, false), (Way::Quick, false)],
         _ => vec![(Way::Plain, false), (Way::Optimised, false), (Way::Optimised, true)],
     };
     while let Some((way, inline)) = ways.pop() {
         let Buffers { builder, validators } = &mut *buffers;
         let translator =
-            Translator::new(module, index, body, func, builder, validators, way, inline);
-        let attempt = translator.function(module, body);
+            Translator::new(context, index, body, func, builder, validators, way, inline);
+        let attempt = translator.function(context, body);
         match attempt.map_err(|error| error.in_function(index))? {
             Attempt::Done(mut translated) => {
                 if translated.way == Way::Optimised {
@@ -203,7 +218,7 @@ mod region {
 impl Translator<'_, '_> {
     #[allow(clippy::too_many_arguments, reason = "what there is, with no meaning together")]
     fn new<'m, 'f>(
-        context: ModuleContext<'m>,
+        context: &'m ModuleContext<'m>,
         index: FuncIndex,
         body: &Body<'_>,
         func: &'f mut Function,
@@ -253,13 +268,17 @@ impl Translator<'_, '_> {
     }
 
     /// Translates the function.
-    fn function(mut self, context: ModuleContext<'_>, body: &Body<'_>) -> Result<Attempt> {
+    fn function(mut self, context: &ModuleContext<'_>, body: &Body<'_>) -> Result<Attempt> {
         let entry = self.builder.create_block();
         self.builder.append_block_params_for_function_params(entry);
         self.builder.switch_to_block(entry);
         self.builder.seal_block(entry);
         let params = self.builder.block_params(entry).to_vec();
         self.set_base(params[0]);
+        if let (Way::Optimised, Some(copying)) = (self.way, context.copyings.of(self.index)) {
+            self.builder.set_srcloc(SourceLoc::new(self.position()));
+            self.copy_in_line(&params[1..], copying);
+        }
         self.body(body, &params[1..])?;
         if self.too_much {
             return Ok(Attempt::TooMuch { inlined: !self.inlines.bodies.is_empty() });

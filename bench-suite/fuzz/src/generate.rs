@@ -1,7 +1,7 @@
 //! Makes modules: a function of the seed and a number, and of the runtimes given.
 
 use crate::{
-    chains, dispatch, loops,
+    chains, copies, dispatch, loops,
     rewrite::{self, Shape},
 };
 use anyhow::{Context, Result};
@@ -33,6 +33,8 @@ const LOOPS_EVERY: u64 = 8;
 const DISPATCH_EVERY: u64 = 8;
 /// Of so many modules one is of chains of comparisons.
 const CHAINS_EVERY: u64 = 16;
+/// Of so many modules one is of functions that copy.
+const COPIES_EVERY: u64 = 16;
 /// Of so many modules one is compiled without optimising.
 const DEAR_EVERY: u64 = 8;
 /// Of so many modules one exports few of its functions.
@@ -71,6 +73,7 @@ impl Generator {
             _ if number % LOOPS_EVERY == 3 => loops::module(&mut random),
             _ if number % DISPATCH_EVERY == 5 => dispatch::module(&mut random),
             _ if number % CHAINS_EVERY == 6 => chains::module(&mut random),
+            _ if number % COPIES_EVERY == 14 => copies::module(&mut random),
             _ => smith(&mut random)?,
         };
         if number / DEAR_EVERY % DEAR_EVERY == number % DEAR_EVERY {

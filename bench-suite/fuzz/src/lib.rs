@@ -13,6 +13,7 @@
 
 mod chains;
 pub mod compare;
+mod copies;
 pub mod cost;
 mod dispatch;
 pub mod generate;

@@ -1,0 +1,119 @@
+//! Proves of functions that they copy memory: guest `memcpy`, `memmove` and their kin.
+//!
+//! ```text
+//! (func (param $to i32) (param $from i32) (param $len i32) (result i32)) -> Copying { any, aligned }
+//! ```
+//!
+//! Most copies of a runtime are of a few bytes, for which such a function takes a hundred instructions.
+//! They have another body with each compiler, so neither name nor bytes say what one does; but for one
+//! length, and addresses of which only the last bits are known, a body has one way through. So each
+//! length up to a bound is run (`run.rs`) on what is known of values (`value.rs`), and what has been
+//! stored in the end is looked at. For the lengths that were proved, translation puts a copy in line before
+//! the body (`translate/copy.rs`), which stays for all else.
+//!
+//! The rule not to break: what was proved holds where [the copy's guard](MARGIN) does, and is all that the
+//! body does: memory, globals and results are the same with it and without. A body that writes anywhere else,
+//! to its stack for one, is no copy at that length.
+//!
+//! Bodies are not validated yet; an invalid one proves nothing, and is refused where it is translated.
+
+mod run;
+mod value;
+
+use crate::{
+    index::FuncIndex,
+    module::{Body, Module},
+    options::{Options, Tier},
+};
+use cranelift_codegen::entity::SecondaryMap;
+use lithify_abi::types::ValType;
+use run::Program;
+
+/// The longest copy that is proved, in bytes.
+pub const LONGEST: u32 = 64;
+/// Bytes before and behind either range that belong to memory too, by the guard: a body may read there,
+/// and its pointers don't wrap around.
+pub const MARGIN: u32 = 16;
+/// Low bits of addresses that a body may look at: those within a word of a Wasm compiler, and of most bodies.
+const WORD_BITS: u32 = 2;
+/// Operators of a body that is tried.
+const OPERATORS: usize = 4096;
+/// Operators that are run for all functions of a module. One proof takes some 60 000.
+const STEPS: u32 = 2_000_000;
+
+/// What was proved of a function `(to, from, len)`: that it copies, when both ranges are inside of memory
+/// with [`MARGIN`] bytes around and are apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copying {
+    /// It does for every length from 1 to this one.
+    pub any: u32,
+    /// It does for every length from 1 to this one when both addresses are the same modulo 4.
+    pub aligned: u32,
+}
+
+/// The functions of a module that copy.
+#[derive(Default)]
+pub struct Copyings(SecondaryMap<FuncIndex, Option<Copying>>);
+
+impl Copyings {
+    /// Tries all functions of `module` that may copy, if it is optimised.
+    pub fn new(module: &Module<'_>, options: &Options) -> Self {
+        let mut this = Self::default();
+        if options.tier == Tier::Fast {
+            return this;
+        }
+        // The guard takes a page for granted.
+        if module.memory.is_none_or(|memory| memory.min == 0) {
+            return this;
+        }
+        let mut steps = STEPS;
+        for (index, body) in module.defined() {
+            let ty = module.function_type(index);
+            if ty.params == [ValType::I32; 3] && matches!(ty.results[..], [] | [ValType::I32]) {
+                this.0[index] = prove(body, ty.results.len(), &mut steps);
+            }
+        }
+        this
+    }
+
+    /// What was proved of a function.
+    pub fn of(&self, index: FuncIndex) -> Option<Copying> {
+        self.0[index]
+    }
+}
+
+/// Where the ranges of a copy lie, and how long they are.
+#[derive(Clone, Copy)]
+struct Case {
+    len: u32,
+    /// How many of the lowest bits of addresses are known, and what they are of destination and source.
+    bits: u32,
+    to: u32,
+    from: u32,
+}
+
+fn prove(body: &Body<'_>, results: usize, steps: &mut u32) -> Option<Copying> {
+    let program = Program::new(&body.body, results, OPERATORS)?;
+    let mut proved = Copying::default();
+    for len in 1..=LONGEST {
+        // A body that goes by the byte does so wherever things are.
+        let mut anywhere = || program.copies(Case { len, bits: 0, to: 0, from: 0 }, steps);
+        let any = proved.any == proved.aligned && anywhere();
+        let mut so_far_apart = |apart: u32| {
+            let places = 1 << WORD_BITS;
+            (0..places).all(|to| {
+                let from = (to + apart) % places;
+                program.copies(Case { len, bits: WORD_BITS, to, from }, steps)
+            })
+        };
+        if !any && !so_far_apart(0) {
+            break;
+        }
+        let any = any || proved.any == proved.aligned && (1..1 << WORD_BITS).all(so_far_apart);
+        proved.aligned = len;
+        if any {
+            proved.any = len;
+        }
+    }
+    (proved.aligned > 0).then_some(proved)
+}

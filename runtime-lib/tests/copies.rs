@@ -1,0 +1,122 @@
+//! Functions that copy, and have short copies made before their body, do to memory what they would.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod support;
+
+use lithify_runtime::{Guest, Imports};
+use support::pool;
+
+/// A copy by the byte, and one that aligns what it stores to and goes by the word where the source allows
+/// it; where not, it leaves a note on its stack, as Rust's does.
+const COPIES: &str = r#"(module (memory (export "memory") 1) (global $stack (mut i32) (i32.const 1024))
+  (func $bytes (export "bytes") (param $to i32) (param $from i32) (param $len i32) (result i32)
+    (local $d i32)
+    (local.set $d (local.get $to))
+    (block $done
+      (loop $again
+        (br_if $done (i32.eqz (local.get $len)))
+        (i32.store8 (local.get $d) (i32.load8_u (local.get $from)))
+        (local.set $d (i32.add (local.get $d) (i32.const 1)))
+        (local.set $from (i32.add (local.get $from) (i32.const 1)))
+        (local.set $len (i32.sub (local.get $len) (i32.const 1)))
+        (br $again)))
+    (local.get $to))
+  (func (export "words") (param $to i32) (param $from i32) (param $len i32) (result i32)
+    (local $d i32) (local $head i32)
+    (local.set $d (local.get $to))
+    (if (i32.ge_u (local.get $len) (i32.const 16))
+      (then
+        (local.set $head (i32.and (i32.sub (i32.const 0) (local.get $to)) (i32.const 3)))
+        (local.set $len (i32.sub (local.get $len) (local.get $head)))
+        (block $done
+          (loop $again
+            (br_if $done (i32.eqz (local.get $head)))
+            (i32.store8 (local.get $d) (i32.load8_u (local.get $from)))
+            (local.set $d (i32.add (local.get $d) (i32.const 1)))
+            (local.set $from (i32.add (local.get $from) (i32.const 1)))
+            (local.set $head (i32.sub (local.get $head) (i32.const 1)))
+            (br $again)))
+        (if (i32.and (local.get $from) (i32.const 3))
+          (then (i32.store (i32.sub (global.get $stack) (i32.const 16)) (i32.const 0x01020304)))
+          (else
+            (loop $again
+              (i32.store (local.get $d) (i32.load (local.get $from)))
+              (local.set $d (i32.add (local.get $d) (i32.const 4)))
+              (local.set $from (i32.add (local.get $from) (i32.const 4)))
+              (local.set $len (i32.sub (local.get $len) (i32.const 4)))
+              (br_if $again (i32.ge_u (local.get $len) (i32.const 4))))))))
+    (block $done
+      (loop $again
+        (br_if $done (i32.eqz (local.get $len)))
+        (i32.store8 (local.get $d) (i32.load8_u (local.get $from)))
+        (local.set $d (i32.add (local.get $d) (i32.const 1)))
+        (local.set $from (i32.add (local.get $from) (i32.const 1)))
+        (local.set $len (i32.sub (local.get $len) (i32.const 1)))
+        (br $again)))
+    (local.get $to)))"#;
+
+const PAGE: usize = 65_536;
+
+/// What memory is after a copy, and whether it ends in a trap.
+fn expected(name: &str, memory: &mut [u8], to: usize, from: usize, len: usize) -> bool {
+    let head = (to.wrapping_neg() % 4).min(len);
+    let (notes, words) = match (name, len >= 16) {
+        ("words", true) => ((from + head) % 4 != 0, (from + head).is_multiple_of(4)),
+        _ => (false, false),
+    };
+    let mut at = 0;
+    while at < len {
+        if at == head && notes {
+            memory[1008..1012].copy_from_slice(&[4, 3, 2, 1]);
+        }
+        let size = if words && at >= head && len - at >= 4 { 4 } else { 1 };
+        if from + at + size > PAGE || to + at + size > PAGE {
+            return false;
+        }
+        memory.copy_within(from + at..from + at + size, to + at);
+        at += size;
+    }
+    true
+}
+
+/// At all lengths, alignments and distances; at the ends of memory; and with a trap in the middle.
+#[test]
+fn memory_is_what_the_body_makes_of_it() {
+    let image = pool(COPIES, &Imports::new());
+    let mut ranges = vec![];
+    for len in (0..=70usize).chain([100]) {
+        for shift in 0..16 {
+            ranges.push((2048 + shift % 4, 3072 + shift / 4, len));
+        }
+        // Before and behind each other, with and without a byte in common; and over the note.
+        for distance in [0, 1, 3, 4, len.saturating_sub(1), len, len + 1] {
+            ranges.extend([(2048, 2048 + distance, len), (2048 + distance, 2048, len)]);
+        }
+        for near in [0, 1, 15, 16, 17, 32] {
+            ranges.extend([(near, 2048, len), (2048, near, len)]);
+            let end = PAGE - near - len;
+            ranges.extend([(end, 2048, len), (2048, end, len), (end + 4, 2048, len)]);
+        }
+        ranges.extend([(1000, 2049, len), (1001, 2049, len), (2048, 1001, len)]);
+    }
+    let start: Vec<u8> = (0..PAGE).map(|at| (at * 7 + at / 251) as u8).collect();
+    for name in ["bytes", "words"] {
+        let mut trapped = 0;
+        for (to, from, len) in &ranges {
+            let (to, from, len) = (*to, *from, *len);
+            let mut instance = image.instance().unwrap();
+            let copy = instance.func(name).unwrap();
+            instance.memory().copy_from_slice(&start);
+            let mut memory = start.clone();
+            let whole = expected(name, &mut memory, to, from, len);
+            let mut slots = [to as u128, from as u128, len as u128];
+            let result = instance.call(&copy, &mut slots, &mut ());
+            assert_eq!(result.is_ok(), whole, "{name} {to} {from} {len}");
+            assert!(!whole || slots[0] == to as u128, "{name} {to} {from} {len}");
+            assert!(instance.memory() == memory, "{name} {to} {from} {len}");
+            trapped += u32::from(!whole);
+        }
+        assert!(trapped > 10);
+    }
+}
