@@ -9,6 +9,7 @@
 //! vmctx, from which the caller takes them before it does anything else. Functions that are inlined
 //! (`translate/inline.rs`) are blocks of their callers.
 
+mod bulk;
 mod call;
 mod control;
 mod copy;

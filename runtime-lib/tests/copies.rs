@@ -1,4 +1,5 @@
-//! Functions that copy, and have short copies made before their body, do to memory what they would.
+//! Short copies and fills that are made in line do to memory what was asked for: those before the bodies of
+//! functions that copy, and bulk operators of a constant length.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
@@ -62,7 +63,7 @@ const PAGE: usize = 65_536;
 fn expected(name: &str, memory: &mut [u8], to: usize, from: usize, len: usize) -> bool {
     let head = (to.wrapping_neg() % 4).min(len);
     let (notes, words) = match (name, len >= 16) {
-        ("words", true) => ((from + head) % 4 != 0, (from + head).is_multiple_of(4)),
+        ("words", true) => (!(from + head).is_multiple_of(4), (from + head).is_multiple_of(4)),
         _ => (false, false),
     };
     let mut at = 0;
@@ -118,5 +119,55 @@ fn memory_is_what_the_body_makes_of_it() {
             trapped += u32::from(!whole);
         }
         assert!(trapped > 10);
+    }
+}
+
+/// Of all lengths, overlapping either way, up to the end of memory and beyond, where nothing is written.
+#[test]
+fn bulk_operators_of_a_constant_length_are_whole_or_traps() {
+    let mut functions = String::new();
+    for len in 0..=66 {
+        for operator in ["copy", "fill"] {
+            functions += &format!(
+                "(func (export \"{operator}{len}\") (param i32 i32)
+                   (memory.{operator} (local.get 0) (local.get 1) (i32.const {len})))"
+            );
+        }
+    }
+    let image =
+        pool(&format!("(module (memory (export \"memory\") 1) {functions})"), &Imports::new());
+    let start: Vec<u8> = (0..PAGE).map(|at| (at * 7 + at / 251) as u8).collect();
+    let mut instance = image.instance().unwrap();
+    for len in 0..=66 {
+        let end = PAGE - len;
+        for operator in ["copy", "fill"] {
+            let function = instance.func(&format!("{operator}{len}")).unwrap();
+            for (to, other) in
+                [(0, 100), (7, 8), (8, 7), (100, 90), (90, 100), (end, 300), (300, end), (5, 5)]
+                    .into_iter()
+                    .chain([
+                        (end + 1, 3),
+                        (1, end + 1),
+                        (PAGE + 1, 0),
+                        (0, usize::MAX),
+                        (usize::MAX, 0),
+                    ])
+            {
+                let (to, other) = (to as u32 as usize, other as u32 as usize);
+                instance.memory().copy_from_slice(&start);
+                let mut memory = start.clone();
+                let from = if operator == "copy" { other } else { 0 };
+                let inside = to + len <= PAGE && from + len <= PAGE;
+                match operator {
+                    _ if !inside => {}
+                    "copy" => memory.copy_within(from..from + len, to),
+                    _ => memory[to..to + len].fill(other as u8),
+                }
+                let mut slots = [to as u128, other as u128];
+                let result = instance.call(&function, &mut slots, &mut ());
+                assert_eq!(result.is_ok(), inside, "{operator} {to} {other} {len}");
+                assert!(instance.memory() == memory, "{operator} {to} {other} {len}");
+            }
+        }
     }
 }

@@ -27,12 +27,18 @@ impl Translator<'_, '_> {
     /// all else.
     pub(super) fn copy_in_line(&mut self, params: &[Value], copying: Copying) {
         let &[to, from, len] = params else { unreachable!("it has three parameters") };
-        let body = self.builder.create_block();
-        self.guard_copy(to, from, len, copying, body);
-        let [to_address, from_address] = [to, from].map(|index| {
-            let index = self.builder.ins().uextend(I64, index);
-            self.builder.ins().iadd(self.base, index)
-        });
+        let [check, copy, body] = [(); 3].map(|()| self.builder.create_block());
+        // A length of 0 wraps around.
+        let less = self.builder.ins().iadd_imm_s(len, -1);
+        let most = i64::from(copying.aligned);
+        let short = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, less, most);
+        self.builder.ins().brif(short, check, &[], body, &[]);
+        self.start_sealed(check);
+        let good = self.is_proved(to, from, len, copying);
+        self.builder.ins().brif(good, copy, &[], body, &[]);
+        self.start_sealed(copy);
+
+        let [to_address, from_address] = [to, from].map(|index| self.near(index));
         let long = self.builder.ins().uextend(I64, len);
         for (ty, count) in BY {
             let least = ty.bytes() * (count / 2) + u32::from(count > 2);
@@ -51,27 +57,19 @@ impl Translator<'_, '_> {
             // From the start on, and up to the end; in between they may meet.
             let half = count as i32 / 2;
             let places = (0..half)
-                .map(|at| (to_address, from_address, at * size))
-                .chain((1..=half).map(|at| (to_end, from_end, -at * size)));
-            self.copy_places(ty, places.collect());
+                .map(|at| (ty, to_address, from_address, at * size))
+                .chain((1..=half).map(|at| (ty, to_end, from_end, -at * size)));
+            self.copy_places(&places.collect::<Vec<_>>());
             self.return_copied(to);
             self.start_sealed(shorter);
         }
-        self.copy_places(I8, vec![(to_address, from_address, 0)]);
+        self.copy_places(&[(I8, to_address, from_address, 0)]);
         self.return_copied(to);
         self.start_sealed(body);
     }
 
-    /// Leads to `body` all that was not proved.
-    fn guard_copy(&mut self, to: Value, from: Value, len: Value, copying: Copying, body: Block) {
-        let [check, copy] = [(); 2].map(|()| self.builder.create_block());
-        // A length of 0 wraps around.
-        let less = self.builder.ins().iadd_imm_s(len, -1);
-        let most = i64::from(copying.aligned);
-        let short = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, less, most);
-        self.builder.ins().brif(short, check, &[], body, &[]);
-        self.start_sealed(check);
-
+    /// Whether a length that was proved is copied between such addresses as were.
+    fn is_proved(&mut self, to: Value, from: Value, len: Value, copying: Copying) -> Value {
         // The margins before and behind, and one byte, so that even an end is below 4 GiB.
         let around = 2 * MARGIN + LONGEST + 1;
         let flags = self.trusted(region::VMCTX, "vmctx");
@@ -88,30 +86,24 @@ impl Translator<'_, '_> {
         let twice = self.builder.ins().ishl_imm_u(len, 1);
         let most = self.builder.ins().ineg(twice);
         let apart = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, apart, most);
-        let mut good = self.builder.ins().band(to_inside, from_inside);
-        good = self.builder.ins().band(good, apart);
-        if copying.any < copying.aligned {
-            let any = i64::from(copying.any);
-            let any = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThanOrEqual, len, any);
-            let differ = self.builder.ins().bxor(to, from);
-            let differ = self.builder.ins().band_imm_u(differ, 3);
-            let aligned = self.builder.ins().icmp_imm_u(IntCC::Equal, differ, 0);
-            let proved = self.builder.ins().bor(any, aligned);
-            good = self.builder.ins().band(good, proved);
+        let inside = self.builder.ins().band(to_inside, from_inside);
+        let good = self.builder.ins().band(inside, apart);
+        if copying.any == copying.aligned {
+            return good;
         }
-        self.builder.ins().brif(good, copy, &[], body, &[]);
-        self.start_sealed(copy);
+        let any = i64::from(copying.any);
+        let any = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThanOrEqual, len, any);
+        let differ = self.builder.ins().bxor(to, from);
+        let differ = self.builder.ins().band_imm_u(differ, 3);
+        let aligned = self.builder.ins().icmp_imm_u(IntCC::Equal, differ, 0);
+        let proved = self.builder.ins().bor(any, aligned);
+        self.builder.ins().band(good, proved)
     }
 
-    /// Loads from all places, then stores.
-    fn copy_places(&mut self, ty: Type, places: Vec<(Value, Value, i32)>) {
-        let flags = self.memory_flags();
-        let loaded: Vec<Value> = (places.iter())
-            .map(|(_, from, at)| self.builder.ins().load(ty, flags, *from, *at))
-            .collect();
-        for ((to, _, at), value) in places.iter().zip(loaded) {
-            self.builder.ins().store(flags, value, *to, *at);
-        }
+    /// The address of what is at `index`.
+    fn near(&mut self, index: Value) -> Value {
+        let index = self.builder.ins().uextend(I64, index);
+        self.builder.ins().iadd(self.base, index)
     }
 
     fn return_copied(&mut self, to: Value) {

@@ -90,12 +90,6 @@ impl Translator<'_, '_> {
         self.push(previous.expect("memory.grow has a result"));
     }
 
-    /// `memory.fill` or `memory.copy`: what they take is what the libcall takes.
-    pub(super) fn bulk_memory(&mut self, libcall: Libcall) {
-        let arguments = self.pop_n::<3>();
-        self.libcall(libcall, &arguments);
-    }
-
     pub(super) fn memory_init(&mut self, segment: DataIndex) {
         let [destination, source, len] = self.pop_n();
         let segment = self.immediate(segment.as_u32());

@@ -15,7 +15,6 @@ use cranelift_codegen::ir::{
     condcodes::{FloatCC, IntCC},
     types::{F32, F64, I8, I16, I32, I64},
 };
-use lithify_abi::libcall::Libcall;
 use std::convert::Infallible;
 use wasmparser::Operator;
 
@@ -197,8 +196,8 @@ impl Translator<'_, '_> {
             Op::I64Store32(memarg) => self.store(memarg, I32),
             Op::MemorySize(_) => self.memory_size(),
             Op::MemoryGrow(_) => self.memory_grow(),
-            Op::MemoryFill(_) => self.bulk_memory(Libcall::MemoryFill),
-            Op::MemoryCopy(_) => self.bulk_memory(Libcall::MemoryCopy),
+            Op::MemoryFill(_) => self.memory_fill(),
+            Op::MemoryCopy(_) => self.memory_copy(),
             Op::MemoryInit((segment, _)) => self.memory_init(DataIndex::from_u32(segment)),
             Op::DataDrop(segment) => self.data_drop(DataIndex::from_u32(segment)),
 

@@ -45,9 +45,9 @@
 ;;! @002b                               v5 = iadd v3, v4  ; v4 = -1
 ;;! @002b                               v6 = iconst.i32 64
 ;;! @002b                               v7 = icmp ult v5, v6  ; v6 = 64
-;;! @002b                               brif v7, block2, block1
+;;! @002b                               brif v7, block1, block3
 ;;!
-;;!                                 block2:
+;;!                                 block1:
 ;;! @002b                               v8 = load.i64 notrap aligned region0 v0-96
 ;;! @002b                               v9 = iconst.i64 -97
 ;;! @002b                               v10 = iadd v8, v9  ; v9 = -97
@@ -67,9 +67,9 @@
 ;;! @002b                               v24 = icmp ule v20, v23
 ;;! @002b                               v25 = band v14, v18
 ;;! @002b                               v26 = band v25, v24
-;;! @002b                               brif v26, block3, block1
+;;! @002b                               brif v26, block2, block3
 ;;!
-;;!                                 block3:
+;;!                                 block2:
 ;;! @002b                               v27 = uextend.i64 v1
 ;;! @002b                               v28 = iadd.i64 v0, v27
 ;;! @002b                               v29 = uextend.i64 v2
@@ -153,7 +153,7 @@
 ;;! @002b                               store little region1 v64, v28
 ;;! @002b                               return v1
 ;;!
-;;!                                 block1:
+;;!                                 block3:
 ;;! @002b                               v65 = iconst.i32 0
 ;;! @0030                               jump block19(v65)  ; v65 = 0
 ;;!
@@ -249,9 +249,9 @@
 ;;! @0058                               v5 = iadd v3, v4  ; v4 = -1
 ;;! @0058                               v6 = iconst.i32 4
 ;;! @0058                               v7 = icmp ult v5, v6  ; v6 = 4
-;;! @0058                               brif v7, block2, block1
+;;! @0058                               brif v7, block1, block3
 ;;!
-;;!                                 block2:
+;;!                                 block1:
 ;;! @0058                               v8 = load.i64 notrap aligned region0 v0-96
 ;;! @0058                               v9 = iconst.i64 -97
 ;;! @0058                               v10 = iadd v8, v9  ; v9 = -97
@@ -271,9 +271,9 @@
 ;;! @0058                               v24 = icmp ule v20, v23
 ;;! @0058                               v25 = band v14, v18
 ;;! @0058                               v26 = band v25, v24
-;;! @0058                               brif v26, block3, block1
+;;! @0058                               brif v26, block2, block3
 ;;!
-;;!                                 block3:
+;;!                                 block2:
 ;;! @0058                               v27 = uextend.i64 v1
 ;;! @0058                               v28 = iadd.i64 v0, v27
 ;;! @0058                               v29 = uextend.i64 v2
@@ -311,7 +311,7 @@
 ;;! @0058                               store little region1 v44, v28
 ;;! @0058                               return v1
 ;;!
-;;!                                 block1:
+;;!                                 block3:
 ;;! @0058                               v45 = iconst.i32 0
 ;;! @005d                               jump block10(v45)  ; v45 = 0
 ;;!
