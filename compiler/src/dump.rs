@@ -203,6 +203,6 @@ fn symbol_name(module: &Module<'_>, symbol: Symbol) -> String {
         Symbol::Table(index) => format!("table {}", index.as_u32()),
         Symbol::Descriptor => "function records".into(),
         Symbol::Text => "start of the text".into(),
-        Symbol::Import(index) | Symbol::GotEntry(index) => module.imports[index].field.into(),
+        Symbol::Import(index) => module.imports[index].field.into(),
     }
 }

@@ -165,10 +165,7 @@ impl Writer<'_> {
             Symbol::Table(index) => self.tables[&index].into(),
             Symbol::Descriptor => self.descriptor.expect("data comes first").into(),
             Symbol::Text => first.into(),
-            Symbol::Function(_)
-            | Symbol::Libcall(_)
-            | Symbol::Allocator(_)
-            | Symbol::GotEntry(_) => {
+            Symbol::Function(_) | Symbol::Libcall(_) | Symbol::Allocator(_) => {
                 unreachable!("resolved when the text was laid out")
             }
         })

@@ -53,8 +53,6 @@ symbols! {
     Runtime(libcall: Libcall) = 6;
     /// What compiled code calls instead of an allocator function.
     Allocator(call: AllocatorCall) = 7;
-    /// The entry of the global offset table that holds the address of an import's host function.
-    GotEntry(import: ImportIndex) = 8;
 }
 
 impl Symbol {

@@ -71,13 +71,7 @@ impl Reloc {
                 };
                 let name = &func.params.user_named_funcs()[*name];
                 let symbol = Symbol::from_external_name(name);
-                let (kind, symbol) = match (reloc.kind, symbol) {
-                    (RelocKind::X86PCRel4 | RelocKind::X86CallPCRel4, Symbol::GotEntry(import)) => {
-                        (RelocKind::X86GOTPCRel4, Symbol::Import(import))
-                    }
-                    other => other,
-                };
-                Self { offset: reloc.offset, kind, symbol, addend: reloc.addend }
+                Self { offset: reloc.offset, kind: reloc.kind, symbol, addend: reloc.addend }
             })
             .collect()
     }
@@ -111,7 +105,6 @@ impl Role {
             | Symbol::Descriptor
             | Symbol::Text
             | Symbol::Import(_)
-            | Symbol::GotEntry(_)
             | Symbol::Runtime(_) => None,
         }
     }

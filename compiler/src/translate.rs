@@ -50,7 +50,6 @@ use home::{Homes, Local};
 use inline::Inlines;
 use lithify_abi::{site::Inlined, types::ValType};
 use std::{borrow::Cow, collections::HashMap};
-use target_lexicon::Architecture;
 use wasmparser::{FuncValidator, FuncValidatorAllocations, Operator, ValidatorResources};
 
 type Result<T> = std::result::Result<T, CompileError>;
@@ -175,8 +174,6 @@ pub(crate) struct Translator<'m, 'f> {
     inlines: Inlines,
     validators: &'f mut Vec<FuncValidatorAllocations>,
     builder: FunctionBuilder<'f>,
-    /// Whether the target is x86-64.
-    x86_64: bool,
     /// The hidden argument.
     base: Value,
     locals: Vec<Local>,
@@ -245,7 +242,6 @@ impl Translator<'_, '_> {
             inlines: Inlines::new(room),
             validators,
             builder: FunctionBuilder::new(func, builder),
-            x86_64: isa.triple().architecture == Architecture::X86_64,
             base: Value::from_u32(0),
             locals: vec![],
             way,

@@ -143,7 +143,12 @@ const ALL_KINDS: &str = r#"(module
             (then (call $leaf (i32.const 3)))
             (else (call_indirect (param i32) (result i32) (i32.const 4) (local.get 0)))))
     (func (export "loop") (param i32)
-        (loop (br_if 0 (local.tee 0 (call $host (local.get 0)))))))"#;
+        (loop (br_if 0 (local.tee 0 (call $host (local.get 0))))))
+    (func (export "calls") (param i32)
+        (loop
+            (if (call $host (i32.const 1)) (then (drop (call $host (i32.const 2))) (br 1)))
+            (if (call $host (i32.const 3)) (then (drop (call $host (i32.const 4))) (br 1)))
+            (if (call $host (i32.const 5)) (then (drop (call $host (i32.const 6))) (br 1))))))"#;
 
 /// Every branch that is sent out of a text of less than 4 KiB is found, and so are the targets of
 /// its jump table, whichever bit sends it.
@@ -192,7 +197,8 @@ fn fields(machine: Machine, text: &[u8]) -> Vec<(usize, Range<usize>)> {
         let instruction = &found[0];
         let (name, operands) = (instruction.mnemonic().unwrap(), instruction.op_str().unwrap());
         let end = at + instruction.len();
-        let direct = operands.contains("0x") && !operands.contains('[');
+        // The start of the text is `0`.
+        let direct = (operands == "0" || operands.contains("0x")) && !operands.contains('[');
         match (machine, name) {
             (Machine::X86_64, name) if direct && (name == "call" || name.starts_with('j')) => {
                 let long = instruction.len() > 2;

@@ -3,7 +3,7 @@
 use super::{Translator, region};
 use crate::{
     error::CompileError,
-    index::{FuncIndex, ImportIndex, SignatureIndex, TableIndex, TypeIndex},
+    index::{FuncIndex, SignatureIndex, TableIndex, TypeIndex},
     isa,
     symbol::Symbol,
     vmctx::TablePlace,
@@ -53,50 +53,11 @@ impl Translator<'_, '_> {
         }
         let signature = self.signature(ty);
         let allocator_call = self.plan.allocator.and_then(|place| place.call(index));
-        if allocator_call.is_none()
-            && let Some(import) = self.inline_exit(index)
-        {
-            self.call_host(import, ty, signature, arguments);
-            return Ok(());
-        }
         let symbol = allocator_call.map_or(Symbol::Function(index), Symbol::Allocator);
         let function = self.function_ref(symbol, signature);
         let call = self.builder.ins().call(function, arguments);
         self.push_results(call, ty);
         Ok(())
-    }
-
-    /// The import behind a function, if this call of it does in line what its stub does.
-    ///
-    /// That saves a jump, and takes registers and code, so it is for loops. On aarch64
-    /// Cranelift cannot name an entry of the global offset table.
-    fn inline_exit(&self, index: FuncIndex) -> Option<ImportIndex> {
-        self.module.import_of(index).filter(|_| self.x86_64 && self.loops() > 0)
-    }
-
-    /// Calls the host function of `import` through the global offset table, after what its stub does.
-    fn call_host(
-        &mut self,
-        import: ImportIndex,
-        ty: SignatureIndex,
-        signature: SigRef,
-        arguments: &[Value],
-    ) {
-        let flags = self.trusted(region::VMCTX, "vmctx");
-        let fp = self.builder.ins().get_frame_pointer(types::I64);
-        self.builder.ins().store(flags, fp, self.base, vmctx::EXIT_FP);
-        let sp = self.builder.ins().get_stack_pointer(types::I64);
-        let limit = self.builder.ins().load(types::I64, flags, self.base, vmctx::STACK_LIMIT);
-        let overflow = self.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, sp, limit);
-        self.trap_if(overflow, TrapCode::StackOverflow);
-        // Where the call puts its return address.
-        let exit = self.builder.ins().iadd_imm_s(sp, -8);
-        self.builder.ins().store(flags, exit, self.base, vmctx::EXIT_SP);
-        let entry = self.symbol_address(Symbol::GotEntry(import), 0);
-        let flags = MemFlagsData::trusted().with_readonly();
-        let callee = self.builder.ins().load(types::I64, flags, entry, 0);
-        let call = self.builder.ins().call_indirect(signature, callee, arguments);
-        self.push_results(call, ty);
     }
 
     /// Pops the arguments of type `ty` and puts `base` before them.
