@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use lithify_compiler::{CompileError, Heat, Inline, Options, Profile, Target, Tier};
 use lithify_polkadot::RuntimeInput;
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 /// Options that shape code.
 #[derive(Args)]
@@ -108,7 +108,8 @@ impl ProfileOption {
     pub fn read(&self) -> Result<Option<Arc<Heat>>> {
         let Some(path) = &self.profile else { return Ok(None) };
         let name = path.display();
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        let text = String::from_utf8(source::beside(path)?);
+        let text = text.map_err(|_| anyhow!("{name} is no profile: it is not text"))?;
         let heat: Heat = text.parse().with_context(|| format!("{name} is no whole profile"))?;
         Ok(Some(Arc::new(heat)))
     }

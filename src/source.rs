@@ -91,6 +91,19 @@ fn contents(mut file: impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// The most that a file has which goes with an input: arguments, parameters, a profile.
+const BESIDE: u64 = 64 << 20;
+
+/// What is in a file that goes with an input.
+pub fn beside(path: &Path) -> Result<Vec<u8>> {
+    let name = path.display();
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(BESIDE + 1).read_to_end(&mut bytes));
+    read.with_context(|| format!("cannot read {name}"))?;
+    ensure!(bytes.len() as u64 <= BESIDE, "{name} has more than {} MiB", BESIDE >> 20);
+    Ok(bytes)
+}
+
 /// Whether an image is in the file at `path`, which can be mapped instead of read.
 pub fn is_image_file(path: &Path) -> bool {
     let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());

@@ -154,7 +154,7 @@ impl Manifest {
 
     /// The manifest that a text is, of the workload in `folder`. Opens no other file.
     pub fn parse(text: &str, folder: &Path) -> Result<Self> {
-        let mut manifest: Self = toml::from_str(text).map_err(|error| anyhow!("{error}"))?;
+        let mut manifest: Self = parse(text)?;
         manifest.folder = folder.to_owned();
         manifest.check()?;
         Ok(manifest)
@@ -339,4 +339,13 @@ fn same<T: PartialEq + std::fmt::Display>(
         }
         _ => Ok(()),
     }
+}
+/// Reads a file of TOML; an error says where, in one line.
+pub fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        anyhow!("line {line}, column {column}: {}", error.message().trim())
+    })
 }

@@ -14,7 +14,7 @@ mod people;
 pub use people::people;
 
 use crate::workload::hex;
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use sp_crypto_hashing::sha2_256;
 use std::collections::BTreeSet;
@@ -314,7 +314,7 @@ impl Run {
 
 fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let text = fs::read_to_string(path).with_context(|| shown(path))?;
-    toml::from_str(&text).map_err(|error| anyhow!("{error}")).with_context(|| shown(path))
+    crate::manifest::parse(&text).with_context(|| shown(path))
 }
 
 fn shown(path: &Path) -> String {

@@ -537,7 +537,8 @@ impl<'r> Runner<'r> {
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
             let said = said.trim().trim_start_matches("Error: ").trim_start_matches("error: ");
-            ensure!(!said.is_empty(), "the worker ended with {}", output.status);
+            let worker = program.display();
+            ensure!(!said.is_empty(), "the worker {worker} ended with {}", output.status);
             bail!("{said}");
         }
         String::from_utf8(output.stdout).context("the worker's samples")

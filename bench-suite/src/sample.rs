@@ -416,17 +416,26 @@ impl Run {
     }
 
     /// Reads lines that [`write()`] wrote.
-    pub fn read(lines: impl BufRead) -> Result<Self> {
+    pub fn read(mut lines: impl BufRead) -> Result<Self> {
         let mut run = Self::default();
-        for (number, line) in lines.lines().enumerate() {
-            let line = line.context("cannot read samples")?;
-            if !line.is_empty() {
-                run.push(parse(&line).with_context(|| format!("line {}", number + 1))?);
+        let mut line = String::new();
+        for number in 1.. {
+            line.clear();
+            let read = std::io::Read::take(&mut lines, LINE).read_line(&mut line);
+            if read.context("cannot read samples")? == 0 {
+                break;
+            }
+            let text = line.trim_end();
+            if !text.is_empty() {
+                run.push(parse(text).with_context(|| format!("line {number}"))?);
             }
         }
         Ok(run)
     }
 }
+
+/// The most that is read of a line, in bytes: a file may have none.
+const LINE: u64 = 64 << 20;
 
 /// Reads one line.
 pub fn parse(line: &str) -> Result<Record> {

@@ -171,3 +171,29 @@ fn bulk_operators_of_a_constant_length_are_whole_or_traps() {
         }
     }
 }
+
+/// Accesses far behind a range trap, whatever else the function copies.
+#[test]
+fn an_access_far_behind_a_range_is_none_of_it() {
+    for access in [
+        "(drop (i32.load8_u offset=2147483647 (local.get 1)))",
+        "(drop (i64.load offset=4294967295 (local.get 1)))",
+        "(i32.store8 offset=2147483647 (local.get 0) (i32.const 7))",
+        "(i64.store offset=4294967295 (local.get 0) (i64.const 7))",
+    ] {
+        let text = format!(
+            "(module (memory 1) (func (export \"f\") (param i32 i32 i32) (result i32) (local i32)
+               {access}
+               (block $done (loop $again
+                 (br_if $done (i32.eq (local.get 3) (local.get 2)))
+                 (i32.store8 (i32.add (local.get 0) (local.get 3))
+                   (i32.load8_u (i32.add (local.get 1) (local.get 3))))
+                 (local.set 3 (i32.add (local.get 3) (i32.const 1)))
+                 (br $again)))
+               (local.get 0)))"
+        );
+        let mut instance = pool(&text, &Imports::new()).instance().unwrap();
+        let f = instance.func("f").unwrap();
+        assert!(instance.call(&f, &mut [1000, 2000, 8], &mut ()).is_err(), "{access}");
+    }
+}

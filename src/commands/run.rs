@@ -36,7 +36,11 @@ use lithify_runtime::{
 };
 use profile::CallProfile;
 use serde_json::json;
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
 use waiting::Waiting;
 
 /// Runs a runtime: one entry point, or the block of a block file; or a program of WASI.
@@ -313,7 +317,7 @@ impl Run {
 
     fn argument(&self) -> Result<Vec<u8>> {
         match self.input_bytes.strip_prefix('@') {
-            Some(path) => std::fs::read(path).with_context(|| format!("cannot read {path}")),
+            Some(path) => source::beside(Path::new(path)),
             None => parse_hex(&self.input_bytes).map_err(|why| {
                 anyhow!(Usage(format!("--input: the text {why}; give 0x and hex digits, or @FILE")))
             }),

@@ -19,8 +19,8 @@ use std::{path::PathBuf, sync::atomic::Ordering};
 /// Measures what a file says: programs by several compilers on several engines, into a folder.
 ///
 /// A cell is one run of a program, by one compiler and setting, on one engine and mode. What is in the folder
-/// already is not measured again, so that a study that was ended goes on where it was; what is absent is
-/// looked for again. In the end the folder has results.jsonl, results.csv, results.md and study.html.
+/// already is not measured again, so that a study that was ended goes on where it was; what was absent or failed
+/// is tried again. In the end the folder has results.jsonl, results.csv, results.md and study.html.
 ///
 /// LITHIFY names another build of this command to be measured in its place.
 #[derive(Args)]

@@ -6,7 +6,7 @@ use super::engine::Engine;
 use super::originals::Originals;
 use super::record::Record;
 use crate::program::{Compiler, Program, Programs, Run};
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs;
@@ -96,7 +96,7 @@ impl Study {
     }
 
     fn parse(text: &str, folder: &Path) -> Result<Self> {
-        let file: File = toml::from_str(text).map_err(|error| anyhow!("{error}"))?;
+        let file: File = crate::manifest::parse(text)?;
         ensure!(file.executions > 0, "executions is 0, but a cell is run once at least");
         let limit = limit(file.limit_s)?;
         let originals = file.originals.map(|name| Originals::read(&folder.join(name)));
@@ -213,10 +213,14 @@ impl Study {
     }
 }
 
+/// The longest that a cell may be given.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// A time that something may take.
 fn limit(seconds: f64) -> Result<Duration> {
-    let limit = Duration::try_from_secs_f64(seconds).ok().filter(|limit| !limit.is_zero());
-    limit.with_context(|| format!("limit-s is {seconds}, no time"))
+    let limit = Duration::try_from_secs_f64(seconds).ok();
+    let limit = limit.filter(|limit| !limit.is_zero() && *limit <= LONGEST);
+    limit.with_context(|| format!("limit-s is {seconds}, and not a time of up to a year"))
 }
 
 /// A folder by its path from another one, without steps up: they would stand in messages and records.

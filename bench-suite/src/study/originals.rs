@@ -10,7 +10,7 @@
 //! [dice.fasta]                 # of two engines' names of system calls: "go-wasmtime"
 //! ```
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -38,7 +38,7 @@ impl Originals {
     pub fn read(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-        toml::from_str(&text).map_err(|error| anyhow!("{error}")).context(name)
+        crate::manifest::parse(&text).context(name)
     }
 
     /// The best time over the settings, in s, of a column.

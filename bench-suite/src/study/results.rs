@@ -58,20 +58,22 @@ impl Results {
         if !path.exists() {
             return Ok(None);
         }
-        match read(&path)?.pop().filter(|record| record.cell == *cell) {
-            None => bail!("{} is of another cell; give another folder", path.display()),
+        let again = "remove the file to have its cell measured again";
+        match read(&path).context(again)?.pop().filter(|record| record.cell == *cell) {
+            None => bail!("{} holds no record of its cell; {again}", path.display()),
             found => Ok(found),
         }
     }
 
-    /// The same, if it is of the program that is there now. What was absent is looked for again.
+    /// The same, if it is of the program that is there now. What was absent or failed is tried again: the
+    /// engine may be another one by now.
     pub fn done(&self, study: &Study, cell: &Cell) -> Result<Option<Record>> {
         let Some(record) = self.record(cell)? else { return Ok(None) };
         let program = study.program(&cell.program)?.built(study.compiler(&cell.compiler)?);
         let hash = program.and_then(|path| Ok(blake3::hash(&fs::read(path)?).to_hex().to_string()));
         let is_same = hash.is_ok_and(|hash| hash == record.program_hash);
-        let is_absent = matches!(record.outcome, Outcome::Absent { .. });
-        Ok((is_same && !is_absent).then_some(record))
+        let again = matches!(record.outcome, Outcome::Absent { .. } | Outcome::Failed { .. });
+        Ok((is_same && !again).then_some(record))
     }
 
     /// All records in the folder, by the names of their files.

@@ -7,6 +7,7 @@ use super::{
     Case, LONGEST, MARGIN,
     value::{Byte, Comparison, Sum, Value},
 };
+use std::ops::Range;
 use wasmparser::{BinaryReaderError, BlockType, FunctionBody, MemArg, Operator};
 
 /// Branches of one run that are taken both ways, at most.
@@ -15,6 +16,8 @@ const UNDECIDED: u32 = 4;
 const STEPS: u32 = 40 * LONGEST;
 /// Locals of a body.
 const LOCALS: u32 = 256;
+/// Targets of a `br_table`, which are read one after the other.
+const TARGETS: u32 = 2 * LONGEST;
 
 /// A body that may be run.
 pub struct Program<'a> {
@@ -87,6 +90,7 @@ impl<'a> Program<'a> {
                 | Operator::CallIndirect { .. }
                 | Operator::GlobalSet { .. }
                 | Operator::MemoryGrow { .. } => return Ok(None),
+                Operator::BrTable { targets } if targets.len() > TARGETS => return Ok(None),
                 Operator::I32Load8U { .. } => loads = true,
                 Operator::I32Store8 { .. } => stores = true,
                 _ => {}
@@ -341,23 +345,24 @@ impl Run {
         })
     }
 
-    /// How far an access at `index` lies behind `base`.
-    fn place(&self, index: Value, memarg: &MemArg, base: Sum) -> Result<i32> {
+    /// Where an access of so many bytes at `index` begins and ends behind `base`.
+    fn range(&self, index: Value, memarg: &MemArg, size: i64, base: Sum) -> Result<Range<i64>> {
         let Value::Sum(sum) = index else { return Err(NoCopy) };
         let offset = sum.behind(base, self.case).ok_or(NoCopy)?;
-        // The offset of an access does not wrap around, and need not: an address near is inside.
-        i32::try_from(memarg.offset).ok().and_then(|more| offset.checked_add(more)).ok_or(NoCopy)
+        // An offset has 32 bits and does not wrap around.
+        let at = i64::from(offset) + i64::try_from(memarg.offset).map_err(|_| NoCopy)?;
+        Ok(at..at + size)
     }
 
-    fn load(&mut self, memarg: &MemArg, size: i32) -> Result<()> {
+    fn load(&mut self, memarg: &MemArg, size: i64) -> Result<()> {
         let index = self.pop()?;
-        let at = self.place(index, memarg, Sum::FROM)?;
-        let (len, margin) = (self.case.len as i32, MARGIN as i32);
-        if at < -margin || at + size > len + margin {
+        let Range { start, end } = self.range(index, memarg, size, Sum::FROM)?;
+        let (len, margin) = (i64::from(self.case.len), i64::from(MARGIN));
+        if start < -margin || end > len + margin {
             return Err(NoCopy);
         }
-        let bytes = std::array::from_fn(|byte| match at + byte as i32 {
-            _ if byte as i32 >= size => Byte::Constant(0),
+        let bytes = std::array::from_fn(|byte| match start + byte as i64 {
+            at if at >= end => Byte::Constant(0),
             at if (0..len).contains(&at) => Byte::Source(at as u8),
             // The destination may lie here.
             _ => Byte::Unknown,
@@ -366,15 +371,14 @@ impl Run {
         Ok(())
     }
 
-    fn store(&mut self, memarg: &MemArg, size: i32) -> Result<()> {
+    fn store(&mut self, memarg: &MemArg, size: i64) -> Result<()> {
         let value = self.pop()?.bytes();
         let index = self.pop()?;
-        let at = self.place(index, memarg, Sum::TO)?;
-        if at < 0 || at + size > self.case.len as i32 {
+        let Range { start, end } = self.range(index, memarg, size, Sum::TO)?;
+        if start < 0 || end > i64::from(self.case.len) {
             return Err(NoCopy);
         }
-        let (at, size) = (at as usize, size as usize);
-        self.to[at..at + size].copy_from_slice(&value[..size]);
+        self.to[start as usize..end as usize].copy_from_slice(&value[..size as usize]);
         Ok(())
     }
 }

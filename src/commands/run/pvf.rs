@@ -21,7 +21,10 @@ use lithify_polkadot::{
 };
 use lithify_runtime::{InstanceOptions, STACK_MAX, STACK_MIN};
 use sp_crypto_hashing::blake2_256;
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 use wasm_instrument::{inject_stack_limiter, parity_wasm};
 
 /// How a parachain's block is validated.
@@ -46,7 +49,7 @@ impl PvfOptions {
             return Ok(None);
         };
         let bytes = match text.strip_prefix('@') {
-            Some(path) => std::fs::read(path).with_context(|| format!("cannot read {path}"))?,
+            Some(path) => source::beside(Path::new(path))?,
             None => parse_hex(text).map_err(|why| {
                 Usage(format!(
                     "--executor-params: the text {why}; give 0x and hex digits, or @FILE"
