@@ -236,7 +236,13 @@ fn bad_studies_are_refused_with_one_message() {
         ),
         ("\"hello\"", "\"hullo\"", "program hullo: there is no program hullo"),
         ("executions = 4", "executions = 0", "executions is 0, but a cell is run once at least"),
-        ("limit-s = 100", "limit-s = -1", "limit-s is -1, no time"),
+        ("limit-s = 100", "limit-s = -1", "limit-s is -1, and not a time of up to a year"),
+        ("limit-s = 100", "limit-s = 1e19", "limit-s is 10000000000000000000, and not a time"),
+        (
+            "executions = 4",
+            "executions = \"x\"",
+            "column 14: invalid type: string \"x\", expected u32\n",
+        ),
         (
             "program = \"slow\"",
             "program = \"slow\"\nruns = [\"two\"]",
