@@ -97,12 +97,13 @@ fn what_makes_no_sense_is_refused() {
     let path = scratch("refused.wasm");
     fs::write(&path, wat::parse_str(MODULE).unwrap()).unwrap();
     let path = path.to_str().unwrap();
-    let cases: [(&[&str], &str); 5] = [
+    let cases: [(&[&str], &str); 6] = [
         (&["--executor-params", "0x00"], "--pvf"),
         (&["--pvf", "--executor-params", "0x04"], "not a list of executor parameters"),
         (&["--pvf", "--executor-params", "xyz"], "--executor-params: the text"),
         (&["--pvf", "Core_version"], "--pvf calls validate_block, and no Core_version"),
         (&["--pvf", "--profile"], "cannot be used with"),
+        (&["--pvf"], "--pvf wants a candidate: --input @FILE"),
     ];
     for (args, part) in cases {
         let said = lithify(&[&["run", path], args].concat());

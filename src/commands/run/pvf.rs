@@ -73,6 +73,13 @@ impl Run {
     ) -> Result<Vec<u8>> {
         let entry = self.entry.as_deref().unwrap_or(ENTRY);
         ensure!(entry == ENTRY, Usage(format!("--pvf calls {ENTRY}, and no {entry}")));
+        ensure!(
+            !argument.is_empty(),
+            Usage(
+                "--pvf wants a candidate: --input @FILE, as `build-block --candidate FILE` makes one"
+                    .into()
+            )
+        );
         let (name, runtime) = source.runtime()?;
         let wasm =
             metered(runtime.wasm(), validation.stack_values).with_context(|| name.clone())?;
