@@ -8,20 +8,25 @@ mod support;
 use lithify_runtime::{Guest, Imports};
 use support::pool;
 
-/// A copy by the byte, and one that aligns what it stores to and goes by the word where the source allows
-/// it; where not, it leaves a note on its stack, as Rust's does.
-const COPIES: &str = r#"(module (memory (export "memory") 1) (global $stack (mut i32) (i32.const 1024))
-  (func $bytes (export "bytes") (param $to i32) (param $from i32) (param $len i32) (result i32)
-    (local $d i32)
-    (local.set $d (local.get $to))
-    (block $done
+/// What is left of a copy, by the byte.
+const BY_BYTE: &str = "(block $done
       (loop $again
         (br_if $done (i32.eqz (local.get $len)))
         (i32.store8 (local.get $d) (i32.load8_u (local.get $from)))
         (local.set $d (i32.add (local.get $d) (i32.const 1)))
         (local.set $from (i32.add (local.get $from) (i32.const 1)))
         (local.set $len (i32.sub (local.get $len) (i32.const 1)))
-        (br $again)))
+        (br $again)))";
+
+/// A copy by the byte, and one that aligns what it stores to and goes by the word where the source allows
+/// it; where not, it leaves a note on its stack, as Rust's does.
+fn copies() -> String {
+    format!(
+        r#"(module (memory (export "memory") 1) (global $stack (mut i32) (i32.const 1024))
+  (func $bytes (export "bytes") (param $to i32) (param $from i32) (param $len i32) (result i32)
+    (local $d i32)
+    (local.set $d (local.get $to))
+    {BY_BYTE}
     (local.get $to))
   (func (export "words") (param $to i32) (param $from i32) (param $len i32) (result i32)
     (local $d i32) (local $head i32)
@@ -47,15 +52,10 @@ const COPIES: &str = r#"(module (memory (export "memory") 1) (global $stack (mut
               (local.set $from (i32.add (local.get $from) (i32.const 4)))
               (local.set $len (i32.sub (local.get $len) (i32.const 4)))
               (br_if $again (i32.ge_u (local.get $len) (i32.const 4))))))))
-    (block $done
-      (loop $again
-        (br_if $done (i32.eqz (local.get $len)))
-        (i32.store8 (local.get $d) (i32.load8_u (local.get $from)))
-        (local.set $d (i32.add (local.get $d) (i32.const 1)))
-        (local.set $from (i32.add (local.get $from) (i32.const 1)))
-        (local.set $len (i32.sub (local.get $len) (i32.const 1)))
-        (br $again)))
-    (local.get $to)))"#;
+    {BY_BYTE}
+    (local.get $to)))"#
+    )
+}
 
 const PAGE: usize = 65_536;
 
@@ -84,7 +84,7 @@ fn expected(name: &str, memory: &mut [u8], to: usize, from: usize, len: usize) -
 /// At all lengths, alignments and distances; at the ends of memory; and with a trap in the middle.
 #[test]
 fn memory_is_what_the_body_makes_of_it() {
-    let image = pool(COPIES, &Imports::new());
+    let image = pool(&copies(), &Imports::new());
     let mut ranges = vec![];
     for len in (0..=70usize).chain([100]) {
         for shift in 0..16 {
