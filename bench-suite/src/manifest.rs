@@ -341,7 +341,7 @@ fn same<T: PartialEq + std::fmt::Display>(
     }
 }
 /// Reads a file of TOML; an error says where, in one line.
-pub fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     toml::from_str(text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.matches('\n').count() + 1;

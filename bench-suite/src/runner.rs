@@ -503,6 +503,8 @@ impl<'r> Runner<'r> {
             Task::Threads { .. } => "threads on",
             Task::Repeat { .. } => "count instructions of",
         };
+        // What is measured besides was not planned: sizes, instructions, an alarm again.
+        self.total = self.total.max(self.process);
         self.observer.progress(self.process, self.total, &format!("{what} {}", kind.id()));
         self.go_on()?;
         let process = self.process;

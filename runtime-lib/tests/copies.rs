@@ -8,25 +8,30 @@ mod support;
 use lithify_runtime::{Guest, Imports};
 use support::pool;
 
-/// What is left of a copy, by the byte.
-const BY_BYTE: &str = "(block $done
-      (loop $again
-        (br_if $done (i32.eqz (local.get $len)))
-        (i32.store8 (local.get $d) (i32.load8_u (local.get $from)))
-        (local.set $d (i32.add (local.get $d) (i32.const 1)))
-        (local.set $from (i32.add (local.get $from) (i32.const 1)))
-        (local.set $len (i32.sub (local.get $len) (i32.const 1)))
-        (br $again)))";
+/// So many bytes of a copy as a local says, which is 0 then.
+fn by_byte(left: &str) -> String {
+    format!(
+        "(block $done
+          (loop $again
+            (br_if $done (i32.eqz (local.get {left})))
+            (i32.store8 (local.get $d) (i32.load8_u (local.get $from)))
+            (local.set $d (i32.add (local.get $d) (i32.const 1)))
+            (local.set $from (i32.add (local.get $from) (i32.const 1)))
+            (local.set {left} (i32.sub (local.get {left}) (i32.const 1)))
+            (br $again)))"
+    )
+}
 
 /// A copy by the byte, and one that aligns what it stores to and goes by the word where the source allows
 /// it; where not, it leaves a note on its stack, as Rust's does.
 fn copies() -> String {
+    let [head, rest] = ["$head", "$len"].map(by_byte);
     format!(
         r#"(module (memory (export "memory") 1) (global $stack (mut i32) (i32.const 1024))
   (func $bytes (export "bytes") (param $to i32) (param $from i32) (param $len i32) (result i32)
     (local $d i32)
     (local.set $d (local.get $to))
-    {BY_BYTE}
+    {rest}
     (local.get $to))
   (func (export "words") (param $to i32) (param $from i32) (param $len i32) (result i32)
     (local $d i32) (local $head i32)
@@ -35,14 +40,7 @@ fn copies() -> String {
       (then
         (local.set $head (i32.and (i32.sub (i32.const 0) (local.get $to)) (i32.const 3)))
         (local.set $len (i32.sub (local.get $len) (local.get $head)))
-        (block $done
-          (loop $again
-            (br_if $done (i32.eqz (local.get $head)))
-            (i32.store8 (local.get $d) (i32.load8_u (local.get $from)))
-            (local.set $d (i32.add (local.get $d) (i32.const 1)))
-            (local.set $from (i32.add (local.get $from) (i32.const 1)))
-            (local.set $head (i32.sub (local.get $head) (i32.const 1)))
-            (br $again)))
+        {head}
         (if (i32.and (local.get $from) (i32.const 3))
           (then (i32.store (i32.sub (global.get $stack) (i32.const 16)) (i32.const 0x01020304)))
           (else
@@ -52,7 +50,7 @@ fn copies() -> String {
               (local.set $from (i32.add (local.get $from) (i32.const 4)))
               (local.set $len (i32.sub (local.get $len) (i32.const 4)))
               (br_if $again (i32.ge_u (local.get $len) (i32.const 4))))))))
-    {BY_BYTE}
+    {rest}
     (local.get $to)))"#
     )
 }

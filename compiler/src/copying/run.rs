@@ -107,19 +107,16 @@ impl<'a> Program<'a> {
 
     /// Whether it does nothing but copy in such a case. `steps` are the operators that may still be run.
     pub fn copies(&self, case: Case, steps: &mut u32) -> bool {
-        let (mut ways, mut taken) = (1u32, 0u32);
-        // Ways are numbers of decisions: the next one differs in the last decision that was a way's first.
+        let mut taken = 0u32;
         loop {
             let mut run = Run::new(self, case, taken);
-            let copied = run.run(self, steps);
-            if copied.is_err() || ways > 1 << UNDECIDED {
+            if run.run(self, steps).is_err() {
                 return false;
             }
-            let used = run.decisions;
-            // The deepest decision that was "no" becomes "yes".
-            let Some(next) = (0..used).rev().find(|at| taken & (1 << at) == 0) else { return true };
+            // The next way differs in the last decision that was "no".
+            let mut decisions = (0..run.decisions).rev();
+            let Some(next) = decisions.find(|at| taken & (1 << at) == 0) else { return true };
             taken = (taken & ((1 << next) - 1)) | 1 << next;
-            ways += 1;
         }
     }
 }
@@ -180,11 +177,11 @@ impl Run {
         let End { end, or_else } = program.ends[at];
         match &program.operators[at] {
             O::Nop => {}
-            O::Block { blockty } => self.enter(end + 1, false, blockty)?,
-            O::Loop { blockty } => self.enter(at + 1, true, blockty)?,
+            O::Block { blockty } => self.enter(end + 1, false, blockty),
+            O::Loop { blockty } => self.enter(at + 1, true, blockty),
             O::If { blockty } => {
                 let condition = self.condition()?;
-                self.enter(end + 1, false, blockty)?;
+                self.enter(end + 1, false, blockty);
                 match (condition, or_else) {
                     (true, _) => {}
                     (false, Some(or_else)) => return Ok(or_else + 1),
@@ -287,10 +284,9 @@ impl Run {
         self.stack.pop().ok_or(NoCopy)
     }
 
-    fn enter(&mut self, target: usize, is_loop: bool, ty: &BlockType) -> Result<()> {
+    fn enter(&mut self, target: usize, is_loop: bool, ty: &BlockType) {
         let arity = usize::from(!is_loop && !matches!(ty, BlockType::Empty));
         self.labels.push(Label { target, is_loop, height: self.stack.len(), arity });
-        Ok(())
     }
 
     fn branch(&mut self, depth: u32) -> Result<usize> {

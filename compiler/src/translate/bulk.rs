@@ -1,13 +1,12 @@
 //! `memory.copy` and `memory.fill`: in line where they are short and of a constant length, else calls.
 
-use super::{Translator, region};
+use super::Translator;
 use crate::isa::Way;
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
-    condcodes::IntCC,
     types::{I8, I8X16, I16, I32, I64},
 };
-use lithify_abi::{libcall::Libcall, trap::TrapCode, vmctx};
+use lithify_abi::libcall::Libcall;
 
 /// The longest that is done in line, in bytes.
 const LONGEST: u32 = 64;
@@ -64,17 +63,6 @@ impl Translator<'_, '_> {
     fn short_length(&self, len: Value) -> Option<u32> {
         let short = self.constant_i32(len).filter(|len| (1..=LONGEST).contains(len));
         short.filter(|_| self.way != Way::Plain)
-    }
-
-    /// The address of so many bytes, which traps where they are not all inside of memory.
-    fn inside(&mut self, index: Value, len: u32) -> Value {
-        let index = self.builder.ins().uextend(I64, index);
-        let end = self.builder.ins().iadd_imm_u(index, i64::from(len));
-        let flags = self.trusted(region::VMCTX, "vmctx");
-        let memory = self.builder.ins().load(I64, flags, self.base, vmctx::MEMORY_LEN);
-        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, memory);
-        self.trap_if(outside, TrapCode::MemoryOutOfBounds);
-        self.builder.ins().iadd(self.base, index)
     }
 
     /// Loads from all places, then stores: each is a type, two addresses and an offset of both.

@@ -100,12 +100,6 @@ impl Translator<'_, '_> {
         self.builder.ins().band(good, proved)
     }
 
-    /// The address of what is at `index`.
-    fn near(&mut self, index: Value) -> Value {
-        let index = self.builder.ins().uextend(I64, index);
-        self.builder.ins().iadd(self.base, index)
-    }
-
     fn return_copied(&mut self, to: Value) {
         let results = [to];
         let count = self.builder.func.signature.returns.len();

@@ -34,6 +34,23 @@ impl Translator<'_, '_> {
         (self.builder.ins().iadd(self.base, effective), 0)
     }
 
+    /// The address of what is at `index`. What is accessed around it has to be as near as the guard is wide.
+    pub(super) fn near(&mut self, index: Value) -> Value {
+        let index = self.builder.ins().uextend(I64, index);
+        self.builder.ins().iadd(self.base, index)
+    }
+
+    /// The address of so many bytes, which traps where they are not all inside of memory.
+    pub(super) fn inside(&mut self, index: Value, len: u32) -> Value {
+        let index = self.builder.ins().uextend(I64, index);
+        let end = self.builder.ins().iadd_imm_u(index, i64::from(len));
+        let flags = self.trusted(region::VMCTX, "vmctx");
+        let memory = self.builder.ins().load(I64, flags, self.base, vmctx::MEMORY_LEN);
+        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, end, memory);
+        self.trap_if(outside, TrapCode::MemoryOutOfBounds);
+        self.builder.ins().iadd(self.base, index)
+    }
+
     /// Flags of an access that faults when it is out of bounds.
     pub(super) fn memory_flags(&mut self) -> MemFlagsData {
         let region = self.region(region::MEMORY, "memory");

@@ -82,8 +82,6 @@ impl Watch {
 
 impl Observer for Watch {
     fn progress(&mut self, done: u32, total: u32, what: &str) {
-        // What is measured besides was not planned: sizes, instructions, an alarm again.
-        let total = total.max(done);
         self.bar.set_length(total.into());
         self.bar.set_position(done.into());
         self.bar.set_message(Plain(what).to_string());
