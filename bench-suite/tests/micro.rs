@@ -26,7 +26,8 @@ fn expected(module: &str, n: u32) -> u64 {
     let fold = |start: u32, step: fn(u32, u32) -> u32| u64::from((0..n).fold(start, step));
     match module {
         "host-call" => fold(0, u32::wrapping_add),
-        "call" => fold(1, |x, _| x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223)),
+        "call" => fold(1, |x, i| x.wrapping_add(i ^ 0x5bd1_e995)),
+        "call-indirect-same" => fold(1, |x, i| x.wrapping_add(i).wrapping_add(0x9e37_79b9)),
         "call-indirect" => fold(1, |x, i| {
             let y = x.wrapping_add(i);
             match x & 3 {
@@ -72,6 +73,18 @@ fn expected(module: &str, n: u32) -> u64 {
             x.wrapping_add(i)
         }),
         "recursion" => fold(1, |x, _| down(500, x)),
+        "fib" => (0..n).fold((0, 1), |(x, y), _| (y, x + y)).0,
+        "checksum" => {
+            let (mut a, mut b) = (1u32, 0u32);
+            for _ in 0..n {
+                for i in 0..4096u32 {
+                    a += (i * i) & 0xff;
+                    b = b.wrapping_add(a);
+                }
+                (a, b) = (a % 65_521, b % 65_521);
+            }
+            u64::from(b << 16 | a)
+        }
         "bulk-memory" => {
             let mut memory = vec![0; 1 << 16];
             for i in 0..n {

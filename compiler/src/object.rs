@@ -111,10 +111,9 @@ impl Writer<'_> {
             let TablePlace::ReadOnly(functions) = table else {
                 continue;
             };
-            let mut bytes = Vec::with_capacity(functions.len() * 8);
-            // An empty table has one entry too: checked accesses read it speculatively.
-            let padding = if functions.is_empty() { &[None][..] } else { &[] };
-            for function in functions.iter().chain(padding) {
+            let mut bytes = Vec::with_capacity(8 * functions.len() + 8);
+            // One entry more, which a call through an index that is too large looks at.
+            for function in functions.iter().chain([&None]) {
                 let (code, ty) = match function {
                     Some(index) => (text.function(*index), self.module.functions[*index].as_u32()),
                     None => (0, NONE),

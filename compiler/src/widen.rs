@@ -29,7 +29,8 @@ use counter::Counter;
 use cranelift_codegen::{
     cursor::{Cursor, FuncCursor},
     ir::{
-        Block, BlockArg, Function, InstBuilder, MemFlagsData, Opcode, SourceLoc, Type, Value,
+        Block, BlockArg, Function, InstBuilder, InstructionData, MemFlagsData, Opcode, SourceLoc,
+        Type, Value,
         condcodes::IntCC,
         types::{I8X16, I64},
     },
@@ -75,12 +76,11 @@ impl Plan {
         let (mut loads, mut stores) = (Vec::new(), Vec::new());
         for inst in of.blocks.iter().flat_map(|block| func.layout.block_insts(*block)) {
             let opcode = func.dfg.insts[inst].opcode();
-            if opcode == Opcode::Load {
-                loads.push(Access::new(&of, inst)?);
-            } else if opcode == Opcode::Store {
-                stores.push(Access::new(&of, inst)?);
-            } else if !is_pure(opcode) && !opcode.is_branch() {
-                return None;
+            match func.dfg.insts[inst] {
+                InstructionData::Load { .. } => loads.push(Access::new(&of, inst)?),
+                InstructionData::Store { .. } => stores.push(Access::new(&of, inst)?),
+                _ if is_pure(opcode) || opcode.is_branch() => {}
+                _ => return None,
             }
         }
         let next = of.next()?;

@@ -2,14 +2,14 @@
 (module
   (memory (export "memory") 3)
   (global (export "__heap_base") i32 (i32.const 131072))
-  (func $step (param i32) (result i32)
-    (i32.add (i32.mul (local.get 0) (i32.const 1664525)) (i32.const 1013904223)))
+  (func $step (param i32 i32) (result i32)
+    (i32.add (local.get 0) (i32.xor (local.get 1) (i32.const 0x5bd1e995))))
   (func (export "run") (param $input i32) (param $len i32) (result i64)
     (local $n i32) (local $i i32) (local $x i32)
     (local.set $n (i32.load (local.get $input)))
     (local.set $x (i32.const 1))
     (loop $again
-      (local.set $x (call $step (local.get $x)))
+      (local.set $x (call $step (local.get $x) (local.get $i)))
       (br_if $again
         (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))
     (i64.store (i32.const 1024) (i64.extend_i32_u (local.get $x)))

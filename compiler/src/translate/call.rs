@@ -101,15 +101,16 @@ impl Translator<'_, '_> {
                 if let Some(function) = self.constant_callee(index, ty, functions) {
                     return self.call_function(function, ty, &arguments);
                 }
-                let len = functions.len() as i64;
-                let bound = self.builder.ins().iconst(types::I32, len);
-                let index = self.checked_index(index, bound, TrapCode::UndefinedElement);
+                // Behind the last entry is one that fits no type, for every index that is too large.
+                let len = self.builder.ins().iconst(types::I32, functions.len() as i64);
+                let entry = self.builder.ins().umin(index, len);
+                let entry = self.builder.ins().uextend(types::I64, entry);
                 let entries = self.symbol_address(Symbol::Table(table), 0);
-                let offset = self.builder.ins().ishl_imm_u(index, 3);
+                let offset = self.builder.ins().ishl_imm_u(entry, 3);
                 let entry = self.builder.ins().iadd(entries, offset);
                 // The address is good whatever the index, so the loads may move before the check.
                 let flags = self.trusted(region::TABLE, "tables").with_readonly().with_can_move();
-                self.call_entry(entry, ty, &arguments, flags);
+                self.call_entry(entry, ty, &arguments, flags, Some((index, len)));
             }
             TablePlace::Mutable(_) => {
                 let element = self.table_element(table, index, TrapCode::UndefinedElement);
@@ -119,7 +120,7 @@ impl Translator<'_, '_> {
                 self.trap_if(null, TrapCode::UninitializedElement);
                 // Not `can_move`: before the check the address may be null.
                 let flags = self.trusted(region::TABLE, "tables").with_readonly();
-                self.call_entry(entry, ty, &arguments, flags);
+                self.call_entry(entry, ty, &arguments, flags, None);
             }
         }
         Ok(())
@@ -146,13 +147,15 @@ impl Translator<'_, '_> {
         self.builder.ins().select_spectre_guard(outside, zero, index)
     }
 
-    /// Calls through a (code offset, type) pair after checking the type.
+    /// Calls through a (code offset, type) pair after checking the type. Where it does not fit, the index
+    /// may have been beyond the bound.
     fn call_entry(
         &mut self,
         entry: Value,
         ty: SignatureIndex,
         arguments: &[Value],
         flags: MemFlagsData,
+        bounded: Option<(Value, Value)>,
     ) {
         let actual = self.builder.ins().load(types::I32, flags, entry, 4);
         let fits = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, i64::from(ty.as_u32()));
@@ -164,14 +167,20 @@ impl Translator<'_, '_> {
         self.builder.seal_block(next);
         self.builder.set_cold_block(mismatch);
         self.builder.switch_to_block(mismatch);
-        let none = i64::from(descriptor::NONE);
-        let null = self.builder.ins().icmp_imm_u(IntCC::Equal, actual, none);
+        if let Some((index, bound)) = bounded {
+            let outside = IntCC::UnsignedGreaterThanOrEqual;
+            let outside = self.builder.ins().icmp(outside, index, bound);
+            self.trap_if(outside, TrapCode::UndefinedElement);
+        }
+        // Loaded again, and in another way, so that the comparison before is one with memory.
+        let actual = self.builder.ins().sload32(flags, entry, 4);
+        let none = i64::from(descriptor::NONE as i32);
+        let null = self.builder.ins().icmp_imm_s(IntCC::Equal, actual, none);
         self.trap_if(null, TrapCode::UninitializedElement);
         self.builder.ins().trap(isa::trap_code(TrapCode::BadSignature));
         self.start_block(next);
 
-        let code = self.builder.ins().load(types::I32, flags, entry, 0);
-        let code = self.builder.ins().uextend(types::I64, code);
+        let code = self.builder.ins().uload32(flags, entry, 0);
         let text = self.symbol_address(Symbol::Text, 0);
         let callee = self.builder.ins().iadd(text, code);
         let signature = self.signature(ty);

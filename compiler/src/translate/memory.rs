@@ -10,7 +10,7 @@ use crate::{index::DataIndex, isa};
 use cranelift_codegen::ir::{
     InstBuilder, MemFlagsData, Type, Value,
     condcodes::IntCC,
-    types::{I32, I64},
+    types::{I8, I16, I32, I64},
 };
 use lithify_abi::{libcall::Libcall, trap::TrapCode, vmctx};
 use wasmparser::MemArg;
@@ -77,12 +77,25 @@ impl Translator<'_, '_> {
         self.builder.ins().store(flags, value, address, offset);
     }
 
+    /// Loads a `memory`, made a `result`. Making it wider is part of the load, since instruction selection
+    /// does not put together the two where anything lies between them.
     pub(super) fn load(&mut self, memarg: MemArg, memory: Type, result: Type, signed: bool) {
-        let value = self.load_value(memarg, memory);
-        let value = match (memory == result, signed) {
-            (true, _) => value,
-            (false, true) => self.builder.ins().sextend(result, value),
-            (false, false) => self.builder.ins().uextend(result, value),
+        if memory == result {
+            let value = self.load_value(memarg, memory);
+            self.push(value);
+            return;
+        }
+        let index = self.pop();
+        let (address, offset) = self.address(memarg, index, u64::from(memory.bytes()));
+        let flags = self.memory_flags();
+        let ins = self.builder.ins();
+        let value = match (memory, signed) {
+            (I8, false) => ins.uload8(result, flags, address, offset),
+            (I8, true) => ins.sload8(result, flags, address, offset),
+            (I16, false) => ins.uload16(result, flags, address, offset),
+            (I16, true) => ins.sload16(result, flags, address, offset),
+            (_, false) => ins.uload32(flags, address, offset),
+            (_, true) => ins.sload32(flags, address, offset),
         };
         self.push(value);
     }

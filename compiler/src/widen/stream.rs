@@ -8,7 +8,7 @@ use super::{
 use cranelift_codegen::{
     cursor::FuncCursor,
     ir::{
-        Inst, InstBuilder, InstructionData, MemFlagsData, Opcode, SourceLoc, Value,
+        Inst, InstBuilder, InstructionData, MemFlagsData, Opcode, SourceLoc, Type, Value,
         condcodes::IntCC, types::I64,
     },
 };
@@ -35,14 +35,11 @@ impl Access {
         let dfg = &of.func.dfg;
         let data = &dfg.insts[inst];
         let (address, value) = match *data {
-            InstructionData::Load { opcode: Opcode::Load, arg, .. } => {
-                (arg, dfg.first_result(inst))
-            }
-            InstructionData::Store { opcode: Opcode::Store, args: [value, address], .. } => {
-                (address, of.resolve(value))
-            }
+            InstructionData::Load { arg, .. } => (arg, dfg.first_result(inst)),
+            InstructionData::Store { args: [value, address], .. } => (address, of.resolve(value)),
             _ => return None,
         };
+        let bytes = bytes(data.opcode(), of.ty(value))?;
         let flags = data.memflags_data(dfg)?;
         // Only accesses to linear memory may trap.
         flags.trap_code()?;
@@ -60,9 +57,20 @@ impl Access {
         if of.resolve(base) != of.base || !(0..MAX_OFFSET).contains(&offset) {
             return None;
         }
-        let bytes = i64::from(of.ty(value).bytes());
         let srcloc = of.func.srcloc(inst);
         Some(Self { index: of.sum_of(index)?, offset, bytes, flags, value, srcloc })
+    }
+}
+
+/// How many bytes a load or store of a `ty` accesses; nothing where it does more than to make a number
+/// wider.
+fn bytes(opcode: Opcode, ty: Type) -> Option<i64> {
+    match opcode {
+        Opcode::Load | Opcode::Store => Some(ty.bytes().into()),
+        Opcode::Uload8 | Opcode::Sload8 => Some(1),
+        Opcode::Uload16 | Opcode::Sload16 => Some(2),
+        Opcode::Uload32 | Opcode::Sload32 => Some(4),
+        _ => None,
     }
 }
 

@@ -28,33 +28,32 @@
 ;;!                                 block0(v0: i64, v1: i32):
 ;;! @002f                               v3 = iconst.i32 5
 ;;! @0033                               v4 = iconst.i32 3
-;;! @0033                               v5 = icmp uge v1, v4  ; v4 = 3
-;;! @0033                               trapnz v5, user4
-;;! @0033                               v6 = uextend.i64 v1
-;;! @0033                               v7 = iconst.i64 0
-;;! @0033                               v8 = select_spectre_guard v5, v7, v6  ; v7 = 0
-;;! @0033                               v9 = symbol_value.i64 gv0
-;;! @0033                               v10 = iconst.i64 3
-;;! @0033                               v11 = ishl v8, v10  ; v10 = 3
-;;! @0033                               v12 = iadd v9, v11
-;;! @0033                               v13 = load.i32 notrap aligned readonly can_move region0 v12+4
-;;! @0033                               v14 = iconst.i32 0
-;;! @0033                               v15 = icmp eq v13, v14  ; v14 = 0
-;;! @0033                               brif v15, block3, block2
+;;! @0033                               v5 = umin v1, v4  ; v4 = 3
+;;! @0033                               v6 = uextend.i64 v5
+;;! @0033                               v7 = symbol_value.i64 gv0
+;;! @0033                               v8 = iconst.i64 3
+;;! @0033                               v9 = ishl v6, v8  ; v8 = 3
+;;! @0033                               v10 = iadd v7, v9
+;;! @0033                               v11 = load.i32 notrap aligned readonly can_move region0 v10+4
+;;! @0033                               v12 = iconst.i32 0
+;;! @0033                               v13 = icmp eq v11, v12  ; v12 = 0
+;;! @0033                               brif v13, block3, block2
 ;;!
 ;;!                                 block2 cold:
-;;! @0033                               v16 = iconst.i32 -1
-;;! @0033                               v17 = icmp.i32 eq v13, v16  ; v16 = -1
+;;! @0033                               v14 = icmp.i32 uge v1, v4  ; v4 = 3
+;;! @0033                               trapnz v14, user4
+;;! @0033                               v15 = sload32.i64 notrap aligned readonly can_move region0 v10+4
+;;! @0033                               v16 = iconst.i64 -1
+;;! @0033                               v17 = icmp eq v15, v16  ; v16 = -1
 ;;! @0033                               trapnz v17, user5
 ;;! @0033                               trap user6
 ;;!
 ;;!                                 block3:
-;;! @0033                               v18 = load.i32 notrap aligned readonly can_move region0 v12
-;;! @0033                               v19 = uextend.i64 v18
-;;! @0033                               v20 = symbol_value.i64 gv1
-;;! @0033                               v21 = iadd v20, v19
-;;! @0033                               v22 = call_indirect sig0, v21(v0, v3)  ; v3 = 5
-;;! @0036                               jump block1(v22)
+;;! @0033                               v18 = uload32.i64 notrap aligned readonly can_move region0 v10
+;;! @0033                               v19 = symbol_value.i64 gv1
+;;! @0033                               v20 = iadd v19, v18
+;;! @0033                               v21 = call_indirect sig0, v20(v0, v3)  ; v3 = 5
+;;! @0036                               jump block1(v21)
 ;;!
 ;;!                                 block1(v2: i32):
 ;;! @0036                               return v2

@@ -157,53 +157,53 @@
 ;;! @002b                               v65 = iconst.i32 0
 ;;! @0030                               jump block19(v65)  ; v65 = 0
 ;;!
-;;!                                 block19(v84: i32):
-;;! @0046                               v87 = uextend.i64 v84
-;;! @0046                               v88 = uextend.i64 v3
-;;! @0046                               v89 = isub v88, v87
-;;! @0046                               v90 = iconst.i64 16
-;;! @0046                               v91 = icmp sge v89, v90  ; v90 = 16
-;;! @0046                               brif v91, block20, block16(v84)
+;;!                                 block19(v83: i32):
+;;! @0046                               v86 = uextend.i64 v83
+;;! @0046                               v87 = uextend.i64 v3
+;;! @0046                               v88 = isub v87, v86
+;;! @0046                               v89 = iconst.i64 16
+;;! @0046                               v90 = icmp sge v88, v89  ; v89 = 16
+;;! @0046                               brif v90, block20, block16(v83)
 ;;!
 ;;!                                 block20:
-;;! @0046                               v92 = load.i64 notrap aligned v0-96
-;;! @0046                               v93 = iadd.i32 v1, v84
-;;! @0046                               v94 = uextend.i64 v93
-;;! @0046                               v95 = iadd v94, v89
-;;! @0046                               v96 = iconst.i64 0
-;;! @0046                               v97 = iadd v95, v96  ; v96 = 0
-;;! @0046                               v98 = icmp ule v97, v92
-;;! @0046                               v99 = iadd.i32 v2, v84
-;;! @0046                               v100 = uextend.i64 v99
-;;! @0046                               v101 = iadd v100, v89
-;;! @0046                               v102 = iconst.i64 0
-;;! @0046                               v103 = iadd v101, v102  ; v102 = 0
-;;! @0046                               v104 = icmp ule v103, v92
-;;! @0046                               v105 = band v98, v104
-;;! @0046                               v106 = isub v94, v100
-;;! @0046                               v107 = iconst.i64 15
-;;! @0046                               v108 = iadd v106, v107  ; v107 = 15
-;;! @0046                               v109 = iconst.i64 30
-;;! @0046                               v110 = icmp ugt v108, v109  ; v109 = 30
-;;! @0046                               v111 = band v105, v110
-;;! @0046                               brif v111, block21(v84, v89), block16(v84)
+;;! @0046                               v91 = load.i64 notrap aligned v0-96
+;;! @0046                               v92 = iadd.i32 v1, v83
+;;! @0046                               v93 = uextend.i64 v92
+;;! @0046                               v94 = iadd v93, v88
+;;! @0046                               v95 = iconst.i64 0
+;;! @0046                               v96 = iadd v94, v95  ; v95 = 0
+;;! @0046                               v97 = icmp ule v96, v91
+;;! @0046                               v98 = iadd.i32 v2, v83
+;;! @0046                               v99 = uextend.i64 v98
+;;! @0046                               v100 = iadd v99, v88
+;;! @0046                               v101 = iconst.i64 0
+;;! @0046                               v102 = iadd v100, v101  ; v101 = 0
+;;! @0046                               v103 = icmp ule v102, v91
+;;! @0046                               v104 = band v97, v103
+;;! @0046                               v105 = isub v93, v99
+;;! @0046                               v106 = iconst.i64 15
+;;! @0046                               v107 = iadd v105, v106  ; v106 = 15
+;;! @0046                               v108 = iconst.i64 30
+;;! @0046                               v109 = icmp ugt v107, v108  ; v108 = 30
+;;! @0046                               v110 = band v104, v109
+;;! @0046                               brif v110, block21(v83, v88), block16(v83)
 ;;!
-;;!                                 block21(v85: i32, v86: i64):
-;;! @0046                               v112 = iadd.i32 v1, v85
-;;! @0046                               v113 = uextend.i64 v112
-;;! @0046                               v114 = iadd.i64 v0, v113
-;;! @0046                               v115 = iadd.i32 v2, v85
-;;! @0046                               v116 = uextend.i64 v115
-;;! @0046                               v117 = iadd.i64 v0, v116
-;;! @0046                               v118 = load.i8x16 little region1 v117
-;;! @0046                               store little region1 v118, v114
-;;! @0046                               v119 = iconst.i32 16
-;;! @0046                               v120 = iadd v85, v119  ; v119 = 16
-;;! @0046                               v121 = iconst.i64 -16
-;;! @0046                               v122 = iadd v86, v121  ; v121 = -16
-;;! @0046                               v123 = iconst.i64 16
-;;! @0046                               v124 = icmp sge v122, v123  ; v123 = 16
-;;! @0046                               brif v124, block21(v120, v122), block16(v120)
+;;!                                 block21(v84: i32, v85: i64):
+;;! @0046                               v111 = iadd.i32 v1, v84
+;;! @0046                               v112 = uextend.i64 v111
+;;! @0046                               v113 = iadd.i64 v0, v112
+;;! @0046                               v114 = iadd.i32 v2, v84
+;;! @0046                               v115 = uextend.i64 v114
+;;! @0046                               v116 = iadd.i64 v0, v115
+;;! @0046                               v117 = load.i8x16 little region1 v116
+;;! @0046                               store little region1 v117, v113
+;;! @0046                               v118 = iconst.i32 16
+;;! @0046                               v119 = iadd v84, v118  ; v118 = 16
+;;! @0046                               v120 = iconst.i64 -16
+;;! @0046                               v121 = iadd v85, v120  ; v120 = -16
+;;! @0046                               v122 = iconst.i64 16
+;;! @0046                               v123 = icmp sge v121, v122  ; v122 = 16
+;;! @0046                               brif v123, block21(v119, v121), block16(v119)
 ;;!
 ;;!                                 block16(v67: i32):
 ;;! @0036                               v69 = icmp eq v67, v68
@@ -215,15 +215,14 @@
 ;;! @0042                               v74 = iadd.i32 v73, v67
 ;;! @0043                               v75 = uextend.i64 v74
 ;;! @0043                               v76 = iadd.i64 v0, v75
-;;! @0043                               v77 = load.i8 little region1 v76
-;;! @0043                               v78 = uextend.i32 v77
-;;! @0046                               v79 = ireduce.i8 v78
-;;! @0046                               v80 = uextend.i64 v72
-;;! @0046                               v81 = iadd.i64 v0, v80
-;;! @0046                               store little region1 v79, v81
-;;! @004b                               v82 = iconst.i32 1
-;;! @004d                               v83 = iadd.i32 v67, v82  ; v82 = 1
-;;! @0050                               jump block16(v83)
+;;! @0043                               v77 = uload8.i32 little region1 v76
+;;! @0046                               v78 = ireduce.i8 v77
+;;! @0046                               v79 = uextend.i64 v72
+;;! @0046                               v80 = iadd.i64 v0, v79
+;;! @0046                               store little region1 v78, v80
+;;! @004b                               v81 = iconst.i32 1
+;;! @004d                               v82 = iadd.i32 v67, v81  ; v81 = 1
+;;! @0050                               jump block16(v82)
 ;;!
 ;;!                                 block15:
 ;;! @0056                               jump block14(v71)
@@ -240,11 +239,11 @@
 ;;!
 ;;!                                 block0(v0: i64, v1: i32, v2: i32, v3: i32):
 ;;!                                     v51 -> v1
-;;!                                     v74 -> v51
+;;!                                     v73 -> v51
 ;;!                                     v53 -> v2
-;;!                                     v75 -> v53
+;;!                                     v74 -> v53
 ;;!                                     v48 -> v3
-;;!                                     v73 -> v48
+;;!                                     v72 -> v48
 ;;! @0058                               v4 = iconst.i32 -1
 ;;! @0058                               v5 = iadd v3, v4  ; v4 = -1
 ;;! @0058                               v6 = iconst.i32 4
@@ -316,7 +315,7 @@
 ;;! @005d                               jump block10(v45)  ; v45 = 0
 ;;!
 ;;!                                 block10(v47: i32):
-;;!                                     v70 -> v47
+;;!                                     v69 -> v47
 ;;! @0063                               v49 = icmp eq v47, v48
 ;;! @0063                               v50 = uextend.i32 v49
 ;;! @0064                               brif v50, block9, block12
@@ -326,33 +325,32 @@
 ;;! @006f                               v54 = iadd.i32 v53, v47
 ;;! @0070                               v55 = uextend.i64 v54
 ;;! @0070                               v56 = iadd.i64 v0, v55
-;;! @0070                               v57 = load.i8 little region1 v56
-;;! @0070                               v58 = uextend.i32 v57
-;;! @0073                               v59 = ireduce.i8 v58
-;;! @0073                               v60 = uextend.i64 v52
-;;! @0073                               v61 = iadd.i64 v0, v60
-;;! @0073                               store little region1 v59, v61
-;;! @0078                               v62 = iconst.i32 4
-;;! @007a                               v63 = icmp.i32 eq v47, v62  ; v62 = 4
-;;! @007a                               v64 = uextend.i32 v63
-;;! @007b                               brif v64, block14, block15
+;;! @0070                               v57 = uload8.i32 little region1 v56
+;;! @0073                               v58 = ireduce.i8 v57
+;;! @0073                               v59 = uextend.i64 v52
+;;! @0073                               v60 = iadd.i64 v0, v59
+;;! @0073                               store little region1 v58, v60
+;;! @0078                               v61 = iconst.i32 4
+;;! @007a                               v62 = icmp.i32 eq v47, v61  ; v61 = 4
+;;! @007a                               v63 = uextend.i32 v62
+;;! @007b                               brif v63, block14, block15
 ;;!
 ;;!                                 block14:
-;;! @007d                               v65 = load.i32 notrap aligned region2 v0-8
-;;! @007f                               v66 = iconst.i32 16
-;;! @0081                               v67 = isub v65, v66  ; v66 = 16
-;;! @0084                               v68 = uextend.i64 v67
-;;! @0084                               v69 = iadd.i64 v0, v68
-;;! @0084                               store.i32 little region1 v47, v69
+;;! @007d                               v64 = load.i32 notrap aligned region2 v0-8
+;;! @007f                               v65 = iconst.i32 16
+;;! @0081                               v66 = isub v64, v65  ; v65 = 16
+;;! @0084                               v67 = uextend.i64 v66
+;;! @0084                               v68 = iadd.i64 v0, v67
+;;! @0084                               store.i32 little region1 v47, v68
 ;;! @0087                               jump block13
 ;;!
 ;;!                                 block15:
 ;;! @0087                               jump block13
 ;;!
 ;;!                                 block13:
-;;! @008a                               v71 = iconst.i32 1
-;;! @008c                               v72 = iadd.i32 v47, v71  ; v71 = 1
-;;! @008f                               jump block10(v72)
+;;! @008a                               v70 = iconst.i32 1
+;;! @008c                               v71 = iadd.i32 v47, v70  ; v70 = 1
+;;! @008f                               jump block10(v71)
 ;;!
 ;;!                                 block9:
 ;;! @0095                               jump block8(v51)
@@ -373,53 +371,53 @@
 ;;!                                     v4 = iconst.i32 0
 ;;! @009a                               jump block7(v4)  ; v4 = 0
 ;;!
-;;!                                 block7(v24: i32):
-;;! @00b0                               v27 = uextend.i64 v24
-;;! @00b0                               v28 = uextend.i64 v3
-;;! @00b0                               v29 = isub v28, v27
-;;! @00b0                               v30 = iconst.i64 16
-;;! @00b0                               v31 = icmp sge v29, v30  ; v30 = 16
-;;! @00b0                               brif v31, block8, block2(v24)
+;;!                                 block7(v23: i32):
+;;! @00b0                               v26 = uextend.i64 v23
+;;! @00b0                               v27 = uextend.i64 v3
+;;! @00b0                               v28 = isub v27, v26
+;;! @00b0                               v29 = iconst.i64 16
+;;! @00b0                               v30 = icmp sge v28, v29  ; v29 = 16
+;;! @00b0                               brif v30, block8, block2(v23)
 ;;!
 ;;!                                 block8:
-;;! @00b0                               v32 = load.i64 notrap aligned v0-96
-;;! @00b0                               v33 = iadd.i32 v1, v24
-;;! @00b0                               v34 = uextend.i64 v33
-;;! @00b0                               v35 = iadd v34, v29
-;;! @00b0                               v36 = iconst.i64 0
-;;! @00b0                               v37 = iadd v35, v36  ; v36 = 0
-;;! @00b0                               v38 = icmp ule v37, v32
-;;! @00b0                               v39 = iadd.i32 v2, v24
-;;! @00b0                               v40 = uextend.i64 v39
-;;! @00b0                               v41 = iadd v40, v29
-;;! @00b0                               v42 = iconst.i64 0
-;;! @00b0                               v43 = iadd v41, v42  ; v42 = 0
-;;! @00b0                               v44 = icmp ule v43, v32
-;;! @00b0                               v45 = band v38, v44
-;;! @00b0                               v46 = isub v34, v40
-;;! @00b0                               v47 = iconst.i64 15
-;;! @00b0                               v48 = iadd v46, v47  ; v47 = 15
-;;! @00b0                               v49 = iconst.i64 30
-;;! @00b0                               v50 = icmp ugt v48, v49  ; v49 = 30
-;;! @00b0                               v51 = band v45, v50
-;;! @00b0                               brif v51, block9(v24, v29), block2(v24)
+;;! @00b0                               v31 = load.i64 notrap aligned v0-96
+;;! @00b0                               v32 = iadd.i32 v1, v23
+;;! @00b0                               v33 = uextend.i64 v32
+;;! @00b0                               v34 = iadd v33, v28
+;;! @00b0                               v35 = iconst.i64 0
+;;! @00b0                               v36 = iadd v34, v35  ; v35 = 0
+;;! @00b0                               v37 = icmp ule v36, v31
+;;! @00b0                               v38 = iadd.i32 v2, v23
+;;! @00b0                               v39 = uextend.i64 v38
+;;! @00b0                               v40 = iadd v39, v28
+;;! @00b0                               v41 = iconst.i64 0
+;;! @00b0                               v42 = iadd v40, v41  ; v41 = 0
+;;! @00b0                               v43 = icmp ule v42, v31
+;;! @00b0                               v44 = band v37, v43
+;;! @00b0                               v45 = isub v33, v39
+;;! @00b0                               v46 = iconst.i64 15
+;;! @00b0                               v47 = iadd v45, v46  ; v46 = 15
+;;! @00b0                               v48 = iconst.i64 30
+;;! @00b0                               v49 = icmp ugt v47, v48  ; v48 = 30
+;;! @00b0                               v50 = band v44, v49
+;;! @00b0                               brif v50, block9(v23, v28), block2(v23)
 ;;!
-;;!                                 block9(v25: i32, v26: i64):
-;;! @00b0                               v52 = iadd.i32 v1, v25
-;;! @00b0                               v53 = uextend.i64 v52
-;;! @00b0                               v54 = iadd.i64 v0, v53
-;;! @00b0                               v55 = iadd.i32 v2, v25
-;;! @00b0                               v56 = uextend.i64 v55
-;;! @00b0                               v57 = iadd.i64 v0, v56
-;;! @00b0                               v58 = load.i8x16 little region0 v57
-;;! @00b0                               store little region0 v58, v54
-;;! @00b0                               v59 = iconst.i32 16
-;;! @00b0                               v60 = iadd v25, v59  ; v59 = 16
-;;! @00b0                               v61 = iconst.i64 -16
-;;! @00b0                               v62 = iadd v26, v61  ; v61 = -16
-;;! @00b0                               v63 = iconst.i64 16
-;;! @00b0                               v64 = icmp sge v62, v63  ; v63 = 16
-;;! @00b0                               brif v64, block9(v60, v62), block2(v60)
+;;!                                 block9(v24: i32, v25: i64):
+;;! @00b0                               v51 = iadd.i32 v1, v24
+;;! @00b0                               v52 = uextend.i64 v51
+;;! @00b0                               v53 = iadd.i64 v0, v52
+;;! @00b0                               v54 = iadd.i32 v2, v24
+;;! @00b0                               v55 = uextend.i64 v54
+;;! @00b0                               v56 = iadd.i64 v0, v55
+;;! @00b0                               v57 = load.i8x16 little region0 v56
+;;! @00b0                               store little region0 v57, v53
+;;! @00b0                               v58 = iconst.i32 16
+;;! @00b0                               v59 = iadd v24, v58  ; v58 = 16
+;;! @00b0                               v60 = iconst.i64 -16
+;;! @00b0                               v61 = iadd v25, v60  ; v60 = -16
+;;! @00b0                               v62 = iconst.i64 16
+;;! @00b0                               v63 = icmp sge v61, v62  ; v62 = 16
+;;! @00b0                               brif v63, block9(v59, v61), block2(v59)
 ;;!
 ;;!                                 block2(v6: i32):
 ;;! @00a0                               v8 = icmp ult v6, v7
@@ -431,15 +429,14 @@
 ;;! @00ac                               v13 = iadd.i32 v12, v6
 ;;! @00ad                               v14 = uextend.i64 v13
 ;;! @00ad                               v15 = iadd.i64 v0, v14
-;;! @00ad                               v16 = load.i8 little region0 v15
-;;! @00ad                               v17 = uextend.i32 v16
-;;! @00b0                               v18 = ireduce.i8 v17
-;;! @00b0                               v19 = uextend.i64 v11
-;;! @00b0                               v20 = iadd.i64 v0, v19
-;;! @00b0                               store little region0 v18, v20
-;;! @00b5                               v21 = iconst.i32 1
-;;! @00b7                               v22 = iadd.i32 v6, v21  ; v21 = 1
-;;! @00ba                               jump block2(v22)
+;;! @00ad                               v16 = uload8.i32 little region0 v15
+;;! @00b0                               v17 = ireduce.i8 v16
+;;! @00b0                               v18 = uextend.i64 v11
+;;! @00b0                               v19 = iadd.i64 v0, v18
+;;! @00b0                               store little region0 v17, v19
+;;! @00b5                               v20 = iconst.i32 1
+;;! @00b7                               v21 = iadd.i32 v6, v20  ; v20 = 1
+;;! @00ba                               jump block2(v21)
 ;;!
 ;;!                                 block6:
 ;;! @00bc                               jump block4
@@ -448,8 +445,8 @@
 ;;! @00bd                               jump block3
 ;;!
 ;;!                                 block3:
-;;! @00c2                               v23 = iadd.i32 v10, v7
-;;! @00c3                               jump block1(v23)
+;;! @00c2                               v22 = iadd.i32 v10, v7
+;;! @00c3                               jump block1(v22)
 ;;!
 ;;!                                 block1(v5: i32):
 ;;! @00c3                               return v5

@@ -87,83 +87,82 @@
 ;;!                                 block0(v0: i64, v1: i32, v2: i32, v3: i32):
 ;;! @003f                               jump block5(v1, v2, v3)
 ;;!
-;;!                                 block5(v20: i32, v21: i32, v22: i32):
-;;! @0052                               v27 = iconst.i32 -1
-;;! @0052                               v28 = iadd v22, v27  ; v27 = -1
-;;! @0052                               v29 = uextend.i64 v28
-;;! @0052                               v30 = iconst.i32 0
-;;! @0052                               v31 = uextend.i64 v30  ; v30 = 0
-;;! @0052                               v32 = isub v29, v31
-;;! @0052                               v33 = iconst.i64 16
-;;! @0052                               v34 = icmp sge v32, v33  ; v33 = 16
-;;! @0052                               brif v34, block6, block2(v20, v21, v22)
+;;!                                 block5(v19: i32, v20: i32, v21: i32):
+;;! @0052                               v26 = iconst.i32 -1
+;;! @0052                               v27 = iadd v21, v26  ; v26 = -1
+;;! @0052                               v28 = uextend.i64 v27
+;;! @0052                               v29 = iconst.i32 0
+;;! @0052                               v30 = uextend.i64 v29  ; v29 = 0
+;;! @0052                               v31 = isub v28, v30
+;;! @0052                               v32 = iconst.i64 16
+;;! @0052                               v33 = icmp sge v31, v32  ; v32 = 16
+;;! @0052                               brif v33, block6, block2(v19, v20, v21)
 ;;!
 ;;!                                 block6:
-;;! @0052                               v35 = load.i64 notrap aligned v0-96
-;;! @0052                               v36 = iconst.i32 -1
-;;! @0052                               v37 = iadd.i32 v20, v36  ; v36 = -1
-;;! @0052                               v38 = uextend.i64 v37
-;;! @0052                               v39 = iconst.i64 1
-;;! @0052                               v40 = iadd v38, v39  ; v39 = 1
-;;! @0052                               v41 = icmp ule v40, v35
-;;! @0052                               v42 = icmp uge v38, v32
-;;! @0052                               v43 = band v41, v42
-;;! @0052                               v44 = iconst.i32 -1
-;;! @0052                               v45 = iadd.i32 v21, v44  ; v44 = -1
-;;! @0052                               v46 = uextend.i64 v45
-;;! @0052                               v47 = iconst.i64 1
-;;! @0052                               v48 = iadd v46, v47  ; v47 = 1
-;;! @0052                               v49 = icmp ule v48, v35
-;;! @0052                               v50 = icmp uge v46, v32
-;;! @0052                               v51 = band v49, v50
-;;! @0052                               v52 = band v43, v51
-;;! @0052                               v53 = isub v38, v46
-;;! @0052                               v54 = iconst.i64 15
-;;! @0052                               v55 = iadd v53, v54  ; v54 = 15
-;;! @0052                               v56 = iconst.i64 30
-;;! @0052                               v57 = icmp ugt v55, v56  ; v56 = 30
-;;! @0052                               v58 = band v52, v57
-;;! @0052                               brif v58, block7(v20, v21, v22, v32), block2(v20, v21, v22)
+;;! @0052                               v34 = load.i64 notrap aligned v0-96
+;;! @0052                               v35 = iconst.i32 -1
+;;! @0052                               v36 = iadd.i32 v19, v35  ; v35 = -1
+;;! @0052                               v37 = uextend.i64 v36
+;;! @0052                               v38 = iconst.i64 1
+;;! @0052                               v39 = iadd v37, v38  ; v38 = 1
+;;! @0052                               v40 = icmp ule v39, v34
+;;! @0052                               v41 = icmp uge v37, v31
+;;! @0052                               v42 = band v40, v41
+;;! @0052                               v43 = iconst.i32 -1
+;;! @0052                               v44 = iadd.i32 v20, v43  ; v43 = -1
+;;! @0052                               v45 = uextend.i64 v44
+;;! @0052                               v46 = iconst.i64 1
+;;! @0052                               v47 = iadd v45, v46  ; v46 = 1
+;;! @0052                               v48 = icmp ule v47, v34
+;;! @0052                               v49 = icmp uge v45, v31
+;;! @0052                               v50 = band v48, v49
+;;! @0052                               v51 = band v42, v50
+;;! @0052                               v52 = isub v37, v45
+;;! @0052                               v53 = iconst.i64 15
+;;! @0052                               v54 = iadd v52, v53  ; v53 = 15
+;;! @0052                               v55 = iconst.i64 30
+;;! @0052                               v56 = icmp ugt v54, v55  ; v55 = 30
+;;! @0052                               v57 = band v51, v56
+;;! @0052                               brif v57, block7(v19, v20, v21, v31), block2(v19, v20, v21)
 ;;!
-;;!                                 block7(v23: i32, v24: i32, v25: i32, v26: i64):
-;;! @0052                               v59 = iconst.i32 -16
-;;! @0052                               v60 = iadd v23, v59  ; v59 = -16
-;;! @0052                               v61 = uextend.i64 v60
-;;! @0052                               v62 = iadd.i64 v0, v61
-;;! @0052                               v63 = iconst.i32 -16
-;;! @0052                               v64 = iadd v24, v63  ; v63 = -16
-;;! @0052                               v65 = uextend.i64 v64
-;;! @0052                               v66 = iadd.i64 v0, v65
-;;! @0052                               v67 = load.i8x16 little region0 v66
-;;! @0052                               store little region0 v67, v62
-;;! @0052                               v68 = iconst.i32 -16
-;;! @0052                               v69 = iadd v23, v68  ; v68 = -16
-;;! @0052                               v70 = iconst.i32 -16
-;;! @0052                               v71 = iadd v24, v70  ; v70 = -16
-;;! @0052                               v72 = iconst.i32 -16
-;;! @0052                               v73 = iadd v25, v72  ; v72 = -16
-;;! @0052                               v74 = iconst.i64 -16
-;;! @0052                               v75 = iadd v26, v74  ; v74 = -16
-;;! @0052                               v76 = iconst.i64 16
-;;! @0052                               v77 = icmp sge v75, v76  ; v76 = 16
-;;! @0052                               brif v77, block7(v69, v71, v73, v75), block2(v69, v71, v73)
+;;!                                 block7(v22: i32, v23: i32, v24: i32, v25: i64):
+;;! @0052                               v58 = iconst.i32 -16
+;;! @0052                               v59 = iadd v22, v58  ; v58 = -16
+;;! @0052                               v60 = uextend.i64 v59
+;;! @0052                               v61 = iadd.i64 v0, v60
+;;! @0052                               v62 = iconst.i32 -16
+;;! @0052                               v63 = iadd v23, v62  ; v62 = -16
+;;! @0052                               v64 = uextend.i64 v63
+;;! @0052                               v65 = iadd.i64 v0, v64
+;;! @0052                               v66 = load.i8x16 little region0 v65
+;;! @0052                               store little region0 v66, v61
+;;! @0052                               v67 = iconst.i32 -16
+;;! @0052                               v68 = iadd v22, v67  ; v67 = -16
+;;! @0052                               v69 = iconst.i32 -16
+;;! @0052                               v70 = iadd v23, v69  ; v69 = -16
+;;! @0052                               v71 = iconst.i32 -16
+;;! @0052                               v72 = iadd v24, v71  ; v71 = -16
+;;! @0052                               v73 = iconst.i64 -16
+;;! @0052                               v74 = iadd v25, v73  ; v73 = -16
+;;! @0052                               v75 = iconst.i64 16
+;;! @0052                               v76 = icmp sge v74, v75  ; v75 = 16
+;;! @0052                               brif v76, block7(v68, v70, v72, v74), block2(v68, v70, v72)
 ;;!
-;;!                                 block2(v4: i32, v7: i32, v17: i32):
+;;!                                 block2(v4: i32, v7: i32, v16: i32):
 ;;! @0043                               v5 = iconst.i32 1
 ;;! @0045                               v6 = isub v4, v5  ; v5 = 1
 ;;! @004a                               v8 = iconst.i32 1
 ;;! @004c                               v9 = isub v7, v8  ; v8 = 1
 ;;! @004f                               v10 = uextend.i64 v9
 ;;! @004f                               v11 = iadd.i64 v0, v10
-;;! @004f                               v12 = load.i8 little region0 v11
-;;! @004f                               v13 = uextend.i32 v12
-;;! @0052                               v14 = ireduce.i8 v13
-;;! @0052                               v15 = uextend.i64 v6
-;;! @0052                               v16 = iadd.i64 v0, v15
-;;! @0052                               store little region0 v14, v16
-;;! @0057                               v18 = iconst.i32 1
-;;! @0059                               v19 = isub v17, v18  ; v18 = 1
-;;! @005c                               brif v19, block2(v6, v9, v19), block4
+;;! @004f                               v12 = uload8.i32 little region0 v11
+;;! @0052                               v13 = ireduce.i8 v12
+;;! @0052                               v14 = uextend.i64 v6
+;;! @0052                               v15 = iadd.i64 v0, v14
+;;! @0052                               store little region0 v13, v15
+;;! @0057                               v17 = iconst.i32 1
+;;! @0059                               v18 = isub v16, v17  ; v17 = 1
+;;! @005c                               brif v18, block2(v6, v9, v18), block4
 ;;!
 ;;!                                 block4:
 ;;! @005e                               jump block3
