@@ -14,6 +14,7 @@ use crate::{
     module::{Body, Module},
     options::Options,
     progress::Progress,
+    short,
     sites::sites,
     stub,
     symbol::Symbol,
@@ -60,6 +61,12 @@ pub fn codegen(
     }
     allocator_calls(plan, isa, &mut text)?;
     trampolines(module, plan, isa, exits, &mut text)?;
+    for bulk in text.bulks() {
+        let mut worker = Worker::new();
+        short::function(isa, bulk, &mut worker.context.func, &mut worker.builder);
+        let piece = worker.stub(isa).map_err(|e| failed("bulk memory", e))?;
+        text.push(Role::Bulk(bulk), piece);
+    }
     for libcall in text.libcalls() {
         text.push(Role::Libcall(libcall), stub::stub(machine, Symbol::Runtime(libcall)));
     }

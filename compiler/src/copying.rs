@@ -1,7 +1,9 @@
-//! Proves of functions that they copy memory: guest `memcpy`, `memmove` and their kin.
+//! Proves of functions that they copy or fill memory: guest `memcpy`, `memmove`, `memset` and their kin.
 //!
 //! ```text
-//! (func (param $to i32) (param $from i32) (param $len i32) (result i32)) -> Copying { any, aligned }
+//! (func (param $to i32) (param $from i32) (param $len i32) (result i32)) -> Copying { Copy, any, aligned }
+//! (func (param $to i32) (param $byte i32) (param $len i32) (result i32)) -> Copying { Fill, any, aligned }
+//! (func (param $to i32) (param $len i32)), with zeros                    -> Copying { Fill, any, aligned }
 //! ```
 //!
 //! Most copies of a runtime are of a few bytes, for which such a function takes a hundred instructions.
@@ -24,34 +26,38 @@ use crate::{
     index::FuncIndex,
     module::{Body, Module},
     options::{Options, Tier},
+    short::{Bulk, LONGEST},
 };
 use cranelift_codegen::entity::SecondaryMap;
-use lithify_abi::types::ValType;
+use lithify_abi::types::{FuncType, ValType};
 use run::Program;
 
-/// The longest copy that is proved, in bytes.
-pub const LONGEST: u32 = 64;
 /// Bytes before and behind either range that belong to memory too, by the guard: a body may read there,
 /// and its pointers don't wrap around.
 pub const MARGIN: u32 = 16;
 /// Low bits of addresses that a body may look at: those within a word of a Wasm compiler, and of most bodies.
 const WORD_BITS: u32 = 2;
+/// The same of the one address that is filled at.
+const FILL_BITS: u32 = 3;
 /// Operators of a body that is tried.
 const OPERATORS: usize = 4096;
 /// Operators that are run for all functions of a module. A proof of a real one takes 24 000 to 540 000.
 const STEPS: u32 = 2_000_000;
 
 /// What was proved of a function `(to, from, len)`: that it copies, when both ranges are inside of memory
-/// with [`MARGIN`] bytes around and are apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// with [`MARGIN`] bytes around and are apart; or of one `(to, byte, len)`, or `(to, len)` with zeros, that
+/// it fills such a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copying {
+    /// Which of the two.
+    pub bulk: Bulk,
     /// It does for every length from 1 to this one.
     pub any: u32,
     /// It does for every length from 1 to this one when both addresses are the same modulo 4.
     pub aligned: u32,
 }
 
-/// The functions of a module that copy.
+/// The functions of a module that copy or fill.
 #[derive(Default)]
 pub struct Copyings(SecondaryMap<FuncIndex, Option<Copying>>);
 
@@ -69,8 +75,9 @@ impl Copyings {
         let mut steps = STEPS;
         for (index, body) in module.defined() {
             let ty = module.function_type(index);
-            if ty.params == [ValType::I32; 3] && matches!(ty.results[..], [] | [ValType::I32]) {
-                this.0[index] = prove(body, ty.results.len(), &mut steps);
+            let fits = ty.params == [ValType::I32; 3] || ty.params == [ValType::I32; 2];
+            if fits && matches!(ty.results[..], [] | [ValType::I32]) {
+                this.0[index] = prove(body, ty, &mut steps);
             }
         }
         this
@@ -92,18 +99,26 @@ struct Case {
     from: u32,
 }
 
-fn prove(body: &Body<'_>, results: usize, steps: &mut u32) -> Option<Copying> {
-    let program = Program::new(&body.body, results, OPERATORS)?;
-    let mut proved = Copying::default();
+fn prove(body: &Body<'_>, ty: &FuncType, steps: &mut u32) -> Option<Copying> {
+    let program = Program::new(&body.body, ty, OPERATORS)?;
+    let mut proved = Copying { bulk: program.bulk, any: 0, aligned: 0 };
     for len in 1..=LONGEST {
+        if program.bulk == Bulk::Fill {
+            let mut at = |to| program.does_it(Case { len, bits: FILL_BITS, to, from: 0 }, steps);
+            if !(0..1 << FILL_BITS).all(&mut at) {
+                break;
+            }
+            (proved.any, proved.aligned) = (len, len);
+            continue;
+        }
         // A body that goes by the byte does so wherever things are.
-        let mut anywhere = || program.copies(Case { len, bits: 0, to: 0, from: 0 }, steps);
+        let mut anywhere = || program.does_it(Case { len, bits: 0, to: 0, from: 0 }, steps);
         let any = proved.any == proved.aligned && anywhere();
         let mut so_far_apart = |apart: u32| {
             let places = 1 << WORD_BITS;
             (0..places).all(|to| {
                 let from = (to + apart) % places;
-                program.copies(Case { len, bits: WORD_BITS, to, from }, steps)
+                program.does_it(Case { len, bits: WORD_BITS, to, from }, steps)
             })
         };
         if !any && !so_far_apart(0) {

@@ -200,6 +200,7 @@ fn symbol_name(module: &Module<'_>, symbol: Symbol) -> String {
         Symbol::Function(index) => module.function_name(index),
         Symbol::Libcall(libcall) | Symbol::Runtime(libcall) => libcall.symbol().into(),
         Symbol::Allocator(call) => format!("heap[{call}]"),
+        Symbol::Bulk(bulk) => format!("short[{}]", bulk.libcall().symbol()),
         Symbol::Table(index) => format!("table {}", index.as_u32()),
         Symbol::Descriptor => "function records".into(),
         Symbol::Text => "start of the text".into(),

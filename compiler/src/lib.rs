@@ -48,6 +48,7 @@ mod options;
 mod parse;
 mod patch;
 mod progress;
+mod short;
 mod sites;
 mod stub;
 mod switch;

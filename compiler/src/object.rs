@@ -164,7 +164,7 @@ impl Writer<'_> {
             Symbol::Table(index) => self.tables[&index].into(),
             Symbol::Descriptor => self.descriptor.expect("data comes first").into(),
             Symbol::Text => first.into(),
-            Symbol::Function(_) | Symbol::Libcall(_) | Symbol::Allocator(_) => {
+            Symbol::Function(_) | Symbol::Libcall(_) | Symbol::Allocator(_) | Symbol::Bulk(_) => {
                 unreachable!("resolved when the text was laid out")
             }
         })
@@ -255,6 +255,7 @@ fn piece_name(module: &Module<'_>, role: Role) -> String {
         Role::Entry(signature) => format!("entry[{}]", module.signatures[signature]),
         Role::Exit(import) => format!("exit[{}]", field(import)),
         Role::Allocator(call) => format!("heap[{call}]"),
+        Role::Bulk(bulk) => format!("short[{}]", bulk.libcall().symbol()),
         Role::Nothing => "nothing".into(),
     }
 }

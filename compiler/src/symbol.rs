@@ -3,6 +3,7 @@
 use crate::{
     allocator::AllocatorCall,
     index::{FuncIndex, ImportIndex, TableIndex},
+    short::Bulk,
 };
 use cranelift_codegen::ir::{ExternalName, Function, UserExternalName, UserFuncName};
 use lithify_abi::libcall::Libcall;
@@ -53,6 +54,8 @@ symbols! {
     Runtime(libcall: Libcall) = 6;
     /// What compiled code calls instead of an allocator function.
     Allocator(call: AllocatorCall) = 7;
+    /// What compiled code calls instead of a libcall of bulk memory.
+    Bulk(bulk: Bulk) = 8;
 }
 
 impl Symbol {
@@ -101,4 +104,4 @@ macro_rules! numbered_enums {
         }
     )*};
 }
-numbered_enums!(Libcall, AllocatorCall);
+numbered_enums!(Libcall, AllocatorCall, Bulk);

@@ -9,6 +9,7 @@ use crate::{
     index::{FuncIndex, ImportIndex, SignatureIndex},
     limits,
     patch::{Form, patch},
+    short::Bulk,
     symbol::Symbol,
 };
 use cranelift_codegen::{
@@ -84,6 +85,8 @@ pub enum Role {
     Function(FuncIndex),
     /// What stands before an allocator function.
     Allocator(AllocatorCall),
+    /// What stands before a libcall of bulk memory.
+    Bulk(Bulk),
     /// The stub of a libcall.
     Libcall(Libcall),
     /// The entry trampoline of a type.
@@ -101,6 +104,7 @@ impl Role {
             Symbol::Function(index) => Some(Self::Function(index)),
             Symbol::Libcall(libcall) => Some(Self::Libcall(libcall)),
             Symbol::Allocator(call) => Some(Self::Allocator(call)),
+            Symbol::Bulk(bulk) => Some(Self::Bulk(bulk)),
             Symbol::Table(_)
             | Symbol::Descriptor
             | Symbol::Text
@@ -139,12 +143,24 @@ impl TextBuilder {
 
     /// The libcalls whose stubs the pieces refer to.
     pub fn libcalls(&self) -> BTreeSet<Libcall> {
-        (self.pieces.iter().flat_map(|(_, piece)| &piece.relocs))
-            .filter_map(|reloc| match reloc.symbol {
-                Symbol::Libcall(libcall) => Some(libcall),
-                _ => None,
-            })
-            .collect()
+        self.symbols(|symbol| match symbol {
+            Symbol::Libcall(libcall) => Some(libcall),
+            _ => None,
+        })
+    }
+
+    /// The operators of bulk memory that the pieces leave to another.
+    pub fn bulks(&self) -> BTreeSet<Bulk> {
+        self.symbols(|symbol| match symbol {
+            Symbol::Bulk(bulk) => Some(bulk),
+            _ => None,
+        })
+    }
+
+    /// What the pieces refer to.
+    fn symbols<T: Ord>(&self, of: impl Fn(Symbol) -> Option<T>) -> BTreeSet<T> {
+        let relocs = self.pieces.iter().flat_map(|(_, piece)| &piece.relocs);
+        relocs.filter_map(|reloc| of(reloc.symbol)).collect()
     }
 
     /// Gives every piece its place, a multiple of `align` bytes, and resolves the references between

@@ -1,5 +1,5 @@
 //! Short copies and fills that are made in line do to memory what was asked for: those before the bodies of
-//! functions that copy, and bulk operators of a constant length.
+//! functions that copy or fill, and bulk operators.
 
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
@@ -120,17 +120,106 @@ fn memory_is_what_the_body_makes_of_it() {
     }
 }
 
-/// Of all lengths, overlapping either way, up to the end of memory and beyond, where nothing is written.
+/// Fills by the byte, by words after the first ones, and with zeros; as C's libraries do from both ends.
+const FILLS: &str = r#"(module (memory (export "memory") 1)
+  (func (export "bytes") (param $to i32) (param $byte i32) (param $len i32) (result i32)
+    (local $at i32)
+    (block $done
+      (loop $again
+        (br_if $done (i32.eq (local.get $at) (local.get $len)))
+        (i32.store8 (i32.add (local.get $to) (local.get $at)) (local.get $byte))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br $again)))
+    (local.get $to))
+  (func (export "words") (param $to i32) (param $byte i32) (param $len i32) (result i32)
+    (local $at i32) (local $end i32) (local $word i32)
+    (local.set $at (local.get $to))
+    (local.set $end (i32.add (local.get $to) (local.get $len)))
+    (local.set $word
+      (i32.mul (i32.and (local.get $byte) (i32.const 255)) (i32.const 0x01010101)))
+    (block $done
+      (loop $again
+        (br_if $done (i32.eq (local.get $at) (local.get $end)))
+        (if
+          (i32.or
+            (i32.and (local.get $at) (i32.const 3))
+            (i32.lt_u (i32.sub (local.get $end) (local.get $at)) (i32.const 4)))
+          (then
+            (i32.store8 (local.get $at) (local.get $byte))
+            (local.set $at (i32.add (local.get $at) (i32.const 1))))
+          (else
+            (i32.store (local.get $at) (local.get $word))
+            (local.set $at (i32.add (local.get $at) (i32.const 4)))))
+        (br $again)))
+    (local.get $to))
+  (func (export "zeros") (param $to i32) (param $len i32)
+    (local $end i32)
+    (if (i32.eqz (local.get $len)) (then (return)))
+    (local.set $end (i32.add (local.get $to) (local.get $len)))
+    (i32.store8 (local.get $to) (i32.const 0))
+    (i32.store8 (i32.sub (local.get $end) (i32.const 1)) (i32.const 0))
+    (loop $again
+      (if (i32.gt_u (i32.sub (local.get $end) (local.get $to)) (i32.const 2))
+        (then
+          (local.set $end (i32.sub (local.get $end) (i32.const 1)))
+          (i32.store8 (i32.sub (local.get $end) (i32.const 1)) (i32.const 0))
+          (br $again))))))"#;
+
+/// At all lengths and alignments, and at the ends of memory: where it traps, bytes before may be filled.
 #[test]
-fn bulk_operators_of_a_constant_length_are_whole_or_traps() {
+fn a_fill_is_what_the_body_makes_of_it() {
+    let image = pool(FILLS, &Imports::new());
+    let start: Vec<u8> = (0..PAGE).map(|at| (at * 7 + at / 251) as u8 | 1).collect();
+    let mut instance = image.instance().unwrap();
+    for name in ["bytes", "words", "zeros"] {
+        let fill = instance.func(name).unwrap();
+        for len in (0..=70usize).chain([100]) {
+            let places = (2048..2056).chain([0, 1, 15, 16, 17]);
+            let ends = [0, 1, 15, 16, 17, 32].map(|near| PAGE - near - len);
+            for to in places.chain(ends).chain([PAGE - len + 1]) {
+                instance.memory().copy_from_slice(&start);
+                let byte = if name == "zeros" { 0 } else { 0xa5 };
+                let mut slots = match name {
+                    "zeros" => [to as u128, len as u128, 0],
+                    _ => [to as u128, 0x1234_56a5, len as u128],
+                };
+                let result = instance.call(&fill, &mut slots, &mut ());
+                let whole = to + len <= PAGE || len == 0;
+                assert_eq!(result.is_ok(), whole, "{name} {to} {len}");
+                let memory = instance.memory();
+                for (at, (now, before)) in memory.iter().zip(&start).enumerate() {
+                    let inside = (to..to + len).contains(&at);
+                    let good = match (inside, whole) {
+                        (true, true) => *now == byte,
+                        (true, false) => now == before || *now == byte,
+                        (false, _) => now == before,
+                    };
+                    assert!(good, "{name} {to} {len}: {at}");
+                }
+                if !whole {
+                    instance = image.instance().unwrap();
+                }
+            }
+        }
+    }
+}
+
+/// Of all lengths, constants and not, overlapping either way, up to the end of memory and beyond, where
+/// nothing is written.
+#[test]
+fn bulk_operators_are_whole_or_traps() {
     let mut functions = String::new();
-    for len in 0..=66 {
-        for operator in ["copy", "fill"] {
+    for operator in ["copy", "fill"] {
+        for len in 0..=66 {
             functions += &format!(
-                "(func (export \"{operator}{len}\") (param i32 i32)
+                "(func (export \"{operator}{len}\") (param i32 i32 i32)
                    (memory.{operator} (local.get 0) (local.get 1) (i32.const {len})))"
             );
         }
+        functions += &format!(
+            "(func (export \"{operator}\") (param i32 i32 i32)
+               (memory.{operator} (local.get 0) (local.get 1) (local.get 2)))"
+        );
     }
     let image =
         pool(&format!("(module (memory (export \"memory\") 1) {functions})"), &Imports::new());
@@ -138,8 +227,10 @@ fn bulk_operators_of_a_constant_length_are_whole_or_traps() {
     let mut instance = image.instance().unwrap();
     for len in 0..=66 {
         let end = PAGE - len;
-        for operator in ["copy", "fill"] {
-            let function = instance.func(&format!("{operator}{len}")).unwrap();
+        for (operator, name) in ["copy", "fill"].into_iter().flat_map(|operator| {
+            [(operator, operator.into()), (operator, format!("{operator}{len}"))]
+        }) {
+            let function = instance.func(&name).unwrap();
             for (to, other) in
                 [(0, 100), (7, 8), (8, 7), (100, 90), (90, 100), (end, 300), (300, end), (5, 5)]
                     .into_iter()
@@ -161,10 +252,10 @@ fn bulk_operators_of_a_constant_length_are_whole_or_traps() {
                     "copy" => memory.copy_within(from..from + len, to),
                     _ => memory[to..to + len].fill(other as u8),
                 }
-                let mut slots = [to as u128, other as u128];
+                let mut slots = [to as u128, other as u128, len as u128];
                 let result = instance.call(&function, &mut slots, &mut ());
-                assert_eq!(result.is_ok(), inside, "{operator} {to} {other} {len}");
-                assert!(instance.memory() == memory, "{operator} {to} {other} {len}");
+                assert_eq!(result.is_ok(), inside, "{name} {to} {other} {len}");
+                assert!(instance.memory() == memory, "{name} {to} {other} {len}");
             }
         }
     }

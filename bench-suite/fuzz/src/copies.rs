@@ -1,5 +1,5 @@
-//! Makes modules of functions that copy memory as `memcpy` and `memmove` do, or nearly do: what a compiler
-//! might prove.
+//! Makes modules of functions that copy or fill memory as `memcpy`, `memmove` and `memset` do, or nearly
+//! do: what a compiler might prove.
 //!
 //! They go by the byte, the word or a table, either way; and now and then one does something else besides,
 //! at one length, at one address, for one byte of the source. Each is run for all lengths up to some bound,
@@ -32,10 +32,35 @@ fn pick<T: Copy>(random: &mut ChaCha8Rng, from: &[T]) -> T {
     from[random.random_range(0..from.len())]
 }
 
-/// One access of `$s` that is stored at `$d`, and how both go on.
-fn step(ty: &str, load: &str, store: &str, size: i32) -> String {
+/// What is stored: what is loaded at `$s`, or a byte, so many times.
+#[derive(Clone, Copy)]
+enum Stored {
+    Loaded,
+    /// The lowest of `$from`, if the rest is cleared.
+    Filler {
+        cleared: bool,
+    },
+}
+
+impl Stored {
+    fn value(self, ty: &str, load: &str) -> String {
+        let Self::Filler { cleared } = self else { return format!("({ty}.{load} (local.get $s))") };
+        let byte = match cleared {
+            true => "(i32.and (local.get $from) (i32.const 255))",
+            false => "(local.get $from)",
+        };
+        match ty {
+            "i32" => format!("(i32.mul {byte} (i32.const 0x01010101))"),
+            _ => format!("(i64.mul (i64.extend_i32_u {byte}) (i64.const 0x0101010101010101))"),
+        }
+    }
+}
+
+/// One store at `$d`, and how it and `$s` go on.
+fn step(stored: Stored, [ty, load, store]: [&str; 3], size: i32) -> String {
+    let value = stored.value(ty, load);
     format!(
-        "({ty}.{store} (local.get $d) ({ty}.{load} (local.get $s)))
+        "({ty}.{store} (local.get $d) {value})
          (local.set $d (i32.add (local.get $d) (i32.const {size})))
          (local.set $s (i32.add (local.get $s) (i32.const {size})))
          (local.set $n (i32.sub (local.get $n) (i32.const {size})))"
@@ -52,12 +77,21 @@ fn while_left(size: i32, body: &str) -> String {
 
 /// The function `$copyN`, which leaves `$d`, `$s` and `$n` as it likes.
 fn copy(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
-    let byte = step("i32", "load8_u", "store8", 1);
+    let stored = match random.random_range(0..5) {
+        0..3 => Stored::Loaded,
+        _ => Stored::Filler { cleared: random.random_bool(0.9) },
+    };
+    let byte = step(stored, ["i32", "load8_u", "store8"], 1);
     let bytes = while_left(1, &byte);
-    let down = "(block $done (loop $again (br_if $done (i32.eqz (local.get $n)))
-        (local.set $n (i32.sub (local.get $n) (i32.const 1)))
-        (i32.store8 (i32.add (local.get $to) (local.get $n))
-          (i32.load8_u (i32.add (local.get $from) (local.get $n)))) (br $again)))";
+    let last = match stored {
+        Stored::Loaded => "(i32.load8_u (i32.add (local.get $from) (local.get $n)))",
+        Stored::Filler { .. } => "(local.get $from)",
+    };
+    let down = format!(
+        "(block $done (loop $again (br_if $done (i32.eqz (local.get $n)))
+           (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+           (i32.store8 (i32.add (local.get $to) (local.get $n)) {last}) (br $again)))"
+    );
     let (ty, load, store, size) = pick(
         random,
         &[
@@ -67,14 +101,18 @@ fn copy(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
             ("i64", "load32_u", "store32", 4),
         ],
     );
-    let wide = while_left(size, &step(ty, load, store, size));
+    let wide = while_left(size, &step(stored, [ty, load, store], size));
+    let word = stored.value("i32", "load");
     let body = match random.random_range(0..7) {
         0 => bytes,
-        1 => down.into(),
+        1 => down,
         2 => format!("{wide} {bytes}"),
         3 => {
             // To where a word begins; then words if the source is at one, too, or is shifted.
-            let shifted = if random.random_bool(0.5) { shifted() } else { String::new() };
+            let shifted = match stored {
+                Stored::Loaded if random.random_bool(0.5) => shifted(),
+                _ => String::new(),
+            };
             format!(
                 "(if (i32.ge_u (local.get $n) (i32.const 16)) (then
                    (block $done (loop $again
@@ -97,7 +135,7 @@ fn copy(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
             format!(
                 "(block $long (if (i32.gt_u (local.get $n) (i32.const 7)) (then (br $long)))
                  (block $c0 (block $c4 (br_table $c0 $c0 $c0 $c0 $c4 $c4 $c4 $c4 $c0 (local.get $n)))
-                   (i32.store (local.get $d) (i32.load (local.get $s)))
+                   (i32.store (local.get $d) {word})
                    (local.set $d (i32.add (local.get $d) (i32.const 4)))
                    (local.set $s (i32.add (local.get $s) (i32.const 4)))
                    (local.set $n (i32.sub (local.get $n) (i32.const 4))))

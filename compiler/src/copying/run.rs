@@ -4,9 +4,11 @@
 //! whichever it was.
 
 use super::{
-    Case, LONGEST, MARGIN,
+    Case, MARGIN,
     value::{Byte, Comparison, Sum, Value},
 };
+use crate::short::{Bulk, LONGEST};
+use lithify_abi::types::FuncType;
 use std::ops::Range;
 use wasmparser::{BinaryReaderError, BlockType, FunctionBody, MemArg, Operator};
 
@@ -19,8 +21,18 @@ const LOCALS: u32 = 256;
 /// Targets of a `br_table`, which are read one after the other.
 const TARGETS: u32 = 2 * LONGEST;
 
+/// What a fill stores, as an i32 of which the lowest byte counts.
+const FILLER: [Byte; 8] = {
+    let zero = Byte::Constant(0);
+    [Byte::Source(0), Byte::Unknown, Byte::Unknown, Byte::Unknown, zero, zero, zero, zero]
+};
+
 /// A body that may be run.
 pub struct Program<'a> {
+    /// What it might do: what loads nothing may fill.
+    pub bulk: Bulk,
+    /// Its parameters: three, or two of what fills with zeros.
+    params: usize,
     operators: Vec<Operator<'a>>,
     /// Where the block that begins at an operator ends, and, for `if`, where `else` is.
     ends: Vec<End>,
@@ -42,16 +54,17 @@ type Result<T> = std::result::Result<T, NoCopy>;
 
 impl<'a> Program<'a> {
     /// Reads a body; none if it does what no copy does, or more than so many operators.
-    pub fn new(body: &FunctionBody<'a>, results: usize, most: usize) -> Option<Self> {
-        Self::read(body, results, most).ok().flatten()
+    pub fn new(body: &FunctionBody<'a>, ty: &FuncType, most: usize) -> Option<Self> {
+        Self::read(body, ty, most).ok().flatten()
     }
 
     fn read(
         body: &FunctionBody<'a>,
-        results: usize,
+        ty: &FuncType,
         most: usize,
     ) -> std::result::Result<Option<Self>, BinaryReaderError> {
-        let mut locals = 3;
+        let (params, results) = (ty.params.len(), ty.results.len());
+        let mut locals = params as u64;
         for declared in body.get_locals_reader()? {
             locals += u64::from(declared?.0);
         }
@@ -101,12 +114,15 @@ impl<'a> Program<'a> {
             operators.push(operator);
         }
         // Bytes are what every copy has to do with.
-        let this = Self { operators, ends, locals: locals as usize, results };
-        Ok((loads && stores && open.is_empty()).then_some(this))
+        let bulk = if loads { Bulk::Copy } else { Bulk::Fill };
+        let this = Self { bulk, params, operators, ends, locals: locals as usize, results };
+        let fits = stores && (bulk == Bulk::Fill || params == 3);
+        Ok((fits && open.is_empty()).then_some(this))
     }
 
-    /// Whether it does nothing but copy in such a case. `steps` are the operators that may still be run.
-    pub fn copies(&self, case: Case, steps: &mut u32) -> bool {
+    /// Whether it does nothing but copy, or fill, in such a case. `steps` are the operators that may still be
+    /// run.
+    pub fn does_it(&self, case: Case, steps: &mut u32) -> bool {
         let mut taken = 0u32;
         loop {
             let mut run = Run::new(self, case, taken);
@@ -147,8 +163,13 @@ struct Run {
 impl Run {
     fn new(program: &Program<'_>, case: Case, taken: u32) -> Self {
         let mut locals = vec![Value::Constant(0); program.locals];
-        let params = [Sum::TO.into(), Sum::FROM.into(), Value::Constant(case.len.into())];
-        locals[..3].copy_from_slice(&params);
+        let other = match program.bulk {
+            Bulk::Copy => Sum::FROM.into(),
+            Bulk::Fill => Value::Bytes(FILLER),
+        };
+        let params = [Sum::TO.into(), other, Value::Constant(case.len.into())];
+        let params = if program.params == 2 { &[params[0], params[2]] } else { &params[..] };
+        locals[..params.len()].copy_from_slice(params);
         let to = [Byte::Unknown; LONGEST as usize];
         Self { case, locals, stack: vec![], labels: vec![], to, taken, decisions: 0 }
     }
@@ -166,9 +187,14 @@ impl Run {
             at = self.operator(program, at)?;
         }
         let result = if program.results == 1 { self.pop()? } else { Sum::TO.into() };
-        let copied = (self.to.iter().take(self.case.len as usize).enumerate())
-            .all(|(at, byte)| *byte == Byte::Source(at as u8));
-        if copied && result == Sum::TO.into() { Ok(()) } else { Err(NoCopy) }
+        let wanted = |at: usize| match (program.bulk, program.params) {
+            (Bulk::Copy, _) => Byte::Source(at as u8),
+            (Bulk::Fill, 3) => Byte::Source(0),
+            (Bulk::Fill, _) => Byte::Constant(0),
+        };
+        let done = (self.to.iter().take(self.case.len as usize).enumerate())
+            .all(|(at, byte)| *byte == wanted(at));
+        if done && result == Sum::TO.into() { Ok(()) } else { Err(NoCopy) }
     }
 
     /// Runs one operator; returns where the next one is.
@@ -249,12 +275,13 @@ impl Run {
             O::I32LeS => self.compare_signed(|a, b| a <= b)?,
             O::I32Add => self.binary(|a, b, _| a.add(b))?,
             O::I32Sub => self.binary(|a, b, _| a.sub(b))?,
-            O::I32Mul => self.binary(|a, b, _| a.mul(b))?,
+            O::I32Mul => self.binary(|a, b, _| a.mul(b, 32))?,
             O::I32And => self.binary(Value::and)?,
             O::I32Or => self.binary(Value::or)?,
             O::I32Xor => self.binary(Value::xor)?,
             O::I32Shl => self.binary(|a, b, _| a.shl(b, 32))?,
             O::I32ShrU => self.binary(|a, b, _| a.shr(b, 32))?,
+            O::I64Mul => self.binary(|a, b, _| a.wide().mul(b.wide(), 64))?,
             O::I64And => self.binary(|a, b, case| a.wide().and(b.wide(), case))?,
             O::I64Or => self.binary(|a, b, case| a.wide().or(b.wide(), case))?,
             O::I64Shl => self.binary(|a, b, _| a.wide().shl(b, 64))?,

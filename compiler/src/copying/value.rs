@@ -1,7 +1,7 @@
 //! What is known of a value while a function is run for one [`Case`].
 //!
 //! An address is a sum of multiples of what is not known, plus a constant, modulo 2^32. What was loaded is
-//! bytes of the source. All else is unknown, and stays so whatever is done with it.
+//! bytes of the source, and so is the byte that memory is filled with. All else is unknown, and stays so whatever is done with it.
 
 use super::{Case, MARGIN};
 
@@ -203,17 +203,40 @@ impl Value {
 
     /// The difference of two numbers of 32 bits.
     pub fn sub(self, other: Self) -> Self {
-        self.add(other.mul(Self::Constant(u32::MAX.into())))
+        self.add(other.mul(Self::Constant(u32::MAX.into()), 32))
     }
 
-    /// The product of two numbers of 32 bits.
-    pub fn mul(self, other: Self) -> Self {
+    /// The product of two numbers of so many bits, 32 or 64.
+    pub fn mul(self, other: Self, width: u32) -> Self {
         match (self, other) {
-            (Self::Constant(factor), value) | (value, Self::Constant(factor)) => {
+            (Self::Constant(a), Self::Constant(b)) if width == 64 => {
+                Self::Constant(a.wrapping_mul(b))
+            }
+            (Self::Constant(factor), Self::Bytes(bytes))
+            | (Self::Bytes(bytes), Self::Constant(factor)) => Self::repeated(bytes, factor, width),
+            (Self::Constant(factor), value) | (value, Self::Constant(factor)) if width == 32 => {
                 value.sum().map_or(Self::Unknown, |sum| sum.times(factor as u32).into())
             }
             _ => Self::Unknown,
         }
+    }
+
+    /// The product of bytes and a number of which each byte is 0 or 1, where nothing is added to anything
+    /// but 0.
+    fn repeated(bytes: [Byte; 8], factor: u64, width: u32) -> Self {
+        let factor = factor.to_le_bytes();
+        let mut product = [Byte::Constant(0); 8];
+        for (at, times) in factor.into_iter().enumerate() {
+            let rest = product[..width as usize / 8].iter_mut().skip(at);
+            for (place, byte) in rest.zip(bytes).filter(|(_, byte)| *byte != Byte::Constant(0)) {
+                match times {
+                    0 => {}
+                    1 if *place == Byte::Constant(0) => *place = byte,
+                    _ => return Self::Unknown,
+                }
+            }
+        }
+        Self::of_bytes(product)
     }
 
     pub fn and(self, other: Self, case: Case) -> Self {

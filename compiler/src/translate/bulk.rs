@@ -1,15 +1,15 @@
-//! `memory.copy` and `memory.fill`: in line where they are short and of a constant length, else calls.
+//! `memory.copy` and `memory.fill`: in line where they are short and of a constant length, else calls of
+//! what looks at the length (`short.rs`).
 
 use super::Translator;
-use crate::isa::Way;
+use crate::{
+    isa::Way,
+    short::{self, Bulk, LONGEST, Place},
+};
 use cranelift_codegen::ir::{
     InstBuilder, Type, Value,
     types::{I8, I8X16, I16, I32, I64},
 };
-use lithify_abi::libcall::Libcall;
-
-/// The longest that is done in line, in bytes.
-const LONGEST: u32 = 64;
 
 /// Accesses of one width that cover so many bytes, at least one: as wide as they may be. Where they don't
 /// add up, the last one begins earlier.
@@ -24,56 +24,36 @@ impl Translator<'_, '_> {
     /// `memory.copy`: destination, source and length are on the stack.
     pub(super) fn memory_copy(&mut self) {
         let [to, from, len] = self.pop_n();
-        match self.short_length(len) {
-            Some(len) => {
-                let [to, from] = [to, from].map(|index| self.inside(index, len));
-                let places = pieces(len).into_iter().map(|(ty, at)| (ty, to, from, at));
-                self.copy_places(&places.collect::<Vec<_>>());
-            }
-            None => _ = self.libcall(Libcall::MemoryCopy, &[to, from, len]),
-        }
+        let Some(len) = self.short_length(len) else {
+            return self.bulk_call(Bulk::Copy, &[to, from, len]);
+        };
+        let [to, from] = [to, from].map(|index| self.places(index, len));
+        let flags = self.memory_flags();
+        short::copy_places(&mut self.builder, flags, &to, &from);
     }
 
     /// `memory.fill`: destination, value and length are on the stack.
     pub(super) fn memory_fill(&mut self) {
         let [to, value, len] = self.pop_n();
         let Some(len) = self.short_length(len) else {
-            self.libcall(Libcall::MemoryFill, &[to, value, len]);
-            return;
+            return self.bulk_call(Bulk::Fill, &[to, value, len]);
         };
-        let to = self.inside(to, len);
+        let places = self.places(to, len);
         let byte = self.builder.ins().ireduce(I8, value);
         let flags = self.memory_flags();
-        let mut filled = None;
-        for (ty, at) in pieces(len) {
-            let value = *filled.get_or_insert_with(|| match ty {
-                I8 => byte,
-                I8X16 => self.builder.ins().splat(I8X16, byte),
-                _ => {
-                    let byte = self.builder.ins().uextend(I64, byte);
-                    let bytes = self.builder.ins().imul_imm_u(byte, 0x0101_0101_0101_0101);
-                    if ty == I64 { bytes } else { self.builder.ins().ireduce(ty, bytes) }
-                }
-            });
-            self.builder.ins().store(flags, value, to, at);
-        }
+        short::fill_places(&mut self.builder, flags, &places, byte);
+    }
+
+    /// The parts of so many bytes at `index`, which traps where they are not all inside of memory.
+    fn places(&mut self, index: Value, len: u32) -> Vec<Place> {
+        let address = self.inside(index, len);
+        pieces(len).into_iter().map(|(ty, at)| (ty, address, at)).collect()
     }
 
     /// A length that is known, not zero, and short enough.
     fn short_length(&self, len: Value) -> Option<u32> {
         let short = self.constant_i32(len).filter(|len| (1..=LONGEST).contains(len));
         short.filter(|_| self.way != Way::Plain)
-    }
-
-    /// Loads from all places, then stores: each is a type, two addresses and an offset of both.
-    pub(super) fn copy_places(&mut self, places: &[(Type, Value, Value, i32)]) {
-        let flags = self.memory_flags();
-        let loaded: Vec<Value> = (places.iter())
-            .map(|(ty, _, from, at)| self.builder.ins().load(*ty, flags, *from, *at))
-            .collect();
-        for ((_, to, _, at), value) in places.iter().zip(loaded) {
-            self.builder.ins().store(flags, value, *to, *at);
-        }
     }
 }
 

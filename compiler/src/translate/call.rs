@@ -5,6 +5,7 @@ use crate::{
     error::CompileError,
     index::{FuncIndex, SignatureIndex, TableIndex, TypeIndex},
     isa,
+    short::Bulk,
     symbol::Symbol,
     vmctx::TablePlace,
 };
@@ -190,10 +191,19 @@ impl Translator<'_, '_> {
 
     /// Calls the runtime with `arguments` after `base`; its result, if it has one.
     pub(super) fn libcall(&mut self, libcall: Libcall, arguments: &[Value]) -> Option<Value> {
+        self.call_as(Symbol::Libcall(libcall), libcall, arguments)
+    }
+
+    /// Calls what stands before the libcall of an operator of bulk memory.
+    pub(super) fn bulk_call(&mut self, bulk: Bulk, arguments: &[Value]) {
+        self.call_as(Symbol::Bulk(bulk), bulk.libcall(), arguments);
+    }
+
+    fn call_as(&mut self, symbol: Symbol, libcall: Libcall, arguments: &[Value]) -> Option<Value> {
         let call_conv = self.builder.func.signature.call_conv;
         let signature = isa::signature_for(call_conv, &libcall.ty());
         let signature = self.builder.import_signature(signature);
-        let function = self.function_ref(Symbol::Libcall(libcall), signature);
+        let function = self.function_ref(symbol, signature);
         let all: Vec<Value> = [self.base].iter().chain(arguments).copied().collect();
         let call = self.builder.ins().call(function, &all);
         self.builder.inst_results(call).first().copied()

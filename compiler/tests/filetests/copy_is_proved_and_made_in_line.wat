@@ -38,9 +38,9 @@
 ;;!     region1 = 0 "memory"
 ;;!
 ;;!                                 block0(v0: i64, v1: i32, v2: i32, v3: i32):
-;;!                                     v71 -> v1
-;;!                                     v73 -> v2
-;;!                                     v68 -> v3
+;;!                                     v74 -> v1
+;;!                                     v76 -> v2
+;;!                                     v71 -> v3
 ;;! @002b                               v4 = iconst.i32 -1
 ;;! @002b                               v5 = iadd v3, v4  ; v4 = -1
 ;;! @002b                               v6 = iconst.i32 64
@@ -55,180 +55,186 @@
 ;;! @002b                               v12 = iconst.i64 -16
 ;;! @002b                               v13 = iadd v11, v12  ; v12 = -16
 ;;! @002b                               v14 = icmp ult v13, v10
-;;! @002b                               v15 = uextend.i64 v2
-;;! @002b                               v16 = iconst.i64 -16
-;;! @002b                               v17 = iadd v15, v16  ; v16 = -16
-;;! @002b                               v18 = icmp ult v17, v10
-;;! @002b                               v19 = isub.i32 v1, v2
-;;! @002b                               v20 = isub v19, v3
-;;! @002b                               v21 = iconst.i32 1
-;;! @002b                               v22 = ishl.i32 v3, v21  ; v21 = 1
-;;! @002b                               v23 = ineg v22
-;;! @002b                               v24 = icmp ule v20, v23
-;;! @002b                               v25 = band v14, v18
-;;! @002b                               v26 = band v25, v24
-;;! @002b                               brif v26, block2, block3
+;;! @002b                               v15 = load.i64 notrap aligned region0 v0-96
+;;! @002b                               v16 = iconst.i64 -97
+;;! @002b                               v17 = iadd v15, v16  ; v16 = -97
+;;! @002b                               v18 = uextend.i64 v2
+;;! @002b                               v19 = iconst.i64 -16
+;;! @002b                               v20 = iadd v18, v19  ; v19 = -16
+;;! @002b                               v21 = icmp ult v20, v17
+;;! @002b                               v22 = isub.i32 v1, v2
+;;! @002b                               v23 = isub v22, v3
+;;! @002b                               v24 = iconst.i32 1
+;;! @002b                               v25 = ishl.i32 v3, v24  ; v24 = 1
+;;! @002b                               v26 = ineg v25
+;;! @002b                               v27 = icmp ule v23, v26
+;;! @002b                               v28 = band v14, v21
+;;! @002b                               v29 = band v28, v27
+;;! @002b                               brif v29, block2, block3
 ;;!
 ;;!                                 block2:
-;;! @002b                               v27 = uextend.i64 v1
-;;! @002b                               v28 = iadd.i64 v0, v27
-;;! @002b                               v29 = uextend.i64 v2
-;;! @002b                               v30 = iadd.i64 v0, v29
-;;! @002b                               v31 = uextend.i64 v3
-;;! @002b                               v32 = iconst.i32 33
-;;! @002b                               v33 = icmp.i32 uge v3, v32  ; v32 = 33
-;;! @002b                               brif v33, block4, block5
-;;!
-;;!                                 block4:
-;;! @002b                               v34 = iadd.i64 v28, v31
-;;! @002b                               v35 = iadd.i64 v30, v31
-;;! @002b                               v36 = load.i8x16 little region1 v30
-;;! @002b                               v37 = load.i8x16 little region1 v30+16
-;;! @002b                               v38 = load.i8x16 little region1 v35-16
-;;! @002b                               v39 = load.i8x16 little region1 v35-32
-;;! @002b                               store little region1 v36, v28
-;;! @002b                               store little region1 v37, v28+16
-;;! @002b                               store little region1 v38, v34-16
-;;! @002b                               store little region1 v39, v34-32
-;;! @002b                               return v1
+;;! @002b                               v30 = uextend.i64 v1
+;;! @002b                               v31 = iadd.i64 v0, v30
+;;! @002b                               v32 = uextend.i64 v2
+;;! @002b                               v33 = iadd.i64 v0, v32
+;;! @002b                               v34 = uextend.i64 v3
+;;! @002b                               v35 = iconst.i32 33
+;;! @002b                               v36 = icmp.i32 uge v3, v35  ; v35 = 33
+;;! @002b                               brif v36, block5, block6
 ;;!
 ;;!                                 block5:
-;;! @002b                               v40 = iconst.i32 16
-;;! @002b                               v41 = icmp.i32 uge v3, v40  ; v40 = 16
-;;! @002b                               brif v41, block6, block7
+;;! @002b                               v37 = iadd.i64 v31, v34
+;;! @002b                               v38 = iadd.i64 v33, v34
+;;! @002b                               v39 = load.i8x16 little region1 v33
+;;! @002b                               v40 = load.i8x16 little region1 v33+16
+;;! @002b                               v41 = load.i8x16 little region1 v38-16
+;;! @002b                               v42 = load.i8x16 little region1 v38-32
+;;! @002b                               store little region1 v39, v31
+;;! @002b                               store little region1 v40, v31+16
+;;! @002b                               store little region1 v41, v37-16
+;;! @002b                               store little region1 v42, v37-32
+;;! @002b                               jump block4
 ;;!
 ;;!                                 block6:
-;;! @002b                               v42 = iadd.i64 v28, v31
-;;! @002b                               v43 = iadd.i64 v30, v31
-;;! @002b                               v44 = load.i8x16 little region1 v30
-;;! @002b                               v45 = load.i8x16 little region1 v43-16
-;;! @002b                               store little region1 v44, v28
-;;! @002b                               store little region1 v45, v42-16
-;;! @002b                               return v1
+;;! @002b                               v43 = iconst.i32 16
+;;! @002b                               v44 = icmp.i32 uge v3, v43  ; v43 = 16
+;;! @002b                               brif v44, block7, block8
 ;;!
 ;;!                                 block7:
-;;! @002b                               v46 = iconst.i32 8
-;;! @002b                               v47 = icmp.i32 uge v3, v46  ; v46 = 8
-;;! @002b                               brif v47, block8, block9
+;;! @002b                               v45 = iadd.i64 v31, v34
+;;! @002b                               v46 = iadd.i64 v33, v34
+;;! @002b                               v47 = load.i8x16 little region1 v33
+;;! @002b                               v48 = load.i8x16 little region1 v46-16
+;;! @002b                               store little region1 v47, v31
+;;! @002b                               store little region1 v48, v45-16
+;;! @002b                               jump block4
 ;;!
 ;;!                                 block8:
-;;! @002b                               v48 = iadd.i64 v28, v31
-;;! @002b                               v49 = iadd.i64 v30, v31
-;;! @002b                               v50 = load.i64 little region1 v30
-;;! @002b                               v51 = load.i64 little region1 v49-8
-;;! @002b                               store little region1 v50, v28
-;;! @002b                               store little region1 v51, v48-8
-;;! @002b                               return v1
+;;! @002b                               v49 = iconst.i32 8
+;;! @002b                               v50 = icmp.i32 uge v3, v49  ; v49 = 8
+;;! @002b                               brif v50, block9, block10
 ;;!
 ;;!                                 block9:
-;;! @002b                               v52 = iconst.i32 4
-;;! @002b                               v53 = icmp.i32 uge v3, v52  ; v52 = 4
-;;! @002b                               brif v53, block10, block11
+;;! @002b                               v51 = iadd.i64 v31, v34
+;;! @002b                               v52 = iadd.i64 v33, v34
+;;! @002b                               v53 = load.i64 little region1 v33
+;;! @002b                               v54 = load.i64 little region1 v52-8
+;;! @002b                               store little region1 v53, v31
+;;! @002b                               store little region1 v54, v51-8
+;;! @002b                               jump block4
 ;;!
 ;;!                                 block10:
-;;! @002b                               v54 = iadd.i64 v28, v31
-;;! @002b                               v55 = iadd.i64 v30, v31
-;;! @002b                               v56 = load.i32 little region1 v30
-;;! @002b                               v57 = load.i32 little region1 v55-4
-;;! @002b                               store little region1 v56, v28
-;;! @002b                               store little region1 v57, v54-4
-;;! @002b                               return v1
+;;! @002b                               v55 = iconst.i32 4
+;;! @002b                               v56 = icmp.i32 uge v3, v55  ; v55 = 4
+;;! @002b                               brif v56, block11, block12
 ;;!
 ;;!                                 block11:
-;;! @002b                               v58 = iconst.i32 2
-;;! @002b                               v59 = icmp.i32 uge v3, v58  ; v58 = 2
-;;! @002b                               brif v59, block12, block13
+;;! @002b                               v57 = iadd.i64 v31, v34
+;;! @002b                               v58 = iadd.i64 v33, v34
+;;! @002b                               v59 = load.i32 little region1 v33
+;;! @002b                               v60 = load.i32 little region1 v58-4
+;;! @002b                               store little region1 v59, v31
+;;! @002b                               store little region1 v60, v57-4
+;;! @002b                               jump block4
 ;;!
 ;;!                                 block12:
-;;! @002b                               v60 = iadd.i64 v28, v31
-;;! @002b                               v61 = iadd.i64 v30, v31
-;;! @002b                               v62 = load.i16 little region1 v30
-;;! @002b                               v63 = load.i16 little region1 v61-2
-;;! @002b                               store little region1 v62, v28
-;;! @002b                               store little region1 v63, v60-2
-;;! @002b                               return v1
+;;! @002b                               v61 = iconst.i32 2
+;;! @002b                               v62 = icmp.i32 uge v3, v61  ; v61 = 2
+;;! @002b                               brif v62, block13, block14
 ;;!
 ;;!                                 block13:
-;;! @002b                               v64 = load.i8 little region1 v30
-;;! @002b                               store little region1 v64, v28
+;;! @002b                               v63 = iadd.i64 v31, v34
+;;! @002b                               v64 = iadd.i64 v33, v34
+;;! @002b                               v65 = load.i16 little region1 v33
+;;! @002b                               v66 = load.i16 little region1 v64-2
+;;! @002b                               store little region1 v65, v31
+;;! @002b                               store little region1 v66, v63-2
+;;! @002b                               jump block4
+;;!
+;;!                                 block14:
+;;! @002b                               v67 = load.i8 little region1 v33
+;;! @002b                               store little region1 v67, v31
+;;! @002b                               jump block4
+;;!
+;;!                                 block4:
 ;;! @002b                               return v1
 ;;!
 ;;!                                 block3:
-;;! @002b                               v65 = iconst.i32 0
-;;! @0030                               jump block19(v65)  ; v65 = 0
+;;! @002b                               v68 = iconst.i32 0
+;;! @0030                               jump block20(v68)  ; v68 = 0
 ;;!
-;;!                                 block19(v83: i32):
-;;! @0046                               v86 = uextend.i64 v83
-;;! @0046                               v87 = uextend.i64 v3
-;;! @0046                               v88 = isub v87, v86
-;;! @0046                               v89 = iconst.i64 16
-;;! @0046                               v90 = icmp sge v88, v89  ; v89 = 16
-;;! @0046                               brif v90, block20, block16(v83)
+;;!                                 block20(v86: i32):
+;;! @0046                               v89 = uextend.i64 v86
+;;! @0046                               v90 = uextend.i64 v3
+;;! @0046                               v91 = isub v90, v89
+;;! @0046                               v92 = iconst.i64 16
+;;! @0046                               v93 = icmp sge v91, v92  ; v92 = 16
+;;! @0046                               brif v93, block21, block17(v86)
 ;;!
-;;!                                 block20:
-;;! @0046                               v91 = load.i64 notrap aligned v0-96
-;;! @0046                               v92 = iadd.i32 v1, v83
-;;! @0046                               v93 = uextend.i64 v92
-;;! @0046                               v94 = iadd v93, v88
-;;! @0046                               v95 = iconst.i64 0
-;;! @0046                               v96 = iadd v94, v95  ; v95 = 0
-;;! @0046                               v97 = icmp ule v96, v91
-;;! @0046                               v98 = iadd.i32 v2, v83
-;;! @0046                               v99 = uextend.i64 v98
-;;! @0046                               v100 = iadd v99, v88
-;;! @0046                               v101 = iconst.i64 0
-;;! @0046                               v102 = iadd v100, v101  ; v101 = 0
-;;! @0046                               v103 = icmp ule v102, v91
-;;! @0046                               v104 = band v97, v103
-;;! @0046                               v105 = isub v93, v99
-;;! @0046                               v106 = iconst.i64 15
-;;! @0046                               v107 = iadd v105, v106  ; v106 = 15
-;;! @0046                               v108 = iconst.i64 30
-;;! @0046                               v109 = icmp ugt v107, v108  ; v108 = 30
-;;! @0046                               v110 = band v104, v109
-;;! @0046                               brif v110, block21(v83, v88), block16(v83)
+;;!                                 block21:
+;;! @0046                               v94 = load.i64 notrap aligned v0-96
+;;! @0046                               v95 = iadd.i32 v1, v86
+;;! @0046                               v96 = uextend.i64 v95
+;;! @0046                               v97 = iadd v96, v91
+;;! @0046                               v98 = iconst.i64 0
+;;! @0046                               v99 = iadd v97, v98  ; v98 = 0
+;;! @0046                               v100 = icmp ule v99, v94
+;;! @0046                               v101 = iadd.i32 v2, v86
+;;! @0046                               v102 = uextend.i64 v101
+;;! @0046                               v103 = iadd v102, v91
+;;! @0046                               v104 = iconst.i64 0
+;;! @0046                               v105 = iadd v103, v104  ; v104 = 0
+;;! @0046                               v106 = icmp ule v105, v94
+;;! @0046                               v107 = band v100, v106
+;;! @0046                               v108 = isub v96, v102
+;;! @0046                               v109 = iconst.i64 15
+;;! @0046                               v110 = iadd v108, v109  ; v109 = 15
+;;! @0046                               v111 = iconst.i64 30
+;;! @0046                               v112 = icmp ugt v110, v111  ; v111 = 30
+;;! @0046                               v113 = band v107, v112
+;;! @0046                               brif v113, block22(v86, v91), block17(v86)
 ;;!
-;;!                                 block21(v84: i32, v85: i64):
-;;! @0046                               v111 = iadd.i32 v1, v84
-;;! @0046                               v112 = uextend.i64 v111
-;;! @0046                               v113 = iadd.i64 v0, v112
-;;! @0046                               v114 = iadd.i32 v2, v84
+;;!                                 block22(v87: i32, v88: i64):
+;;! @0046                               v114 = iadd.i32 v1, v87
 ;;! @0046                               v115 = uextend.i64 v114
 ;;! @0046                               v116 = iadd.i64 v0, v115
-;;! @0046                               v117 = load.i8x16 little region1 v116
-;;! @0046                               store little region1 v117, v113
-;;! @0046                               v118 = iconst.i32 16
-;;! @0046                               v119 = iadd v84, v118  ; v118 = 16
-;;! @0046                               v120 = iconst.i64 -16
-;;! @0046                               v121 = iadd v85, v120  ; v120 = -16
-;;! @0046                               v122 = iconst.i64 16
-;;! @0046                               v123 = icmp sge v121, v122  ; v122 = 16
-;;! @0046                               brif v123, block21(v119, v121), block16(v119)
+;;! @0046                               v117 = iadd.i32 v2, v87
+;;! @0046                               v118 = uextend.i64 v117
+;;! @0046                               v119 = iadd.i64 v0, v118
+;;! @0046                               v120 = load.i8x16 little region1 v119
+;;! @0046                               store little region1 v120, v116
+;;! @0046                               v121 = iconst.i32 16
+;;! @0046                               v122 = iadd v87, v121  ; v121 = 16
+;;! @0046                               v123 = iconst.i64 -16
+;;! @0046                               v124 = iadd v88, v123  ; v123 = -16
+;;! @0046                               v125 = iconst.i64 16
+;;! @0046                               v126 = icmp sge v124, v125  ; v125 = 16
+;;! @0046                               brif v126, block22(v122, v124), block17(v122)
 ;;!
-;;!                                 block16(v67: i32):
-;;! @0036                               v69 = icmp eq v67, v68
-;;! @0036                               v70 = uextend.i32 v69
-;;! @0037                               brif v70, block15, block18
+;;!                                 block17(v70: i32):
+;;! @0036                               v72 = icmp eq v70, v71
+;;! @0036                               v73 = uextend.i32 v72
+;;! @0037                               brif v73, block16, block19
 ;;!
-;;!                                 block18:
-;;! @003d                               v72 = iadd.i32 v71, v67
-;;! @0042                               v74 = iadd.i32 v73, v67
-;;! @0043                               v75 = uextend.i64 v74
-;;! @0043                               v76 = iadd.i64 v0, v75
-;;! @0043                               v77 = uload8.i32 little region1 v76
-;;! @0046                               v78 = ireduce.i8 v77
-;;! @0046                               v79 = uextend.i64 v72
-;;! @0046                               v80 = iadd.i64 v0, v79
-;;! @0046                               store little region1 v78, v80
-;;! @004b                               v81 = iconst.i32 1
-;;! @004d                               v82 = iadd.i32 v67, v81  ; v81 = 1
-;;! @0050                               jump block16(v82)
+;;!                                 block19:
+;;! @003d                               v75 = iadd.i32 v74, v70
+;;! @0042                               v77 = iadd.i32 v76, v70
+;;! @0043                               v78 = uextend.i64 v77
+;;! @0043                               v79 = iadd.i64 v0, v78
+;;! @0043                               v80 = uload8.i32 little region1 v79
+;;! @0046                               v81 = ireduce.i8 v80
+;;! @0046                               v82 = uextend.i64 v75
+;;! @0046                               v83 = iadd.i64 v0, v82
+;;! @0046                               store little region1 v81, v83
+;;! @004b                               v84 = iconst.i32 1
+;;! @004d                               v85 = iadd.i32 v70, v84  ; v84 = 1
+;;! @0050                               jump block17(v85)
 ;;!
-;;!                                 block15:
-;;! @0056                               jump block14(v71)
+;;!                                 block16:
+;;! @0056                               jump block15(v74)
 ;;!
-;;!                                 block14(v66: i32):
-;;! @0056                               return v66
+;;!                                 block15(v69: i32):
+;;! @0056                               return v69
 ;;! }
 ;;!
 ;;! ;; function 1 notes: (i32, i32, i32) -> i32, Wasm 0x58..0x96
@@ -238,12 +244,12 @@
 ;;!     region2 = 3 "global"
 ;;!
 ;;!                                 block0(v0: i64, v1: i32, v2: i32, v3: i32):
-;;!                                     v51 -> v1
-;;!                                     v73 -> v51
-;;!                                     v53 -> v2
-;;!                                     v74 -> v53
-;;!                                     v48 -> v3
-;;!                                     v72 -> v48
+;;!                                     v54 -> v1
+;;!                                     v76 -> v54
+;;!                                     v56 -> v2
+;;!                                     v77 -> v56
+;;!                                     v51 -> v3
+;;!                                     v75 -> v51
 ;;! @0058                               v4 = iconst.i32 -1
 ;;! @0058                               v5 = iadd v3, v4  ; v4 = -1
 ;;! @0058                               v6 = iconst.i32 4
@@ -258,105 +264,111 @@
 ;;! @0058                               v12 = iconst.i64 -16
 ;;! @0058                               v13 = iadd v11, v12  ; v12 = -16
 ;;! @0058                               v14 = icmp ult v13, v10
-;;! @0058                               v15 = uextend.i64 v2
-;;! @0058                               v16 = iconst.i64 -16
-;;! @0058                               v17 = iadd v15, v16  ; v16 = -16
-;;! @0058                               v18 = icmp ult v17, v10
-;;! @0058                               v19 = isub.i32 v1, v2
-;;! @0058                               v20 = isub v19, v3
-;;! @0058                               v21 = iconst.i32 1
-;;! @0058                               v22 = ishl.i32 v3, v21  ; v21 = 1
-;;! @0058                               v23 = ineg v22
-;;! @0058                               v24 = icmp ule v20, v23
-;;! @0058                               v25 = band v14, v18
-;;! @0058                               v26 = band v25, v24
-;;! @0058                               brif v26, block2, block3
+;;! @0058                               v15 = load.i64 notrap aligned region0 v0-96
+;;! @0058                               v16 = iconst.i64 -97
+;;! @0058                               v17 = iadd v15, v16  ; v16 = -97
+;;! @0058                               v18 = uextend.i64 v2
+;;! @0058                               v19 = iconst.i64 -16
+;;! @0058                               v20 = iadd v18, v19  ; v19 = -16
+;;! @0058                               v21 = icmp ult v20, v17
+;;! @0058                               v22 = isub.i32 v1, v2
+;;! @0058                               v23 = isub v22, v3
+;;! @0058                               v24 = iconst.i32 1
+;;! @0058                               v25 = ishl.i32 v3, v24  ; v24 = 1
+;;! @0058                               v26 = ineg v25
+;;! @0058                               v27 = icmp ule v23, v26
+;;! @0058                               v28 = band v14, v21
+;;! @0058                               v29 = band v28, v27
+;;! @0058                               brif v29, block2, block3
 ;;!
 ;;!                                 block2:
-;;! @0058                               v27 = uextend.i64 v1
-;;! @0058                               v28 = iadd.i64 v0, v27
-;;! @0058                               v29 = uextend.i64 v2
-;;! @0058                               v30 = iadd.i64 v0, v29
-;;! @0058                               v31 = uextend.i64 v3
-;;! @0058                               v32 = iconst.i32 4
-;;! @0058                               v33 = icmp.i32 uge v3, v32  ; v32 = 4
-;;! @0058                               brif v33, block4, block5
-;;!
-;;!                                 block4:
-;;! @0058                               v34 = iadd.i64 v28, v31
-;;! @0058                               v35 = iadd.i64 v30, v31
-;;! @0058                               v36 = load.i32 little region1 v30
-;;! @0058                               v37 = load.i32 little region1 v35-4
-;;! @0058                               store little region1 v36, v28
-;;! @0058                               store little region1 v37, v34-4
-;;! @0058                               return v1
+;;! @0058                               v30 = uextend.i64 v1
+;;! @0058                               v31 = iadd.i64 v0, v30
+;;! @0058                               v32 = uextend.i64 v2
+;;! @0058                               v33 = iadd.i64 v0, v32
+;;! @0058                               v34 = uextend.i64 v3
+;;! @0058                               v35 = iconst.i32 4
+;;! @0058                               v36 = icmp.i32 uge v3, v35  ; v35 = 4
+;;! @0058                               brif v36, block5, block6
 ;;!
 ;;!                                 block5:
-;;! @0058                               v38 = iconst.i32 2
-;;! @0058                               v39 = icmp.i32 uge v3, v38  ; v38 = 2
-;;! @0058                               brif v39, block6, block7
+;;! @0058                               v37 = iadd.i64 v31, v34
+;;! @0058                               v38 = iadd.i64 v33, v34
+;;! @0058                               v39 = load.i32 little region1 v33
+;;! @0058                               v40 = load.i32 little region1 v38-4
+;;! @0058                               store little region1 v39, v31
+;;! @0058                               store little region1 v40, v37-4
+;;! @0058                               jump block4
 ;;!
 ;;!                                 block6:
-;;! @0058                               v40 = iadd.i64 v28, v31
-;;! @0058                               v41 = iadd.i64 v30, v31
-;;! @0058                               v42 = load.i16 little region1 v30
-;;! @0058                               v43 = load.i16 little region1 v41-2
-;;! @0058                               store little region1 v42, v28
-;;! @0058                               store little region1 v43, v40-2
-;;! @0058                               return v1
+;;! @0058                               v41 = iconst.i32 2
+;;! @0058                               v42 = icmp.i32 uge v3, v41  ; v41 = 2
+;;! @0058                               brif v42, block7, block8
 ;;!
 ;;!                                 block7:
-;;! @0058                               v44 = load.i8 little region1 v30
-;;! @0058                               store little region1 v44, v28
+;;! @0058                               v43 = iadd.i64 v31, v34
+;;! @0058                               v44 = iadd.i64 v33, v34
+;;! @0058                               v45 = load.i16 little region1 v33
+;;! @0058                               v46 = load.i16 little region1 v44-2
+;;! @0058                               store little region1 v45, v31
+;;! @0058                               store little region1 v46, v43-2
+;;! @0058                               jump block4
+;;!
+;;!                                 block8:
+;;! @0058                               v47 = load.i8 little region1 v33
+;;! @0058                               store little region1 v47, v31
+;;! @0058                               jump block4
+;;!
+;;!                                 block4:
 ;;! @0058                               return v1
 ;;!
 ;;!                                 block3:
-;;! @0058                               v45 = iconst.i32 0
-;;! @005d                               jump block10(v45)  ; v45 = 0
+;;! @0058                               v48 = iconst.i32 0
+;;! @005d                               jump block11(v48)  ; v48 = 0
 ;;!
-;;!                                 block10(v47: i32):
-;;!                                     v69 -> v47
-;;! @0063                               v49 = icmp eq v47, v48
-;;! @0063                               v50 = uextend.i32 v49
-;;! @0064                               brif v50, block9, block12
-;;!
-;;!                                 block12:
-;;! @006a                               v52 = iadd.i32 v51, v47
-;;! @006f                               v54 = iadd.i32 v53, v47
-;;! @0070                               v55 = uextend.i64 v54
-;;! @0070                               v56 = iadd.i64 v0, v55
-;;! @0070                               v57 = uload8.i32 little region1 v56
-;;! @0073                               v58 = ireduce.i8 v57
-;;! @0073                               v59 = uextend.i64 v52
-;;! @0073                               v60 = iadd.i64 v0, v59
-;;! @0073                               store little region1 v58, v60
-;;! @0078                               v61 = iconst.i32 4
-;;! @007a                               v62 = icmp.i32 eq v47, v61  ; v61 = 4
-;;! @007a                               v63 = uextend.i32 v62
-;;! @007b                               brif v63, block14, block15
-;;!
-;;!                                 block14:
-;;! @007d                               v64 = load.i32 notrap aligned region2 v0-8
-;;! @007f                               v65 = iconst.i32 16
-;;! @0081                               v66 = isub v64, v65  ; v65 = 16
-;;! @0084                               v67 = uextend.i64 v66
-;;! @0084                               v68 = iadd.i64 v0, v67
-;;! @0084                               store.i32 little region1 v47, v68
-;;! @0087                               jump block13
-;;!
-;;!                                 block15:
-;;! @0087                               jump block13
+;;!                                 block11(v50: i32):
+;;!                                     v72 -> v50
+;;! @0063                               v52 = icmp eq v50, v51
+;;! @0063                               v53 = uextend.i32 v52
+;;! @0064                               brif v53, block10, block13
 ;;!
 ;;!                                 block13:
-;;! @008a                               v70 = iconst.i32 1
-;;! @008c                               v71 = iadd.i32 v47, v70  ; v70 = 1
-;;! @008f                               jump block10(v71)
+;;! @006a                               v55 = iadd.i32 v54, v50
+;;! @006f                               v57 = iadd.i32 v56, v50
+;;! @0070                               v58 = uextend.i64 v57
+;;! @0070                               v59 = iadd.i64 v0, v58
+;;! @0070                               v60 = uload8.i32 little region1 v59
+;;! @0073                               v61 = ireduce.i8 v60
+;;! @0073                               v62 = uextend.i64 v55
+;;! @0073                               v63 = iadd.i64 v0, v62
+;;! @0073                               store little region1 v61, v63
+;;! @0078                               v64 = iconst.i32 4
+;;! @007a                               v65 = icmp.i32 eq v50, v64  ; v64 = 4
+;;! @007a                               v66 = uextend.i32 v65
+;;! @007b                               brif v66, block15, block16
 ;;!
-;;!                                 block9:
-;;! @0095                               jump block8(v51)
+;;!                                 block15:
+;;! @007d                               v67 = load.i32 notrap aligned region2 v0-8
+;;! @007f                               v68 = iconst.i32 16
+;;! @0081                               v69 = isub v67, v68  ; v68 = 16
+;;! @0084                               v70 = uextend.i64 v69
+;;! @0084                               v71 = iadd.i64 v0, v70
+;;! @0084                               store.i32 little region1 v50, v71
+;;! @0087                               jump block14
 ;;!
-;;!                                 block8(v46: i32):
-;;! @0095                               return v46
+;;!                                 block16:
+;;! @0087                               jump block14
+;;!
+;;!                                 block14:
+;;! @008a                               v73 = iconst.i32 1
+;;! @008c                               v74 = iadd.i32 v50, v73  ; v73 = 1
+;;! @008f                               jump block11(v74)
+;;!
+;;!                                 block10:
+;;! @0095                               jump block9(v54)
+;;!
+;;!                                 block9(v49: i32):
+;;! @0095                               return v49
 ;;! }
 ;;!
 ;;! ;; function 2 end: (i32, i32, i32) -> i32, Wasm 0x97..0xc4

@@ -68,8 +68,8 @@
 ;;! function u0:2(i64, i32, i32) system_v {
 ;;!     sig0 = (i64, i32, i32, i32) system_v
 ;;!     sig1 = (i64, i32, i32, i32) system_v
-;;!     fn0 = colocated u1:2 sig0
-;;!     fn1 = colocated u1:1 sig1
+;;!     fn0 = colocated u8:0 sig0
+;;!     fn1 = colocated u8:1 sig1
 ;;!
 ;;!                                 block0(v0: i64, v1: i32, v2: i32):
 ;;! @003d                               v3 = iconst.i32 65
