@@ -249,7 +249,7 @@ fn multiplied_values() {
     check(
         "50 000 locals in 1 000 functions",
         &many(1_000),
-        Some("more than 67108864 units of work in all functions"),
+        Some("more than 167772160 units of work in all functions"),
     );
     let wide = [ValType::I32; 1000];
     let mut callee = Function::new([]);
