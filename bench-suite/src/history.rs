@@ -6,7 +6,7 @@
 
 use crate::phase::{Phase, Unit};
 use crate::sample::{Run, Series, Sides};
-use crate::stats::change_points::{Part, parts};
+use crate::stats::change_points::{PART, Part, parts};
 use crate::stats::sides::Side;
 use crate::stats::{self, QUANTILE};
 use serde::Serialize;
@@ -19,6 +19,9 @@ const FLOOR: f64 = 0.03;
 /// What is followed.
 const PHASES: &[Phase] =
     &[Phase::Total, Phase::CompileCpu, Phase::CompilePeak, Phase::Artifact, Phase::Reference];
+
+/// The fewest runs in which there can be a mark.
+pub const LEAST: usize = 2 * PART;
 
 /// A run, and what to call it.
 pub struct Named {

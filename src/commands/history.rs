@@ -5,7 +5,7 @@ use crate::output::{self, Content, Destination};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use lithify_bench::{
-    history::{Named, Trend, sort, trends},
+    history::{LEAST, Named, Trend, sort, trends},
     report::html,
 };
 use serde_json::json;
@@ -19,7 +19,8 @@ const SEED: u64 = 1;
 ///
 /// Samples are what `bench --samples`, `bench --save` and `compare --samples` kept, in files that end in
 /// .jsonl; of a comparison its new side counts. The oldest run comes first. Times are divided by how long
-/// the reference work of each run took.
+/// the reference work of each run took. A mark takes six runs at least, three before and three after, and
+/// more where there are many figures. A file that cannot be read is left out, and said.
 #[derive(Args)]
 #[command(after_help = "\
 Exit status: 0 done, 1 failed, 2 wrong usage.
@@ -57,7 +58,19 @@ impl History {
         let to = (!self.json)
             .then(|| Destination::open(&self.output, Content::Text, &inputs))
             .transpose()?;
-        let mut runs = files.iter().map(|path| named(path)).collect::<Result<Vec<Named>>>()?;
+        let mut runs = Vec::new();
+        let mut left_out = 0;
+        for path in &files {
+            match named(path) {
+                Ok(run) => runs.push(run),
+                Err(error) if files.len() == 1 => return Err(error),
+                Err(error) => {
+                    left_out += 1;
+                    output::error(&error);
+                }
+            }
+        }
+        ensure!(!runs.is_empty(), "no file in {shown} can be read");
         sort(&mut runs);
         let trends = trends(&runs, SEED);
         let Some(to) = to else { return output::json(object(&runs, &trends)) };
@@ -79,9 +92,14 @@ impl History {
             }
         }
         if !any {
-            output::line(format_args!("nothing changed over {} runs", runs.len()))?;
+            output::line(format_args!(
+                "nothing changed over {} runs; a mark takes {LEAST} at least",
+                runs.len()
+            ))?;
         }
-        output::line(format_args!("the trends are in {}", to.name().display()))
+        output::line(format_args!("the trends are in {}", to.name().display()))?;
+        ensure!(left_out == 0, "{left_out} of {} files could not be read", files.len());
+        Ok(())
     }
 }
 

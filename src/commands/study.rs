@@ -20,7 +20,7 @@ use std::{path::PathBuf, sync::atomic::Ordering};
 ///
 /// A cell is one run of a program, by one compiler and setting, on one engine and mode. What is in the folder
 /// already is not measured again, so that a study that was ended goes on where it was; what was absent or failed
-/// is tried again. In the end the folder has results.jsonl, results.csv, results.md and study.html.
+/// is tried again, and so is what the study's file now wants in another way. In the end the folder has results.jsonl, results.csv, results.md and study.html.
 ///
 /// LITHIFY names another build of this command to be measured in its place.
 #[derive(Args)]
@@ -103,7 +103,10 @@ impl StudyCommand {
         let results = Results::open(&self.output.context("the parser asks for a folder")?)?;
         let is_interrupted = run(&study, &wanted, &results)?;
         if self.cells.is_empty() {
-            write(&study.name, &results.records()?, Some(&study), &results)?;
+            // The folder may have been another study's before.
+            let mut records = results.records()?;
+            records.retain(|record| study.cells.contains(&record.cell));
+            write(&study.name, &records, Some(&study), &results)?;
         } else {
             let records = wanted.iter().filter_map(|cell| results.record(cell).transpose());
             let said = report::sentence(&records.collect::<Result<Vec<_>>>()?);

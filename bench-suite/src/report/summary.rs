@@ -54,7 +54,7 @@ pub fn sentence(report: &Report) -> String {
         |line: &Line<'_>| line.comparison.phase == Phase::Total && line.workload != HOST_CALLS;
     let calls: Vec<Line<'_>> = lines(report).into_iter().filter(is_call).collect();
     if calls.is_empty() {
-        return "no call was measured on lithify and on wasmtime".into();
+        return "no call of a runtime was measured on lithify and on wasmtime".into();
     }
     let count = |verdict| calls.iter().filter(|line| line.comparison.verdict == verdict).count();
     let parts = [

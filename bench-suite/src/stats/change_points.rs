@@ -11,7 +11,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 /// The fewest figures of a part.
-const PART: usize = 3;
+pub const PART: usize = 3;
 /// Orders by chance for a first impression, and where that is remarkable.
 const ORDERS: [usize; 2] = [999, 19_999];
 /// A first impression above this stands.

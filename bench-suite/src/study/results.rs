@@ -65,15 +65,21 @@ impl Results {
         }
     }
 
-    /// The same, if it is of the program that is there now. What was absent or failed is tried again: the
-    /// engine may be another one by now.
+    /// The same, if it is of this study and the program that is there now, with as many executions as the
+    /// study wants. What was absent or failed is tried again: the engine may be another one by now.
     pub fn done(&self, study: &Study, cell: &Cell) -> Result<Option<Record>> {
         let Some(record) = self.record(cell)? else { return Ok(None) };
         let program = study.program(&cell.program)?.built(study.compiler(&cell.compiler)?);
         let hash = program.and_then(|path| Ok(blake3::hash(&fs::read(path)?).to_hex().to_string()));
         let is_same = hash.is_ok_and(|hash| hash == record.program_hash);
-        let again = matches!(record.outcome, Outcome::Absent { .. } | Outcome::Failed { .. });
-        Ok((is_same && !again).then_some(record))
+        let is_wanted = match &record.outcome {
+            Outcome::Absent { .. } | Outcome::Failed { .. } => false,
+            Outcome::Late { .. } => true,
+            Outcome::Measured(measured) => {
+                measured.is_cut || measured.executions.len() == study.executions as usize
+            }
+        };
+        Ok((is_same && is_wanted && record.study == study.name).then_some(record))
     }
 
     /// All records in the folder, by the names of their files.

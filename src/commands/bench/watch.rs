@@ -5,7 +5,10 @@ use crate::output::{self, Destination, Plain, Stream};
 use anyhow::{Context, Result};
 use indicatif::{HumanDuration, ProgressBar};
 use lithify_bench::{Observer, Record, sample};
-use signal_hook::{consts::SIGINT, flag};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+};
 use std::{
     io::IsTerminal,
     sync::{
@@ -31,12 +34,15 @@ pub struct Watch {
     line: Option<Instant>,
 }
 
-/// Whether there was an interrupt, from now on. A second one ends this program.
+/// Whether there was an interrupt, from now on, or a scheduler's request to end. A second one ends this
+/// program.
 pub fn interrupts() -> Result<Arc<AtomicBool>> {
     let stopped = Arc::new(AtomicBool::new(false));
-    flag::register_conditional_shutdown(SIGINT, INTERRUPTED.into(), Arc::clone(&stopped))
-        .and_then(|_| flag::register(SIGINT, Arc::clone(&stopped)))
-        .context("cannot handle interrupts")?;
+    for signal in [SIGINT, SIGTERM] {
+        flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&stopped))
+            .and_then(|_| flag::register(signal, Arc::clone(&stopped)))
+            .context("cannot handle interrupts")?;
+    }
     Ok(stopped)
 }
 
