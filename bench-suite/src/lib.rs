@@ -28,6 +28,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+pub mod author;
 pub mod calibrate;
 mod callgrind;
 pub mod comparison;

@@ -21,7 +21,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use lithify_bench::{
-    Calls, Manifest, Run, Workload,
+    Calls, Manifest, Run, Workload, author,
     engine::{Id, KINDS, Kind},
     report::html::{self, Shown},
     run,
@@ -62,6 +62,7 @@ Examples:
   lithify bench westend.json block.json --processes 100 --samples samples.jsonl
   lithify bench old/runtime.wasm new/runtime.wasm
   lithify bench workloads/ledger --growth
+  lithify bench block.json --author
   lithify bench westend.json --threads 1,2
   lithify bench westend.json --engines lithify,jit
   lithify bench --engines lithify,command:./worker-go
@@ -92,6 +93,10 @@ pub struct Bench {
     /// see how a call grows with its block.
     #[arg(long)]
     growth: bool,
+    /// Measure the calls by which an author makes a block, too, where there is one: initialize_block,
+    /// apply_extrinsic of the one half way, finalize_block, each on the state that it finds.
+    #[arg(long)]
+    author: bool,
     /// Seed of the order and of the resampling; by default another one each time.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -244,7 +249,9 @@ impl Bench {
         let mut workloads = vec![Workload::host_calls()];
         if self.runtimes.is_empty() {
             let name = "solochain";
-            workloads.push(Workload::new(name, Source::bundled()?.input)?);
+            let input = Source::bundled()?.input;
+            workloads.extend(self.authored(name, &input)?);
+            workloads.push(Workload::new(name, input)?);
         }
         for (path, name) in inputs.iter().zip(names(inputs)) {
             if path.is_dir() {
@@ -253,10 +260,19 @@ impl Bench {
                 continue;
             }
             let input = Source::read(path)?.input;
+            workloads.extend(self.authored(&name, &input)?);
             let initialize = self.initializer(&input);
             workloads.push(Workload::initialized_by(initialize, &name, input)?);
         }
         Ok(workloads)
+    }
+
+    /// The calls of a block's author, if they were asked for.
+    fn authored(&self, name: &str, input: &Input) -> Result<Vec<Workload>> {
+        match input {
+            Input::Runtime(runtime) if self.author => author::workloads(name, runtime),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// The initialiser that was asked for, in this module.
