@@ -67,7 +67,8 @@ pub struct BuildBlock {
     #[arg(long, value_name = "N", requires = "parent_hash")]
     parent_number: Option<u64>,
     /// Write the argument of validate_block there as well, for `run --pvf`: the first block of a
-    /// parachain, with a proof of the state that it reads.
+    /// parachain, with a proof of the state that it reads. A runtime with AURA takes it sealed only, by
+    /// --seal-by.
     #[arg(long, value_name = "FILE")]
     candidate: Option<PathBuf>,
     /// The secret of the AURA key that seals the candidate: a phrase, or //Alice and such. Its slot is

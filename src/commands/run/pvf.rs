@@ -31,7 +31,8 @@ use wasm_instrument::{inject_stack_limiter, parity_wasm};
 #[derive(Args)]
 pub struct PvfOptions {
     /// Validate a parachain's block as validators do: the entry point is validate_block, its stack is
-    /// counted, and of the host's functions there are theirs alone.
+    /// counted, and of the host's functions there are theirs alone. --input is the candidate, as
+    /// `build-block --candidate` writes one.
     #[arg(long, conflicts_with_all = [
         "state", "heap_pages", "max_pages", "stack_size", "initialize", "profile",
         "signature_threads", "accept",
