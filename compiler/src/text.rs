@@ -9,6 +9,7 @@ use crate::{
     index::{FuncIndex, ImportIndex, SignatureIndex},
     limits,
     patch::{Form, patch},
+    sites::Origins,
     symbol::Symbol,
 };
 use cranelift_codegen::{
@@ -34,6 +35,8 @@ pub struct Piece {
     pub sites: Vec<u8>,
     /// How to unwind through it.
     pub unwind: Option<UnwindInfo>,
+    /// Which operators it is of, where that was asked for.
+    pub origins: Option<Origins>,
 }
 
 impl Piece {
