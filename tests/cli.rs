@@ -334,7 +334,8 @@ fn an_image_can_be_verified() {
     };
     fs::write(&one, module(1)).unwrap();
     fs::write(&other, module(2)).unwrap();
-    for options in [&[][..], &["--target", "aarch64"], &["--cpu", "x86-64-v2"]] {
+    let debug = ["-g", "--target", "aarch64"];
+    for options in [&[][..], &["--target", "aarch64"], &["--cpu", "x86-64-v2"], &debug] {
         let image = path("verified.so");
         let args = [&["compile", &one, "-o", &image], options].concat();
         succeeds(&args, &[]);
