@@ -240,8 +240,23 @@ impl Live<'_, '_> {
         Ok(Some(fastest))
     }
 
+    /// Has functions that were inlined told from those around them, where a side knows how.
+    fn tell_inlined(&mut self) -> Result<()> {
+        for side in [Side::Base, Side::New] {
+            let (workload, artifact) = (self.stored(side), self.artifact(side));
+            match self.work(side, Task::Explain { workload, artifact }) {
+                Ok(_) => {}
+                // Another build may not know how.
+                Err(error) if self.of == Sides::Modules || error.is::<Stop>() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Counts the instructions of every call.
     fn instructions(&mut self) -> Result<()> {
+        self.tell_inlined()?;
         for group in 0..self.groups.len() {
             for side in [Side::Base, Side::New] {
                 let Group::Call(pair) = &self.groups[group] else { continue };
@@ -287,6 +302,9 @@ impl Live<'_, '_> {
             })
             .flatten()
             .collect();
+        if !calls.is_empty() {
+            self.tell_inlined()?;
+        }
         self.left(calls.len() * LOOKS_AT);
         for _ in 0..LOOKS_AT {
             for (at, task) in calls.iter().enumerate() {
