@@ -18,7 +18,7 @@ pub struct Frames {
     context: Context<EndianArcSlice<LittleEndian>>,
     /// The address of the text in the file.
     text: u64,
-    /// Where the first function is in the text.
+    /// Where the first function with code is in the text.
     first: u64,
 }
 
@@ -42,7 +42,8 @@ impl Frames {
         let context = Context::from_dwarf(Dwarf::load(section)?);
         let context = context.context("the image's debug information")?;
         let functions = Metadata::parse(image, Trust::SkipHash)?.functions;
-        let first = functions.first().map_or(0, |function| function.code.into());
+        let first = functions.iter().find(|function| function.code_len > 0);
+        let first = first.map_or(0, |function| function.code.into());
         Ok(Some(Self { context, text, first }))
     }
 
@@ -61,7 +62,7 @@ impl Frames {
         self.names(self.text + offset).unwrap_or_default()
     }
 
-    /// The same, by the bytes from the start of the first function.
+    /// The same, by the bytes from the start of the first function with code.
     pub fn after_first(&self, offset: u64) -> Vec<String> {
         self.at(self.first + offset)
     }

@@ -174,12 +174,13 @@ impl LoadedModule for Runtime {
     fn functions(&self) -> Vec<(Range<u64>, String)> {
         let image = self.image();
         let text = image.text().start as u64;
+        // One that is inlined wherever it is called has no code.
         let place = |function: &FunctionInfo| {
             let start = text + u64::from(function.code);
             let (index, name) = image.function_at(start as usize)?;
             Some((start..start + u64::from(function.code_len), called(index, name)))
         };
-        image.metadata().functions.iter().filter_map(place).collect()
+        image.metadata().functions.iter().filter(|f| f.code_len > 0).filter_map(place).collect()
     }
 
     fn shared(&self) -> Option<&(dyn LoadedModule + Sync)> {

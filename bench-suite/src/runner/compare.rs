@@ -246,9 +246,13 @@ impl Live<'_, '_> {
             let (workload, artifact) = (self.stored(side), self.artifact(side));
             match self.work(side, Task::Explain { workload, artifact }) {
                 Ok(_) => {}
+                Err(error) if error.is::<Stop>() => return Err(error),
                 // Another build may not know how.
-                Err(error) if self.of == Sides::Modules || error.is::<Stop>() => return Err(error),
-                Err(_) => {}
+                Err(_) if self.of == Sides::Builds => {}
+                Err(error) => {
+                    let name = &self.sides[side as usize].workload.name;
+                    self.runner.absent(format!("inlined functions of {name}"), &error)?;
+                }
             }
         }
         Ok(())

@@ -58,8 +58,10 @@ pub fn decode(workload: &Workload) {
         let found: Branches =
             branches(&image).unwrap_or_else(|e| panic!("{}, {target:?}: {e}", workload.name));
         println!("{}, {}: {} bytes, {found:?}", workload.name, target.triple(), image.len());
-        if target != x86_64.with_cpu("x86-64-v2").expect("a level") {
-            println!("  debug information: {:?}", dwarf::check(&workload.wasm, &options));
+        if target == x86_64 || target == Target::aarch64() {
+            let options = CompilerOptions { debug_info: true, ..options };
+            let debug = compile_image(&workload.wasm, &options).expect("it compiled without");
+            println!("  debug information: {:?}", dwarf::explains(&debug, &image));
         }
     }
 }

@@ -49,9 +49,14 @@ pub fn check(wasm: &[u8], options: &Options) -> Found {
     let options = |debug_info, jobs| Options { debug_info, jobs, ..options.clone() };
     let image = compile_image(wasm, &options(true, 2)).unwrap();
     assert!(image == compile_image(wasm, &options(true, 1)).unwrap(), "the same bytes");
-    let plain = compile_image(wasm, &options(false, 1)).unwrap();
-    is_loaded_alike(&plain, &image);
-    decode(&image)
+    explains(&image, &compile_image(wasm, &options(false, 1)).unwrap())
+}
+
+/// An image with debug information is right, and the same as a `plain` one where that is loaded.
+#[track_caller]
+pub fn explains(image: &[u8], plain: &[u8]) -> Found {
+    is_loaded_alike(plain, image);
+    decode(image)
 }
 
 /// Compares debug information and sites of what has both.
