@@ -346,6 +346,27 @@ fn an_image_can_be_verified() {
     }
 }
 
+/// With debug information the bundled runtime does the same.
+#[test]
+fn debug_information_changes_no_result() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let spec = "workloads/solochain/chain-spec.json";
+    let made = |name: &str, options: &[&str]| {
+        let image = path(name);
+        let args = ["compile", spec, "--target", "native", "-o", &image];
+        succeeds(&[&args[..], options].concat(), &[]);
+        let calls = ["Core_version", "Metadata_metadata"];
+        let outputs = calls.map(|call| succeeds(&["run", &image, call], &[]).stdout);
+        let told = succeeds(&["inspect", &image, "--json"], &[]).stdout;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        (outputs, told["options"].clone(), told["debug_info_bytes"].as_u64().unwrap())
+    };
+    let (plain, debug) = (made("plain.so", &[]), made("debug.so", &["--debug-info"]));
+    assert!(plain.0 == debug.0 && plain.1 == debug.1);
+    assert!(plain.2 == 0 && debug.2 > 100_000, "{} and {}", plain.2, debug.2);
+}
+
 #[test]
 fn check_names_what_stands_in_the_way() {
     let odd = wat(
