@@ -252,7 +252,7 @@ impl Compile {
             What::Exe => {
                 executable::check(name, wasm, options)?;
                 let library = self.executable.library()?;
-                self.executable.link(&compile(Emit::Object)?, &library)
+                self.executable.link(&compile(Emit::Object)?, &library, self.debug_info)
             }
         }
     }
