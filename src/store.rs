@@ -167,11 +167,15 @@ fn shape(profile: Profile, tier: Tier, inline: Inline, heat: Option<&str>) -> St
     shape
 }
 
-/// The options that an image says it was made with, with the profile among them, which has to be at hand.
-pub fn options(metadata: &Metadata, heat: Option<Arc<Heat>>) -> Result<Options> {
+/// The options that `image` was made with, by what it says and has, with the profile among them, which
+/// has to be at hand.
+pub fn options(metadata: &Metadata, image: &[u8], heat: Option<Arc<Heat>>) -> Result<Options> {
     let given = heat.as_ref().map(|heat| heat.hash());
+    let debug_info = Metadata::debug_info_len(image) > 0;
     match (option(metadata, "heat="), given.as_deref()) {
-        (said, given) if said == given => Ok(Options { heat, ..plain_options(metadata)? }),
+        (said, given) if said == given => {
+            Ok(Options { heat, debug_info, ..plain_options(metadata)? })
+        }
         (Some(said), None) => {
             bail!("it was made with a profile, {said}: `lithify verify --profile` takes that")
         }

@@ -334,7 +334,8 @@ fn an_image_can_be_verified() {
     };
     fs::write(&one, module(1)).unwrap();
     fs::write(&other, module(2)).unwrap();
-    for options in [&[][..], &["--target", "aarch64"], &["--cpu", "x86-64-v2"]] {
+    let debug = ["-g", "--target", "aarch64"];
+    for options in [&[][..], &["--target", "aarch64"], &["--cpu", "x86-64-v2"], &debug] {
         let image = path("verified.so");
         let args = [&["compile", &one, "-o", &image], options].concat();
         succeeds(&args, &[]);
@@ -343,6 +344,27 @@ fn an_image_can_be_verified() {
         fails(&["verify", &image, &other], 1, &["was made of code 0x"]);
         fails(&["verify", &one, &other], 2, &["is not an image"]);
     }
+}
+
+/// With debug information the bundled runtime does the same.
+#[test]
+fn debug_information_changes_no_result() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let spec = "workloads/solochain/chain-spec.json";
+    let made = |name: &str, options: &[&str]| {
+        let image = path(name);
+        let args = ["compile", spec, "--target", "native", "-o", &image];
+        succeeds(&[&args[..], options].concat(), &[]);
+        let calls = ["Core_version", "Metadata_metadata"];
+        let outputs = calls.map(|call| succeeds(&["run", &image, call], &[]).stdout);
+        let told = succeeds(&["inspect", &image, "--json"], &[]).stdout;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        (outputs, told["options"].clone(), told["debug_info_bytes"].as_u64().unwrap())
+    };
+    let (plain, debug) = (made("plain.so", &[]), made("debug.so", &["--debug-info"]));
+    assert!(plain.0 == debug.0 && plain.1 == debug.1);
+    assert!(plain.2 == 0 && debug.2 > 100_000, "{} and {}", plain.2, debug.2);
 }
 
 #[test]

@@ -107,6 +107,79 @@ fn a_call_is_profiled_by_function() {
     assert_eq!(program.status, 2, "{}", program.said());
 }
 
+/// A runtime whose `Core_version` calls `middle`, which calls `hot` for so many rounds, both in one place:
+/// there they are inlined.
+fn nested(name: &str, rounds: u32) -> String {
+    let step = "(local.set 1 (i32.xor (i32.mul (local.get 1) (i32.const 17)) (local.get 0)))";
+    let text = format!(
+        r#"(module (memory (export "memory") 20)
+            (global (export "__heap_base") i32 (i32.const 65536))
+            (func $hot (param i32) (result i32) (local i32)
+                (loop $l {step}
+                    (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                (local.get 1))
+            (func $middle (param i32) (result i32)
+                (i32.add (call $hot (i32.mul (local.get 0) (i32.const {rounds}))) (i32.const 1)))
+            (func (export "Core_version") (param i32 i32) (result i64)
+                (i64.extend_i32_u (i32.and (call $middle (i32.const 10)) (i32.const 0))))
+            (func (export "Metadata_metadata") (param i32 i32) (result i64) (i64.const 0)))"#
+    );
+    wat(name, &text)
+}
+
+/// Functions that were inlined are frames where there is debug information: always in a runtime that is
+/// compiled to be looked at, and in an image that was compiled with it.
+#[test]
+fn inlined_functions_are_frames() {
+    let folder = folder("inlined");
+    let module = nested("inlined.wasm", 4000);
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (plain, debug, lines) = (path("plain.so"), path("debug.so"), path("f.folded"));
+    for (image, options) in [(&plain, &[][..]), (&debug, &["-g"])] {
+        let target = ["compile", &module, "--target", "native", "-o", image];
+        let compiled = lithify(&[&target[..], options].concat());
+        assert_eq!(compiled.status, 0, "{}", compiled.said());
+    }
+    let note = "the image has no debug information";
+    for input in [&module, &debug] {
+        let profiled = lithify(&["run", input, "Core_version", "--profile-functions", "--json"]);
+        assert!(!profiled.stderr.contains(note), "{}", profiled.said());
+        let functions = &object(&profiled)["functions"];
+        let ns = |name: &str, figure: &str| of(functions, name)[figure].as_f64().expect("a number");
+        let whole = ns("Core_version", "with_calls_ns");
+        assert!(ns("hot", "own_ns") > 0.9 * whole, "{}", profiled.said());
+        assert!(ns("middle", "own_ns") < 0.1 * whole, "{}", profiled.said());
+        assert!(ns("middle", "with_calls_ns") > 0.9 * whole, "{}", profiled.said());
+        assert!(ns("Core_version", "own_ns") < 0.1 * whole, "{}", profiled.said());
+    }
+    let profiled = lithify(&["run", &plain, "Core_version", "--profile-functions", "--json"]);
+    assert!(profiled.stderr.contains(note), "{}", profiled.said());
+    assert!(!profiled.stdout.contains("\"hot\""), "{}", profiled.said());
+    let drawn = lithify(&["run", &debug, "Core_version", "--flame", &lines]);
+    assert_eq!(drawn.status, 0, "{}", drawn.said());
+    let lines = fs::read_to_string(lines).expect("written");
+    assert!(lines.contains("Core_version;Core_version;middle;hot "), "{lines}");
+}
+
+/// A function that became slower is named though it was inlined, in time and in instructions.
+#[test]
+fn an_inlined_function_is_compared() {
+    if !has_valgrind() {
+        return;
+    }
+    let base = nested("inlined-base.wasm", 4000);
+    let slow = nested("inlined-slow.wasm", 5000);
+    let few = ["--compiles", "0", "--processes", "20", "--seed", "1"];
+    let asked = ["compare", &base, &slow, "--explain", "--instructions", "--json"];
+    let compared = lithify(&[&asked[..], &few].concat());
+    let told = object(&compared);
+    let functions = &told["rows"][0]["functions"];
+    let hot = |figure: &str| of(functions, "hot")[figure].as_f64().expect("a number");
+    let more = hot("new_instructions") / hot("base_instructions");
+    assert!((more - 1.25).abs() < 1e-3, "{more}: {}", compared.said());
+    assert!(hot("new_ns") > 1.1 * hot("base_ns"), "{}", compared.said());
+}
+
 /// What the sampler says of a call is what callgrind says of it, where instructions are of one kind; and a
 /// count of instructions is exact in the guest.
 #[test]

@@ -141,11 +141,16 @@ fn an_executable_has_its_directories_alone_and_says_why_it_cannot_go_on() {
     let of = |input| {
         ["compile", input, "--emit", "exe", "--target", "native", "--library", library, "-o", to]
     };
-    succeeds(&of(wat), &[]);
-    let output = Command::new(&out).output().unwrap();
-    assert_eq!(output.status.code(), Some(134));
-    let message = text(&output.stderr);
-    assert!(message.contains("unreachable executed\n  0: function 0 inner"), "{message}");
+    for options in [&[][..], &["--debug-info"]] {
+        succeeds(&[&of(wat)[..], options].concat(), &[]);
+        let output = Command::new(&out).output().unwrap();
+        assert_eq!(output.status.code(), Some(134));
+        let message = text(&output.stderr);
+        assert!(message.contains("unreachable executed\n  0: function 0 inner"), "{message}");
+        let executable = fs::read(&out).unwrap();
+        let has_lines = executable.windows(12).any(|bytes| bytes == b"module.wasm\0");
+        assert_eq!(has_lines, !options.is_empty());
+    }
 }
 
 /// What makes no executable is refused by what is wrong with it, and nothing is written.

@@ -59,10 +59,21 @@ impl Counted {
         Ok(counted)
     }
 
-    /// What is executed in each of the functions at `places`, in their order.
-    pub fn by_function(&self, places: &[Place]) -> Vec<u64> {
-        let sum = |range: &Range<u64>| self.by_address.range(range.clone()).map(|(_, n)| n).sum();
-        places.iter().map(|(range, _)| sum(range)).collect()
+    /// What is executed in each of the functions at `places`; `inlined` knows the one that was inlined at
+    /// an address, if any.
+    pub fn by_function(
+        &self,
+        places: &[Place],
+        inlined: impl Fn(u64) -> Option<String>,
+    ) -> BTreeMap<String, u64> {
+        let mut functions = BTreeMap::new();
+        for (range, name) in places {
+            for (address, count) in self.by_address.range(range.clone()) {
+                let name = inlined(*address).unwrap_or_else(|| name.clone());
+                *functions.entry(name).or_insert(0) += count;
+            }
+        }
+        functions
     }
 }
 
@@ -81,7 +92,12 @@ mod tests {
         assert_eq!(counted.total, 118, "the call is not counted again");
         let place = |range, name: &str| (range, name.to_owned());
         let places = [place(0x4000..0x4010, "a"), place(0x4010..0x4020, "b"), place(0..9, "c")];
-        assert_eq!(counted.by_function(&places), [62, 40, 0]);
+        let counts = |of: &[(&str, u64)]| of.iter().map(|(n, c)| (n.to_string(), *c)).collect();
+        let expected: BTreeMap<String, u64> = counts(&[("a", 62), ("b", 40)]);
+        assert_eq!(counted.by_function(&places, |_| None), expected);
+        let inlined = |address| (address == 0x4003).then(|| "inlined".to_owned());
+        let expected: BTreeMap<String, u64> = counts(&[("a", 2), ("b", 40), ("inlined", 60)]);
+        assert_eq!(counted.by_function(&places, inlined), expected);
     }
 
     #[test]

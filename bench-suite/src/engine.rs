@@ -61,6 +61,18 @@ pub trait Engine {
 
     /// Makes what `prepare` gave ready for calls, as an engine without artifacts does at every start.
     fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn LoadedModule>>;
+
+    /// Puts beside an artifact what tells functions that were inlined from those around them, if the
+    /// engine can.
+    fn explain(&self, _prepared: &[u8], _artifact: &Path) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes an artifact ready for calls of which is told in which functions they are, by what
+    /// [`explain`](Self::explain) left where it did.
+    fn load_explained(&self, artifact: &Path) -> Result<Box<dyn LoadedModule>> {
+        self.load(artifact, Check::Whole)
+    }
 }
 
 /// Whether an artifact is checked for damage when it is loaded. An engine that cannot do so
@@ -83,15 +95,16 @@ pub trait LoadedModule {
     /// A fresh instance of any module.
     fn instance(&self) -> Result<Box<dyn AnyInstance>, Stopped>;
 
-    /// The guest's function whose code holds the address `pc`: its name, or its index as a text. None
-    /// where that is no guest's code, or the engine does not tell.
-    fn function_at(&self, pc: usize) -> Option<String> {
+    /// The guest's functions at the address `pc`, those that were inlined there first, and last the one
+    /// whose code it is: their names, or their indices as a text. None where that is no guest's code, or
+    /// the engine does not tell; only one that was [explained](Engine::load_explained) does.
+    fn functions_at(&self, pc: usize) -> Vec<String> {
         let _ = pc;
-        None
+        Vec::new()
     }
 
-    /// The addresses of the code of the guest's functions with their names, as
-    /// [`function_at`](Self::function_at) has them. Empty where the engine does not tell.
+    /// The addresses of the code of the guest's functions with their names, in rising order, without those
+    /// that were inlined. Empty where the engine does not tell.
     fn functions(&self) -> Vec<(Range<u64>, String)> {
         Vec::new()
     }

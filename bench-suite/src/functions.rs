@@ -1,8 +1,9 @@
 //! Turns calls that a sampler looks at into what each function of guest and host takes of them, and into
 //! the stacks in which they were found.
 //!
-//! A sample belongs to the function that ran, be it the guest's or the host's; what is inlined is its
-//! caller's. What makes and ends instances is [`HOST`], and so is the guest on an engine that does not tell.
+//! A sample belongs to the function that ran, be it the guest's or the host's; one that was inlined is its
+//! caller's where the engine does not tell them apart ([`frames`](crate::frames)). What makes and ends
+//! instances is [`HOST`], and so is the guest on an engine that does not tell.
 
 use crate::engine::sampler;
 use crate::sample::{Functions, Stack};
@@ -23,15 +24,15 @@ const ENOUGH: usize = 2_000;
 const LONGEST: u32 = 4;
 
 /// Makes a call for some `time`, or until there are enough samples, and looks where it is. `call` makes it once, observed by name
-/// ([`Observe::Name`](lithify_polkadot::Observe)), and returns what it took in ns; `function_at` names the
-/// guest's function at an address. `call` is called on this thread.
+/// ([`Observe::Name`](lithify_polkadot::Observe)), and returns what it took in ns; `functions_at` names the
+/// guest's functions at an address, those that were inlined there first. `call` is called on this thread.
 ///
 /// # Errors
 ///
 /// Those of `call`, or where the system has no timer.
 pub fn look(
     time: Duration,
-    function_at: &dyn Fn(usize) -> Option<String>,
+    functions_at: &dyn Fn(usize) -> Vec<String>,
     mut call: impl FnMut() -> Result<u64>,
 ) -> Result<Functions> {
     let (mut calls, mut total_ns) = (0, 0);
@@ -44,17 +45,17 @@ pub fn look(
         calls += 1;
     }
     let found = sampler.finish();
-    let mut names: BTreeMap<usize, Option<String>> = BTreeMap::new();
+    let mut names: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     let mut stacks: BTreeMap<Vec<String>, u64> = BTreeMap::new();
     let (mut samples, mut tells) = (0, false);
     for sample in found.samples() {
         let [pc, host, frames @ ..] = sample else { continue };
         let in_guest = frames.first() == Some(pc);
         let mut stack: Vec<String> = (frames.iter().enumerate())
-            .filter_map(|(at, pc)| {
+            .flat_map(|(at, pc)| {
                 // A return address lies behind its call.
-                let pc = if at == 0 && in_guest { *pc } else { pc.checked_sub(1)? };
-                names.entry(pc).or_insert_with(|| function_at(pc)).clone()
+                let pc = if at == 0 && in_guest { *pc } else { pc.saturating_sub(1) };
+                names.entry(pc).or_insert_with(|| functions_at(pc)).clone()
             })
             .collect();
         tells |= !stack.is_empty();
@@ -105,7 +106,7 @@ mod tests {
             while started.elapsed() < Duration::from_millis(1) {}
             Ok(1_000_000)
         };
-        let found = look(Duration::from_millis(60), &|_| None, busy).expect("a timer");
+        let found = look(Duration::from_millis(60), &|_| Vec::new(), busy).expect("a timer");
         assert!(found.samples > 5 && found.calls > 5, "{found:?}");
         assert_eq!(found.functions, BTreeMap::from([(HOST.to_owned(), found.samples)]));
         assert_eq!(found.frames, [HOST]);

@@ -33,6 +33,7 @@ pub mod calibrate;
 mod callgrind;
 pub mod comparison;
 pub mod engine;
+pub mod frames;
 pub mod functions;
 pub mod history;
 pub mod machine;

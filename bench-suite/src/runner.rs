@@ -498,6 +498,7 @@ impl<'r> Runner<'r> {
             Task::Compile { .. } => "compile",
             Task::Call { .. } => "call",
             Task::Count { .. } => "count",
+            Task::Explain { .. } => "functions of",
             Task::Sample { .. } => "look at",
             Task::Memory { .. } => "memory of",
             Task::Threads { .. } => "threads on",

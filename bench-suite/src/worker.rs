@@ -74,6 +74,13 @@ pub enum Task {
         #[serde(default)]
         total_only: bool,
     },
+    /// Put beside the artifact what tells functions that were inlined from those around them.
+    Explain {
+        /// The workload.
+        workload: PathBuf,
+        /// The artifact.
+        artifact: PathBuf,
+    },
     /// Make a call again and again, and look where it is.
     Sample {
         /// The workload.
@@ -165,6 +172,12 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
             worker.calls(&workload, *call, artifact, rounds, &calling)?;
             worker.finish(out)
         }
+        Task::Explain { workload, artifact } => {
+            let workload = Workload::load(workload)?;
+            let engine = kind.open(Host::Polkadot)?;
+            let prepared = engine.prepare(&workload.wasm)?;
+            job.bounds.within("compiling", || engine.explain(&prepared, artifact))?
+        }
         Task::Sample { workload, call, artifact, ms, stacks } => {
             let workload = Workload::load(workload)?;
             let call = workload.calls.get(*call).context("no such call")?;
@@ -225,13 +238,13 @@ fn sample(
     bounds: &Bounds,
 ) -> Result<Functions> {
     let engine = kind.open(Host::Polkadot)?;
-    let loaded = engine.load(artifact, Check::Whole)?;
+    let loaded = engine.load_explained(artifact)?;
     let mut calls = Calls::first(&*loaded, workload, call, bounds)?;
     for _ in 0..3 {
         calls.again(Observe::Name, Clock::Ends)?;
     }
     let one = || Ok(calls.again(Observe::Name, Clock::Ends)?.total_ns);
-    let found = functions::look(time, &|pc| loaded.function_at(pc), one)?;
+    let found = functions::look(time, &|pc| loaded.functions_at(pc), one)?;
     Ok(Functions { workload: workload.name.clone(), call: call.label.clone(), ..found })
 }
 

@@ -15,7 +15,7 @@ use crate::{
     options::Options,
     progress::Progress,
     short,
-    sites::sites,
+    sites::{Origins, sites},
     stub,
     symbol::Symbol,
     text::{Piece, Reloc, Role, Text, TextBuilder},
@@ -251,13 +251,14 @@ impl Worker {
         defined: DefinedFuncIndex,
         total: &Work,
     ) -> Result<Piece> {
-        let ModuleContext { module, isas, .. } = context;
+        let ModuleContext { module, isas, debug_info, .. } = context;
         let (index, body) = (module.defined_index(defined), &module.bodies[defined]);
         let (func, buffers) = (&mut self.context.func, &mut self.buffers);
         let translated = translate::translate(context, index, body, func, buffers)?;
         total.add(translated.work)?;
         let range = body.range.start as u32..body.range.end as u32;
-        let generated = self.generate(isas.isa(translated.way), range, &translated);
+        let isa = isas.isa(translated.way);
+        let generated = self.generate(isa, range, &translated, *debug_info);
         generated.map_err(|message| CompileError::Codegen {
             func: index.as_u32(),
             name: module.function_name(index),
@@ -275,16 +276,17 @@ impl Worker {
 
     /// Compiles code without operators.
     fn stub(&mut self, isa: &dyn TargetIsa) -> std::result::Result<Piece, String> {
-        self.generate(isa, 0..0, &Translated::default())
+        self.generate(isa, 0..0, &Translated::default(), false)
     }
 
     /// Compiles the CLIF in the context and clears it. The function's body lies there in the Wasm
-    /// file; `of` is what became of it.
+    /// file; `of` is what became of it. With `debug_info` the piece says which operators it is of.
     fn generate(
         &mut self,
         isa: &dyn TargetIsa,
         body: Range<u32>,
         of: &Translated,
+        debug_info: bool,
     ) -> std::result::Result<Piece, String> {
         self.context.compile(isa, &mut self.control).map_err(|e| format!("{:?}", e.inner))?;
         let compiled = self.context.compiled_code().expect("just compiled");
@@ -294,12 +296,14 @@ impl Worker {
         if places.iter().any(|site| !site.code.is_multiple_of(unit)) {
             return Err(format!("an instruction beside its {unit} bytes"));
         }
+        let origins =
+            debug_info.then(|| Origins::new(compiled, body.clone(), &of.inlined, &places));
         let mut sites = Vec::new();
         site::encode(body, &of.inlined, &places, &mut sites);
         let unwind = compiled.create_unwind_info(isa).map_err(|e| e.to_string())?;
         let code = compiled.code_buffer().to_vec();
         let relocs = Reloc::of(compiled, &self.context.func);
         self.context.clear();
-        Ok(Piece { code, relocs, sites, unwind })
+        Ok(Piece { code, relocs, sites, unwind, origins })
     }
 }

@@ -4,10 +4,11 @@
 //! R   header, note, .dynsym .dynstr .hash .rela.dyn, .rodata, .lithify, .eh_frame, .lithify.memory
 //! RX  .text
 //! RW  .dynamic .got                          (read-only once its entries are filled)
+//!     .debug_*                               (not loaded, and only where it was asked for)
 //!     .symtab .strtab .shstrtab              (not loaded)
 //! ```
 //!
-//! Addresses equal file offsets. All references are resolved here but the entries of the
+//! What is loaded is the same with debug information and without. Addresses equal file offsets. All references are resolved here but the entries of the
 //! global offset table, one per undefined symbol, which a loader fills by those of `.rela.dyn`: ours,
 //! or `ld.so`. The rule not to break: no relocation in the text.
 
@@ -40,10 +41,15 @@ const SECTIONS: &[(&str, Segment)] = &[
     (".text", Segment::Execute),
 ];
 
+/// How the names of sections begin that are for debuggers. They follow what is loaded.
+const DEBUG: &str = ".debug_";
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Segment {
     Read,
     Execute,
+    /// None: it stays in the file.
+    NotLoaded,
 }
 
 /// Links `object` into an image.
@@ -76,7 +82,7 @@ fn relocate(
         if offset >= placed.len {
             return Err(error("a relocation outside its section"));
         }
-        let place = placed.address + offset;
+        let place = placed.offset + offset;
         let (RelocationTarget::Symbol(index), RelocationFlags::Elf { r_type }) =
             (relocation.target(), relocation.flags())
         else {
@@ -88,7 +94,7 @@ fn relocate(
                 let symbol = file.symbol_by_index(index)?;
                 let section = symbol.section_index().and_then(|index| plan.section(index));
                 let section = section.ok_or_else(|| error("a reference to nowhere"))?;
-                section.address + symbol.address()
+                section.address() + symbol.address()
             }
         };
         let value = (target as i64)
@@ -107,6 +113,12 @@ fn form(machine: Machine, r_type: u32) -> Result<Form> {
         | (Machine::Aarch64, elf::R_AARCH64_PREL32) => Form::Relative32,
         (Machine::X86_64, elf::R_X86_64_PC64) | (Machine::Aarch64, elf::R_AARCH64_PREL64) => {
             Form::Relative64
+        }
+        (Machine::X86_64, elf::R_X86_64_32) | (Machine::Aarch64, elf::R_AARCH64_ABS32) => {
+            Form::Absolute32
+        }
+        (Machine::X86_64, elf::R_X86_64_64) | (Machine::Aarch64, elf::R_AARCH64_ABS64) => {
+            Form::Absolute64
         }
         (Machine::Aarch64, elf::R_AARCH64_ADR_PREL_PG_HI21 | elf::R_AARCH64_ADR_GOT_PAGE) => {
             Form::Page21

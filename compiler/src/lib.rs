@@ -30,6 +30,7 @@ mod codegen;
 mod copying;
 mod counting;
 mod dump;
+mod dwarf;
 mod edges;
 mod error;
 mod header;

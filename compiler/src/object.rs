@@ -3,12 +3,13 @@
 //! Undefined symbols are the host functions and the libcalls in use; global ones the descriptor, and
 //! exported functions where they are asked for. References within the text are resolved already,
 //! so what is left to a linker is little: the entries of the global offset table, the addresses of tables
-//! and of the descriptor, and the unwind information.
+//! and of the descriptor, and the information for unwinding and debugging.
 //!
 //! The rule not to break: no name of the module is a global symbol as it is, or it would bind what
 //! the module's maker chose, such as `system`. `lithify_abi::symbols` makes symbols of names.
 
 use crate::{
+    dwarf::{Bytes, dwarf},
     error::CompileError,
     index::{FuncIndex, ImportIndex, TableIndex},
     isa::{self, Way},
@@ -29,7 +30,10 @@ use cranelift_module::{
     default_libcall_names,
 };
 use cranelift_object::{ObjectBuilder, ObjectModule, ObjectProduct};
-use gimli::write::{Address, EhFrame, EndianVec, FrameTable, RelocateWriter};
+use gimli::{
+    SectionId,
+    write::{Address, EhFrame, FrameTable, RelocationTarget},
+};
 use lithify_abi::{
     IMAGE_GRANULE,
     descriptor::{Descriptor, NONE},
@@ -40,7 +44,7 @@ use lithify_abi::{
 use object::{
     RelocationEncoding, RelocationFlags, RelocationKind, SectionKind, SymbolFlags, SymbolKind,
     SymbolScope,
-    write::{Relocation, StandardSection, SymbolSection},
+    write::{Relocation, StandardSection, SymbolId, SymbolSection},
 };
 use std::collections::{BTreeSet, HashMap};
 
@@ -75,6 +79,7 @@ pub fn object(
     let mut product = writer.object.finish();
     name_symbols(&mut product, module, &text, &pieces, &exports);
     locate(&mut product, descriptor, image, target)?;
+    debug(&mut product, module, &text)?;
     unwind(&mut product, &*isa, text)?;
     Ok(product.emit()?)
 }
@@ -292,6 +297,35 @@ fn locate(
     Ok(())
 }
 
+/// Adds the debug information, where the text has what it is made of.
+fn debug(product: &mut ObjectProduct, module: &Module<'_>, text: &Text) -> Result<()> {
+    let Some(sections) = dwarf(module, text)? else { return Ok(()) };
+    let object = &mut product.object;
+    let text = object.section_id(StandardSection::Text);
+    let text = object.section_symbol(text);
+    let mut written: Vec<(SectionId, object::write::SectionId, &Bytes)> = Vec::new();
+    sections.for_each(|id, bytes| -> Result<()> {
+        if !bytes.writer.slice().is_empty() {
+            let section = object.add_section(vec![], id.name().into(), SectionKind::Debug);
+            object.append_section_data(section, bytes.writer.slice(), 1);
+            written.push((id, section, bytes));
+        }
+        Ok(())
+    })?;
+    let mut symbols = HashMap::new();
+    for (id, section, _) in &written {
+        symbols.insert(*id, object.section_symbol(*section));
+    }
+    for (_, section, bytes) in written {
+        let target = |target| match target {
+            RelocationTarget::Symbol(_) => text,
+            RelocationTarget::Section(id) => symbols[&id],
+        };
+        relocate(object, section, bytes, RelocationKind::Absolute, target)?;
+    }
+    Ok(())
+}
+
 /// Writes `.eh_frame`: for each piece how to unwind through it.
 fn unwind(product: &mut ObjectProduct, isa: &dyn TargetIsa, text: Text) -> Result<()> {
     let Some(mut cie) = isa.create_systemv_cie() else {
@@ -306,10 +340,8 @@ fn unwind(product: &mut ObjectProduct, isa: &dyn TargetIsa, text: Text) -> Resul
             table.add_fde(cie, info.to_fde(address));
         }
     }
-    let mut frames =
-        EhFrame(Frames { writer: EndianVec::new(gimli::LittleEndian), relocations: vec![] });
+    let mut frames = EhFrame(Bytes::default());
     table.write_eh_frame(&mut frames)?;
-    let Frames { writer, relocations } = frames.0;
 
     let object = &mut product.object;
     let symbol = {
@@ -317,41 +349,27 @@ fn unwind(product: &mut ObjectProduct, isa: &dyn TargetIsa, text: Text) -> Resul
         object.section_symbol(text)
     };
     let section = object.section_id(StandardSection::EhFrame);
-    object.append_section_data(section, writer.slice(), 8);
-    for relocation in relocations {
-        let flags = RelocationFlags::Generic {
-            kind: RelocationKind::Relative,
-            encoding: RelocationEncoding::Generic,
-            size: relocation.size * 8,
-        };
-        let offset = relocation.offset as u64;
+    object.append_section_data(section, frames.0.writer.slice(), 8);
+    // Its only relocations are the functions' addresses.
+    relocate(object, section, &frames.0, RelocationKind::Relative, |_| symbol)
+}
+
+/// Adds the relocations of a section, which begins with `bytes`.
+fn relocate(
+    object: &mut object::write::Object<'_>,
+    section: object::write::SectionId,
+    bytes: &Bytes,
+    kind: RelocationKind,
+    target: impl Fn(RelocationTarget) -> SymbolId,
+) -> Result<()> {
+    for relocation in &bytes.relocations {
+        let (offset, symbol) = (relocation.offset as u64, target(relocation.target));
+        let encoding = RelocationEncoding::Generic;
+        let flags = RelocationFlags::Generic { kind, encoding, size: relocation.size * 8 };
         let relocation = Relocation { offset, symbol, addend: relocation.addend, flags };
         object.add_relocation(section, relocation)?;
     }
     Ok(())
-}
-
-/// `.eh_frame` under construction. Its only relocations are the functions' addresses, relative
-/// to the text.
-struct Frames {
-    writer: EndianVec<gimli::LittleEndian>,
-    relocations: Vec<gimli::write::Relocation>,
-}
-
-impl RelocateWriter for Frames {
-    type Writer = EndianVec<gimli::LittleEndian>;
-
-    fn writer(&self) -> &Self::Writer {
-        &self.writer
-    }
-
-    fn writer_mut(&mut self) -> &mut Self::Writer {
-        &mut self.writer
-    }
-
-    fn relocate(&mut self, relocation: gimli::write::Relocation) {
-        self.relocations.push(relocation);
-    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub struct Options {
     pub heat: Option<Arc<Heat>>,
     /// BLAKE2b-256 of the code as it is stored on chain, kept in the image as its identity.
     pub code_hash: [u8; 32],
+    /// Whether the file has debug information, DWARF: which functions are where, with those that were
+    /// inlined, and which operator each instruction is of. Nothing that is loaded is another.
+    pub debug_info: bool,
     /// Worker threads; 0 for as many as there are CPUs.
     pub jobs: usize,
     /// Global symbols of an object. An image has the default ones, which its loader knows.

@@ -13,6 +13,10 @@ pub enum Form {
     Relative32,
     /// The same in 64 bits.
     Relative64,
+    /// The target itself, in 32 bits.
+    Absolute32,
+    /// The same in 64 bits.
+    Absolute64,
     /// aarch64 `bl`: the distance in words, in 26 bits.
     Call26,
     /// aarch64 `adrp`: the distance from page to page, in pages of 4 KiB, in 21 bits.
@@ -44,8 +48,9 @@ pub fn patch(
     let at = usize::try_from(at).map_err(|_| misfit())?;
     let field = bytes.get_mut(at..).ok_or_else(misfit)?;
     let distance = target.checked_sub(place).ok_or_else(misfit)?;
-    if form == Form::Relative64 {
-        *field.first_chunk_mut().ok_or_else(misfit)? = distance.to_le_bytes();
+    if let Form::Relative64 | Form::Absolute64 = form {
+        let value = if form == Form::Relative64 { distance } else { target };
+        *field.first_chunk_mut().ok_or_else(misfit)? = value.to_le_bytes();
         return Ok(());
     }
     let field: &mut [u8; 4] = field.first_chunk_mut().ok_or_else(misfit)?;
@@ -58,7 +63,8 @@ pub fn patch(
 fn encode(word: u32, place: i64, target: i64, distance: i64, form: Form) -> Option<u32> {
     let is = |mask: u32, opcode: u32| (word & mask == opcode).then_some(opcode | (word & !mask));
     Some(match form {
-        Form::Relative64 => return None,
+        Form::Relative64 | Form::Absolute64 => return None,
+        Form::Absolute32 => u32::try_from(target).ok()?,
         Form::Relative32 => i32::try_from(distance).ok()? as u32,
         // `b` and `bl` differ in the top bit only.
         Form::Call26 => {
@@ -121,6 +127,9 @@ mod tests {
             (0, Form::Relative32, 8, 9 + last, None),
             (0, Form::Relative32, 8, 7 - last, Some(0x8000_0000)),
             (0, Form::Relative32, 8, 6 - last, None),
+            (0, Form::Absolute32, 8, 0xffff_ffff, Some(0xffff_ffff)),
+            (0, Form::Absolute32, 8, 0x1_0000_0000, None),
+            (0, Form::Absolute32, 8, -1, None),
             (BL, Form::Call26, 0, 128 * mib - 4, Some(BL | 0x01ff_ffff)),
             (BL, Form::Call26, 0, 128 * mib, None),
             (BL, Form::Call26, 128 * mib, 0, Some(BL | 0x0200_0000)),
@@ -151,6 +160,8 @@ mod tests {
             (8, Form::Relative32, false),
             (3, Form::Relative64, true),
             (4, Form::Relative64, false),
+            (3, Form::Absolute64, true),
+            (4, Form::Absolute64, false),
             (12, Form::Relative32, false),
             (u64::MAX, Form::Relative64, false),
         ] {

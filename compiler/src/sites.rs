@@ -1,4 +1,5 @@
-//! The places of a compiled function where it can trap, and where its calls return.
+//! The places of a compiled function where it can trap, and where its calls return; and which operators
+//! its code is of.
 
 use crate::isa;
 use cranelift_codegen::{
@@ -6,10 +7,10 @@ use cranelift_codegen::{
     ir::{Function, InstructionData, Opcode},
 };
 use lithify_abi::{
-    site::{self, Site},
+    site::{self, Inlined, Site},
     trap::TrapCode,
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 /// Where an `unreachable` is, by the position of a branch to it. Cranelift makes a trap of the
 /// branch where nothing is between the two, which then has the branch's position.
@@ -64,4 +65,64 @@ pub fn sites(compiled: &CompiledCode, start: u32, unreachable: &Unreachable) -> 
             Site { code, position, kind }
         })
         .collect()
+}
+
+/// Which operators the code of a function is of.
+#[derive(Clone, Debug)]
+pub struct Origins {
+    /// The position where the own body ends, and the inlined ones begin.
+    pub end: u32,
+    /// The inlined bodies.
+    pub inlined: Vec<Inlined>,
+    /// Where the code of operators begins, in rising order from the start of the function.
+    pub rows: Vec<Row>,
+}
+
+/// From here on, code is of this operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Offset of the code from the function's start, in bytes.
+    pub code: u32,
+    /// Position of the operator.
+    pub position: u32,
+}
+
+impl Origins {
+    /// Those of a function whose `body` lies there in the Wasm file and holds the `inlined` ones. At
+    /// each of its `sites` they are what the site says.
+    pub fn new(
+        compiled: &CompiledCode,
+        body: Range<u32>,
+        inlined: &[Inlined],
+        sites: &[Site],
+    ) -> Self {
+        let mut rows = vec![Row { code: 0, position: body.start }];
+        let mut add = |code, position| {
+            // The later one says what is there.
+            rows.pop_if(|last: &mut Row| last.code == code);
+            rows.push(Row { code, position });
+        };
+        let mut traps = sites.iter().filter(|site| site.kind != site::CALL).peekable();
+        for location in compiled.buffer.get_srclocs_sorted() {
+            if location.loc.is_default() {
+                continue;
+            }
+            let position = location.loc.bits();
+            add(location.start, position);
+            let mut is_moved = false;
+            while let Some(trap) = traps.next_if(|trap| trap.code < location.end) {
+                // A trap that was a branch's has the place of the trap.
+                if trap.code >= location.start && (is_moved || trap.position != position) {
+                    is_moved = true;
+                    add(trap.code, trap.position);
+                }
+            }
+            if is_moved {
+                add(location.end, position);
+            }
+        }
+        let len = compiled.code_buffer().len() as u32;
+        rows.retain(|row| row.code < len);
+        Self { end: body.end, inlined: inlined.to_vec(), rows }
+    }
 }

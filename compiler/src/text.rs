@@ -10,6 +10,7 @@ use crate::{
     limits,
     patch::{Form, patch},
     short::Bulk,
+    sites::Origins,
     symbol::Symbol,
 };
 use cranelift_codegen::{
@@ -35,6 +36,8 @@ pub struct Piece {
     pub sites: Vec<u8>,
     /// How to unwind through it.
     pub unwind: Option<UnwindInfo>,
+    /// Which operators it is of, where that was asked for.
+    pub origins: Option<Origins>,
 }
 
 impl Piece {

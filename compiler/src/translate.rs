@@ -68,6 +68,8 @@ pub struct ModuleContext<'m> {
     pub copyings: Copyings,
     /// Which calls become bodies.
     pub inlining: Inlining,
+    /// Whether functions say which operators their code is of.
+    pub debug_info: bool,
 }
 
 impl<'m> ModuleContext<'m> {
@@ -77,7 +79,8 @@ impl<'m> ModuleContext<'m> {
         let warmths = Warmths::new(module, options)?;
         let copyings = Copyings::new(module, options);
         let inlining = Inlining::new(module, plan, options, &warmths, &copyings);
-        Ok(Self { module, plan, isas, warmths, copyings, inlining })
+        let debug_info = options.debug_info;
+        Ok(Self { module, plan, isas, warmths, copyings, inlining, debug_info })
     }
 }
 

@@ -10,7 +10,7 @@ use lithify_runtime::{
     Caller, ExternType, FuncType, Guest, Image, ImageError, Imports, InstanceOptions, Metadata,
     Pool, Trust, ValType, Value,
 };
-use support::compile;
+use support::{compile, compile_debug};
 
 const WAT: &str = r#"(module
     (import "env" "one" (func $one (param i32) (result i32)))
@@ -202,9 +202,10 @@ fn metadata_tells_what_is_inside() {
 /// an image that was not hashed is not run here.
 #[test]
 fn damaged_images_do_not_crash_the_loader() {
-    let image = compile(WAT);
+    let image = compile_debug(WAT);
     let imports = imports();
     let try_load = |bytes: &[u8]| {
+        let _ = Metadata::debug_info_len(bytes);
         let _ = Metadata::parse(bytes, Trust::SkipHash);
         if let Ok(image) = Image::from_bytes(bytes, &imports, Trust::SkipHash) {
             let _ = image.metadata();
@@ -317,7 +318,8 @@ fn run(bytes: &[u8], trust: Trust) -> Option<(Vec<Value>, Vec<u8>)> {
 /// pages, where the headers, the note and the metadata are, and at many more.
 #[test]
 fn truncated_images_are_refused() {
-    let image = compile(RUNNABLE);
+    let image = compile_debug(RUNNABLE);
+    assert_eq!(run(&image, Trust::Verify), run(&compile(RUNNABLE), Trust::Verify));
     assert!(run(&image, Trust::Verify).is_some());
     let lens = (0..image.len().min(8192)).chain((8192..image.len()).step_by(101));
     for len in lens.chain([image.len() - 1]) {
@@ -334,7 +336,9 @@ fn truncated_images_are_refused() {
 /// loader itself reads.
 #[test]
 fn flipped_bits_are_refused() {
-    let image = compile(RUNNABLE);
+    let image = compile_debug(RUNNABLE);
+    let debug_len = Metadata::debug_info_len(&image);
+    assert!(debug_len > 0 && Metadata::debug_info_len(&compile(RUNNABLE)) == 0);
     assert!(run(&image, Trust::Verify).is_some());
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = image.clone();

@@ -53,6 +53,7 @@ Examples:
   lithify compile program.wasm --emit exe --dir .::/ -o program
   lithify compile block.json --profile block.profile -o profiled.so
   lithify compile westend.json --tier fast -o fast.so
+  lithify compile runtime.wasm --debug-info -o debug.so
   lithify compile runtime.wasm -o /dev/null --time")]
 pub struct Compile {
     /// Runtimes in any of their forms; `-` is standard input.
@@ -65,6 +66,11 @@ pub struct Compile {
     /// What to make.
     #[arg(long, value_enum, default_value = "image")]
     emit: What,
+    /// With image, obj or exe: write debug information (DWARF) as well, so that debuggers and profilers
+    /// know functions that were inlined, and which operator an instruction is of: its line is the
+    /// operator's offset in the Wasm file. What is loaded is the same.
+    #[arg(short = 'g', long)]
+    debug_info: bool,
     /// With clif or asm: only this function, by export, name or index.
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
@@ -119,6 +125,9 @@ impl Compile {
         if self.function.is_some() && !is_asm {
             bail!(Usage("--function goes with --emit clif or --emit asm".into()));
         }
+        let text = "--debug-info goes with --emit image, obj or exe";
+        let is_text = is_asm || self.emit == What::Header;
+        ensure!(!self.debug_info || !is_text, Usage(text.into()));
         let symbols = self.symbols()?;
         let target = self.code.target(Target::default())?;
         let heat = self.profile.read()?;
@@ -148,7 +157,8 @@ impl Compile {
         for (job, place) in jobs.iter_mut().zip(&places) {
             let (name, runtime) = job.runtime.take().map_or_else(|| read(job.input), Ok)?;
             let code = self.code.options(&runtime, Target::default())?;
-            let options = Options { symbols: symbols.clone(), heat: heat.clone(), ..code };
+            let (symbols, heat, debug_info) = (symbols.clone(), heat.clone(), self.debug_info);
+            let options = Options { symbols, heat, debug_info, ..code };
             self.one(&name, &runtime, place, options)?;
         }
         Ok(())
@@ -242,7 +252,7 @@ impl Compile {
             What::Exe => {
                 executable::check(name, wasm, options)?;
                 let library = self.executable.library()?;
-                self.executable.link(&compile(Emit::Object)?, &library)
+                self.executable.link(&compile(Emit::Object)?, &library, self.debug_info)
             }
         }
     }

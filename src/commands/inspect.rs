@@ -182,6 +182,7 @@ impl Inspect {
         facts.add("code_hash", json!(source::hex(&metadata.code_hash)));
         facts.add("bytes", json!(bytes.len()));
         facts.add("sha256", json!(source::sha256(bytes)));
+        facts.add("debug_info_bytes", json!(Metadata::debug_info_len(bytes)));
         let target: Option<Target> = metadata.machine.parse().ok();
         let machine = || metadata.machine.clone();
         facts.add("target", json!(target.map_or_else(machine, |target| target.triple().into())));

@@ -21,7 +21,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
-use lithify_compiler::{Emit, inspect};
+use lithify_compiler::{Emit, Options, inspect};
 use lithify_polkadot::{
     Block, CallContext, CallError, Form as InputForm, HostSet, Input, Session, SignatureThreads,
     State, VersionHook,
@@ -106,6 +106,7 @@ pub struct Run {
     profile: bool,
     /// Print which functions of the guest and the host the time of the call goes to, instead of its
     /// output. The call is made again and again for a second, while a timer's signals look where it is.
+    /// A runtime is compiled for that with debug information, and its image is not kept.
     #[cfg(feature = "bench")]
     #[arg(long, conflicts_with = "profile")]
     profile_functions: bool,
@@ -207,7 +208,15 @@ impl Run {
             }
             None => (state.unwrap_or_else(State::empty), block),
         };
-        let runtime = self.load(source, &state)?;
+        let options = self.runtime_options(&state)?;
+        let (name, image) = self.image(source)?;
+        let runtime = self.load(name, &image, &options)?;
+        #[cfg(feature = "bench")]
+        let frames = match self.looks() {
+            true => functions::frames(&runtime, &image)?,
+            false => None,
+        };
+        drop(image);
         let mut context = CallContext::new();
         if let Some(asked) = &self.initialize {
             let exports = runtime.image().exports();
@@ -236,14 +245,22 @@ impl Run {
         let mut session = state.session_with(Some(version_hook(self.bounds)));
         let started = Instant::now();
         #[cfg(feature = "bench")]
-        if self.profile_functions || flame.is_some() {
+        if self.looks() {
             let (entry, argument) = match (&self.entry, &block) {
                 (Some(entry), _) => (&**entry, argument),
                 (None, Some(block)) => ("Core_execute_block", block.argument()),
                 (None, None) => bail!(which_entry(runtime.image().exports())),
             };
             let call = (entry, &argument[..]);
-            return functions::show(&self, &runtime, &mut session, context, call, flame.as_ref());
+            let place = flame.as_ref();
+            return functions::show(
+                &self,
+                (&runtime, frames.as_ref()),
+                &mut session,
+                context,
+                call,
+                place,
+            );
         }
         match (&self.entry, block) {
             (entry, Some(block)) if self.profile && entry.is_none() => {
@@ -302,13 +319,17 @@ impl Run {
         }
     }
 
+    /// Whether it is told which functions the call's time goes to.
+    fn looks(&self) -> bool {
+        #[cfg(feature = "bench")]
+        return self.profile_functions || self.flame.is_some();
+        #[cfg(not(feature = "bench"))]
+        false
+    }
+
     /// Whether the call is made many times, to be looked at.
     fn is_profiled(&self) -> bool {
-        #[cfg(feature = "bench")]
-        if self.profile_functions || self.flame.is_some() {
-            return true;
-        }
-        self.profile
+        self.profile || self.looks()
     }
 
     fn form(&self) -> Form {
@@ -324,34 +345,26 @@ impl Run {
         }
     }
 
-    /// Loads the image, or compiles the runtime and loads that; without a source, the input is the
-    /// file of an image.
-    fn load(&self, source: Option<Source>, state: &State) -> Result<Runtime> {
+    fn runtime_options(&self, state: &State) -> Result<RuntimeOptions> {
         let instances = self.instances(|| {
             let pages = state.heap_pages().unwrap_or(u64::from(DEFAULT_HEAP_PAGES));
             let extra_pages = u32::try_from(pages)
                 .map_err(|_| anyhow!(":heappages asks for {pages} pages; memory has 65536"))?;
             Ok(MemoryPlan::Static { extra_pages })
         })?;
-        let options = RuntimeOptions {
+        Ok(RuntimeOptions {
             instances,
             host: HostSet::Benchmarks,
             trap_missing: self.trap_missing,
             call_timeout: self.bounds.call_timeout(),
             any_memory: self.code.general(),
             ..Default::default()
-        };
-        let name = source.as_ref().map(|source| source.name.clone());
-        let name = name.unwrap_or_else(|| self.input.display().to_string());
-        let image = match source {
-            Some(source) => self.image(source)?,
-            None => {
-                self.not_shaped(&name)?;
-                ImageSource::File(self.input.clone())
-            }
-        };
+        })
+    }
+
+    fn load(&self, name: String, image: &ImageSource, options: &RuntimeOptions) -> Result<Runtime> {
         let started = Instant::now();
-        let runtime = image.load(&options);
+        let runtime = image.load(options);
         if self.time {
             print_time("load", started);
         }
@@ -379,16 +392,23 @@ impl Run {
         Ok(())
     }
 
-    /// The image, compiled where it is none yet.
-    fn image(&self, source: Source) -> Result<ImageSource> {
-        match source.input {
+    /// The image and its name, compiled where it is none yet; without a source, the input is the file of
+    /// an image.
+    fn image(&self, source: Option<Source>) -> Result<(String, ImageSource)> {
+        let Some(Source { name, input }) = source else {
+            let name = self.input.display().to_string();
+            self.not_shaped(&name)?;
+            return Ok((name, ImageSource::File(self.input.clone())));
+        };
+        let image = match input {
             Input::Image(bytes) => {
-                self.not_shaped(&source.name)?;
-                Ok(ImageSource::Bytes(bytes))
+                self.not_shaped(&name)?;
+                ImageSource::Bytes(bytes)
             }
             Input::Runtime(runtime) => {
                 let code = self.code.options(&runtime, source::host_target())?;
-                let (name, wasm) = (&source.name, runtime.wasm());
+                let code = Options { debug_info: self.looks(), ..code };
+                let wasm = runtime.wasm();
                 let compile = || {
                     // What is not there is better missed before the work than after it; but imports
                     // that nobody has come first.
@@ -405,17 +425,22 @@ impl Run {
                     }
                     let started = Instant::now();
                     let watch = Watch::start(wasm.len());
-                    let image = self.bounds.compile(name, wasm, Emit::Image, &code, &watch);
+                    let image = self.bounds.compile(&name, wasm, Emit::Image, &code, &watch);
                     watch.finish();
                     if self.time {
                         print_time("compile", started);
                     }
                     image.map_err(|error| self.code.advise(error))
                 };
-                let store = store::on_the_way(self.cache.as_ref())?;
-                store::image(store.as_ref(), || store::key(&code, wasm), compile)
+                // What is kept has no debug information.
+                let store = match self.looks() {
+                    true => None,
+                    false => store::on_the_way(self.cache.as_ref())?,
+                };
+                store::image(store.as_ref(), || store::key(&code, wasm), compile)?
             }
-        }
+        };
+        Ok((name, image))
     }
 
     /// The error with the option of this command that gets past it.

@@ -65,7 +65,7 @@ impl Verify {
         let metadata = metadata.with_context(|| name.clone())?;
         let (said, is) = (source::hex(&metadata.code_hash), source::hex(&runtime.code_hash));
         let differs = if said == is {
-            let options = store::options(&metadata, heat).with_context(|| name.clone())?;
+            let options = store::options(&metadata, &image, heat).with_context(|| name.clone())?;
             let made =
                 self.bounds.compile(&runtime_name, runtime.wasm(), Emit::Image, &options, &())?;
             store::difference(&made, &image)

@@ -215,6 +215,7 @@ fn imports() -> Imports {
 
 /// Without the hash, which would refuse nearly all.
 fn image_file(bytes: &[u8]) {
+    let _ = Metadata::debug_info_len(bytes);
     let _ = Metadata::parse(bytes, Trust::SkipHash);
     let _ = Image::from_bytes(bytes, &imports(), Trust::SkipHash);
 }

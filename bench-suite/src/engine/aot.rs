@@ -5,6 +5,7 @@ use super::{
     AnyInstance, Check, Clock, Engine, Fresh, Host, Left, LoadedModule, MeasuredEntry, Stopped,
     Stub, fresh, one_table_trap,
 };
+use crate::frames::{Frames, beside, functions_at};
 use anyhow::{Context, Result, bail, ensure};
 use lithify_compiler::{Options, Profile, Target, compile_image};
 use lithify_polkadot::native::{EntryPoint, Runtime, RuntimeOptions, imports};
@@ -49,12 +50,13 @@ impl Aot {
             Host::Stub(stub) => Cow::Owned(stubs(&Metadata::parse(image, Trust::SkipHash)?, stub)),
         })
     }
+}
 
-    fn ready(&self, image: &Image) -> Result<Box<dyn LoadedModule>> {
-        // As on the other engines, which get the memory under the name that they look for.
-        let options = RuntimeOptions { any_memory: true, ..RuntimeOptions::default() };
-        Ok(Box::new(Runtime::new(image, &options)?))
-    }
+/// The runtime of an image.
+fn runtime(image: &Image) -> Result<Runtime> {
+    // As on the other engines, which get the memory under the name that they look for.
+    let options = RuntimeOptions { any_memory: true, ..RuntimeOptions::default() };
+    Ok(Runtime::new(image, &options)?)
 }
 
 impl Engine for Aot {
@@ -105,13 +107,49 @@ impl Engine for Aot {
             Host::Polkadot => Cow::Borrowed(&self.imports),
             Host::Stub(_) => self.imports(&fs::read(artifact)?)?,
         };
-        self.ready(&Image::open(artifact, &imports, trust)?)
+        Ok(Box::new(runtime(&Image::open(artifact, &imports, trust)?)?))
     }
 
     fn load_source(&self, prepared: &[u8]) -> Result<Box<dyn LoadedModule>> {
         let image = self.compile(prepared)?;
         let imports = self.imports(&image)?;
-        self.ready(&Image::from_bytes(&image, &imports, Trust::SkipHash)?)
+        Ok(Box::new(runtime(&Image::from_bytes(&image, &imports, Trust::SkipHash)?)?))
+    }
+
+    fn explain(&self, prepared: &[u8], artifact: &Path) -> Result<()> {
+        let path = beside(artifact);
+        if !path.exists() {
+            let options = Options { debug_info: true, ..self.options.clone() };
+            let image = Self::new(self.host, options)?.compile(prepared)?;
+            fs::write(&path, image).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn load_explained(&self, artifact: &Path) -> Result<Box<dyn LoadedModule>> {
+        let imports = self.imports(&fs::read(artifact)?)?;
+        let runtime = runtime(&Image::open(artifact, &imports, Trust::Verify)?)?;
+        Ok(Box::new(Explained { runtime, frames: Frames::of_artifact(artifact)? }))
+    }
+}
+
+/// A runtime whose functions are told, with those that were inlined.
+struct Explained {
+    runtime: Runtime,
+    frames: Option<Frames>,
+}
+
+impl LoadedModule for Explained {
+    fn entry<'l>(&'l self, name: &str) -> Result<Box<dyn MeasuredEntry + 'l>> {
+        LoadedModule::entry(&self.runtime, name)
+    }
+
+    fn instance(&self) -> Result<Box<dyn AnyInstance>, Stopped> {
+        self.runtime.instance()
+    }
+
+    fn functions_at(&self, pc: usize) -> Vec<String> {
+        functions_at(&self.runtime.image(), self.frames.as_ref(), pc)
     }
 }
 
@@ -133,21 +171,16 @@ impl LoadedModule for Runtime {
         }
     }
 
-    fn function_at(&self, pc: usize) -> Option<String> {
-        let image = self.image();
-        let (index, name) = image.function_at(pc)?;
-        Some(called(index, name))
-    }
-
     fn functions(&self) -> Vec<(Range<u64>, String)> {
         let image = self.image();
         let text = image.text().start as u64;
+        // One that is inlined wherever it is called has no code.
         let place = |function: &FunctionInfo| {
             let start = text + u64::from(function.code);
-            let end = start + u64::from(function.code_len);
-            (start..end, called(function.index, &function.name))
+            let (index, name) = image.function_at(start as usize)?;
+            Some((start..start + u64::from(function.code_len), called(index, name)))
         };
-        image.metadata().functions.iter().map(place).collect()
+        image.metadata().functions.iter().filter(|f| f.code_len > 0).filter_map(place).collect()
     }
 
     fn shared(&self) -> Option<&(dyn LoadedModule + Sync)> {

@@ -240,8 +240,27 @@ impl Live<'_, '_> {
         Ok(Some(fastest))
     }
 
+    /// Has functions that were inlined told from those around them, where a side knows how.
+    fn tell_inlined(&mut self) -> Result<()> {
+        for side in [Side::Base, Side::New] {
+            let (workload, artifact) = (self.stored(side), self.artifact(side));
+            match self.work(side, Task::Explain { workload, artifact }) {
+                Ok(_) => {}
+                Err(error) if error.is::<Stop>() => return Err(error),
+                // Another build may not know how.
+                Err(_) if self.of == Sides::Builds => {}
+                Err(error) => {
+                    let name = &self.sides[side as usize].workload.name;
+                    self.runner.absent(format!("inlined functions of {name}"), &error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Counts the instructions of every call.
     fn instructions(&mut self) -> Result<()> {
+        self.tell_inlined()?;
         for group in 0..self.groups.len() {
             for side in [Side::Base, Side::New] {
                 let Group::Call(pair) = &self.groups[group] else { continue };
@@ -287,6 +306,9 @@ impl Live<'_, '_> {
             })
             .flatten()
             .collect();
+        if !calls.is_empty() {
+            self.tell_inlined()?;
+        }
         self.left(calls.len() * LOOKS_AT);
         for _ in 0..LOOKS_AT {
             for (at, task) in calls.iter().enumerate() {

@@ -5,6 +5,7 @@
 use super::Runner;
 use crate::callgrind::{ARGUMENTS, Counted, Place};
 use crate::engine::Kind;
+use crate::frames::Frames;
 use crate::functions::HOST;
 use crate::sample::Functions;
 use crate::worker::Task;
@@ -100,11 +101,13 @@ impl Runner<'_> {
             text.with_context(|| format!("cannot read {}", path.display()))
         };
         let (counted, places) = (Counted::parse(&read(&counts)?)?, read_places(&read(&places)?)?);
-        let mut by_function = BTreeMap::new();
-        for ((_, name), count) in places.iter().zip(counted.by_function(&places)) {
-            *by_function.entry(name.clone()).or_insert(0) += count;
-        }
-        Ok((counted.total, by_function))
+        // What is no image tells no inlined functions.
+        let frames = Frames::of_artifact(&what.artifact).ok().flatten();
+        let inlined = |address: u64| {
+            let (first, _) = places.first()?;
+            frames.as_ref()?.after_first(address - first.start).into_iter().next()
+        };
+        Ok((counted.total, counted.by_function(&places, inlined)))
     }
 }
 

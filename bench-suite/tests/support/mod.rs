@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+#[path = "../../../compiler/tests/support/dwarf.rs"]
+mod dwarf;
 pub mod emulator;
 
 use lithify_bench::{Options, Run, Workload, runner};
@@ -45,7 +47,8 @@ pub fn agree(workloads: &[Workload], settings: &[&str]) -> Run {
     run
 }
 
-/// Compiles a module for every machine and decodes it: no branch goes astray.
+/// Compiles a module for every machine and decodes it: no branch goes astray, and debug information is
+/// right.
 pub fn decode(workload: &Workload) {
     let x86_64 = Target::default();
     for target in [x86_64, x86_64.with_cpu("x86-64-v2").expect("a level"), Target::aarch64()] {
@@ -55,5 +58,10 @@ pub fn decode(workload: &Workload) {
         let found: Branches =
             branches(&image).unwrap_or_else(|e| panic!("{}, {target:?}: {e}", workload.name));
         println!("{}, {}: {} bytes, {found:?}", workload.name, target.triple(), image.len());
+        if target == x86_64 || target == Target::aarch64() {
+            let options = CompilerOptions { debug_info: true, ..options };
+            let debug = compile_image(&workload.wasm, &options).expect("it compiled without");
+            println!("  debug information: {:?}", dwarf::explains(&debug, &image));
+        }
     }
 }

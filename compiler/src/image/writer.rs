@@ -1,7 +1,7 @@
 //! Writes the file of an image: reserves a place for everything, in file order, and then writes it in
 //! the same order. References are filled in later, by who called.
 
-use super::{File, Result, SECTIONS, Segment, error};
+use super::{DEBUG, File, Result, SECTIONS, Segment, error};
 use lithify_abi::{
     ABI_VERSION,
     descriptor::Note,
@@ -11,7 +11,7 @@ use lithify_abi::{
 };
 use object::{
     Endianness, LittleEndian, Object, ObjectSection, ObjectSymbol, SymbolIndex, elf,
-    read::elf::ElfSymbol64,
+    read::elf::{ElfSection64, ElfSymbol64},
     write::StringId,
     write::elf::{FileHeader, ProgramHeader, Rel, SectionHeader, SectionIndex, Sym, Writer},
 };
@@ -33,14 +33,21 @@ pub struct Plan {
 pub struct Section {
     /// Which one of the object.
     pub index: object::SectionIndex,
-    /// Address in the image.
-    pub address: u64,
+    /// Offset in the file.
+    pub offset: u64,
     /// Length, in bytes.
     pub len: u64,
     output: SectionIndex,
     name: StringId,
     segment: Segment,
     align: u64,
+}
+
+impl Section {
+    /// Address in the image. One that is not loaded has none, so that references to it are offsets.
+    pub fn address(&self) -> u64 {
+        if self.segment == Segment::NotLoaded { 0 } else { self.offset }
+    }
 }
 
 impl Plan {
@@ -52,7 +59,7 @@ impl Plan {
     /// Where a symbol is defined; `None` for one that is not.
     fn address(&self, symbol: &Symbol<'_, '_>) -> Option<(SectionIndex, u64)> {
         let section = self.section(symbol.section_index()?)?;
-        Some((section.output, section.address + symbol.address()))
+        Some((section.output, section.address() + symbol.address()))
     }
 }
 
@@ -145,6 +152,7 @@ impl<'w, 'o: 'w, 'f> ImageWriter<'w, 'o, 'f> {
             out: Writer::new(Endianness::Little, true, bytes),
         };
         this.reserve_loaded()?;
+        this.reserve_debug()?;
         this.reserve_rest()?;
         Ok(this)
     }
@@ -155,8 +163,9 @@ impl<'w, 'o: 'w, 'f> ImageWriter<'w, 'o, 'f> {
         self.headers()?;
         self.note()?;
         self.dynamic_symbols();
-        self.sections()?;
+        self.sections(true)?;
         self.dynamic()?;
+        self.sections(false)?;
         self.symbols();
         self.section_headers();
         Ok(self.plan)
@@ -205,7 +214,7 @@ impl<'w, 'o: 'w, 'f> ImageWriter<'w, 'o, 'f> {
         let (page, rela_len) = (self.page(), self.rela_len());
         let (out, places) = (&mut self.out, &mut self.places);
         let read = self.plan.sections.iter().rfind(|s| s.segment == Segment::Read);
-        places.read_end = read.map_or(places.rela as u64 + rela_len, |s| s.address + s.len);
+        places.read_end = read.map_or(places.rela as u64 + rela_len, |s| s.offset + s.len);
         out.reserve_dynamic_section_index();
         out.reserve(0, page);
         places.dynamic = out.reserve_dynamic(DYNAMIC_ENTRIES) as u64;
@@ -224,22 +233,41 @@ impl<'w, 'o: 'w, 'f> ImageWriter<'w, 'o, 'f> {
             let Some(section) = self.file.section_by_name(name) else {
                 continue;
             };
-            if section.size() == 0 {
-                continue;
-            }
             let starts_page = *segment == Segment::Execute || *name == MEMORY_SECTION;
             let align = if starts_page { self.page() } else { section.align() as usize };
-            let name = section.name_bytes()?;
-            self.plan.sections.push(Section {
-                index: section.index(),
-                output: self.out.reserve_section_index(),
-                name: self.out.add_section_name(name),
-                segment: *segment,
-                address: self.out.reserve(section.size() as usize, align) as u64,
-                len: section.size(),
-                align: align as u64,
-            });
+            self.reserve_section(&section, *segment, align)?;
         }
+        Ok(())
+    }
+
+    /// Reserves the sections for debuggers.
+    fn reserve_debug(&mut self) -> Result<()> {
+        let file = self.file;
+        for section in file.sections().filter(|s| s.name().is_ok_and(|n| n.starts_with(DEBUG))) {
+            self.reserve_section(&section, Segment::NotLoaded, 1)?;
+        }
+        Ok(())
+    }
+
+    fn reserve_section(
+        &mut self,
+        section: &ElfSection64<'o, 'f, LittleEndian>,
+        segment: Segment,
+        align: usize,
+    ) -> Result<()> {
+        if section.size() == 0 {
+            return Ok(());
+        }
+        let name = section.name_bytes()?;
+        self.plan.sections.push(Section {
+            index: section.index(),
+            output: self.out.reserve_section_index(),
+            name: self.out.add_section_name(name),
+            segment,
+            offset: self.out.reserve(section.size() as usize, align) as u64,
+            len: section.size(),
+            align: align as u64,
+        });
         Ok(())
     }
 
@@ -284,7 +312,7 @@ impl<'w, 'o: 'w, 'f> ImageWriter<'w, 'o, 'f> {
         };
         let Places { note, read_end, dynamic, write_end, .. } = &self.places;
         let text = self.plan.sections.iter().find(|s| s.segment == Segment::Execute);
-        let (text, text_len) = text.map_or((0, 0), |s| (s.address, s.len));
+        let (text, text_len) = text.map_or((0, 0), |s| (s.offset, s.len));
         let (note, note_len) = (note.start as u64, note.len() as u64);
         let page = self.machine.page();
         let writable = dynamic & !(page - 1);
@@ -343,10 +371,11 @@ impl<'w, 'o: 'w, 'f> ImageWriter<'w, 'o, 'f> {
         }
     }
 
-    /// Writes the sections that come from the object.
-    fn sections(&mut self) -> Result<()> {
-        for section in &self.plan.sections {
-            self.out.pad_until(section.address as usize);
+    /// Writes the sections that come from the object and are loaded, or those that are not.
+    fn sections(&mut self, loaded: bool) -> Result<()> {
+        let is_loaded = |section: &&Section| section.segment != Segment::NotLoaded;
+        for section in self.plan.sections.iter().filter(|section| is_loaded(section) == loaded) {
+            self.out.pad_until(section.offset as usize);
             self.out.write(self.file.section_by_index(section.index)?.data()?);
         }
         Ok(())
@@ -417,15 +446,19 @@ impl<'w, 'o: 'w, 'f> ImageWriter<'w, 'o, 'f> {
             sh_entsize: RELA_SIZE,
             ..plain(places.rela_name, elf::SHT_RELA, allocated, rela, rela_len, 8)
         });
-        for section in &plan.sections {
+        let of_object = |section: &Section| {
             let flags = match section.segment {
                 Segment::Read => allocated,
                 Segment::Execute => allocated | u64::from(elf::SHF_EXECINSTR),
+                Segment::NotLoaded => 0,
             };
-            let Section { name, address, len, align, .. } = *section;
-            let header = plain(Some(name), elf::SHT_PROGBITS, flags, address, len, align);
-            out.write_section_header(&header);
-        }
+            let Section { name, offset, len, align, .. } = *section;
+            let header = plain(Some(name), elf::SHT_PROGBITS, flags, offset, len, align);
+            SectionHeader { sh_addr: section.address(), ..header }
+        };
+        let (not_loaded, loaded): (Vec<&Section>, Vec<&Section>) =
+            plan.sections.iter().partition(|section| section.segment == Segment::NotLoaded);
+        loaded.iter().for_each(|section| out.write_section_header(&of_object(section)));
         out.write_dynamic_section_header(places.dynamic);
         let (flags, len) = (allocated | u64::from(elf::SHF_WRITE), places.write_end - plan.got);
         out.write_section_header(&plain(
@@ -436,6 +469,7 @@ impl<'w, 'o: 'w, 'f> ImageWriter<'w, 'o, 'f> {
             len,
             8,
         ));
+        not_loaded.iter().for_each(|section| out.write_section_header(&of_object(section)));
         out.write_symtab_section_header(1 + self.symbols.local.len() as u32);
         out.write_strtab_section_header();
         out.write_shstrtab_section_header();

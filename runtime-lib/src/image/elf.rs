@@ -1,14 +1,14 @@
 //! Turns the bytes of an image file into segments, note and relocations, without trusting them.
 //!
-//! Only what `ld.so` would read is read: program headers, the note, the dynamic section. The
-//! section headers are for people and their tools.
+//! Only what `ld.so` would read is read to load: program headers, the note, the dynamic section. The
+//! section headers are for people and their tools ([`debug_info_len`]).
 
 use lithify_abi::descriptor::Note;
 use lithify_abi::record::Field;
 use lithify_abi::symbols;
 use object::elf;
 use object::read::StringTable;
-use object::read::elf::{Dyn, FileHeader, ProgramHeader, Rela, Sym};
+use object::read::elf::{Dyn, FileHeader, ProgramHeader, Rela, SectionHeader, Sym};
 use object::{LittleEndian, pod};
 use std::ops::Range;
 
@@ -178,6 +178,16 @@ impl<'a> Elf<'a> {
             symbol: str::from_utf8(name).map_err(|_| "a dynamic symbol whose name is not UTF-8")?,
         })
     }
+}
+
+/// The length of a file's debug information, in bytes; 0 where it has none, or is no ELF file.
+pub fn debug_info_len(bytes: &[u8]) -> u64 {
+    let sections = Header::parse(bytes).and_then(|header| header.sections(LE, bytes));
+    let Ok(sections) = sections else { return 0 };
+    let is_debug = |section: &&elf::SectionHeader64<LittleEndian>| {
+        sections.section_name(LE, section).is_ok_and(|name| name.starts_with(b".debug_"))
+    };
+    sections.iter().filter(is_debug).map(|section| section.sh_size(LE)).fold(0, u64::saturating_add)
 }
 
 fn segment(program: &elf::ProgramHeader64<LittleEndian>) -> Segment {

@@ -2,6 +2,7 @@
 //! target.
 
 use super::check::{self, Trust};
+use super::elf;
 use super::error::ImageError;
 use super::section::{self, Export, Import, Section};
 use lithify_abi::descriptor::{Descriptor, Function, NONE, Span, optional};
@@ -77,6 +78,12 @@ impl Metadata {
     /// was made of. It takes less.
     pub fn check(bytes: &[u8], trust: Trust) -> Result<[u8; 32], ImageError> {
         Ok(check::check(bytes, trust)?.section.records.descriptor.code_hash)
+    }
+
+    /// How many bytes of the file of an image are debug information. What is loaded is the same with it
+    /// and without, so it is in no image that runs.
+    pub fn debug_info_len(bytes: &[u8]) -> u64 {
+        elf::debug_info_len(bytes)
     }
 
     pub(crate) fn new(section: &Section<'_>) -> Self {

@@ -46,6 +46,12 @@ pub fn compile(wat: &str) -> Vec<u8> {
     lithify_compiler::compile_image(&parse(wat), &options()).expect("a module that compiles")
 }
 
+/// Compiles a module in text form for this machine, with debug information.
+pub fn compile_debug(wat: &str) -> Vec<u8> {
+    let options = Options { debug_info: true, ..options() };
+    lithify_compiler::compile_image(&parse(wat), &options).expect("a module that compiles")
+}
+
 /// Compiles a module in text form into an object for this machine.
 pub fn compile_object(wat: &str) -> Vec<u8> {
     lithify_compiler::compile_object(&parse(wat), &options()).expect("a module that compiles")

@@ -90,7 +90,7 @@ impl VerifyKept {
             let code = source::hex(&metadata.code_hash);
             return Ok(Some(format!("it was made of code {code}")));
         }
-        let options = match store::options(&metadata, None) {
+        let options = match store::options(&metadata, &image, None) {
             Ok(options) => options,
             Err(error) => return Ok(Some(error.to_string())),
         };

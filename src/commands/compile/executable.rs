@@ -61,8 +61,8 @@ impl ExecutableOptions {
         })
     }
 
-    /// Links the object of a program.
-    pub fn link(&self, object: &[u8], library: &Path) -> Result<Vec<u8>> {
+    /// Links the object of a program; symbols and what is for debuggers stay where `debug_info` is asked for.
+    pub fn link(&self, object: &[u8], library: &Path, debug_info: bool) -> Result<Vec<u8>> {
         let folder = tempfile::tempdir().context("cannot make a folder for the linker")?;
         let at = |name: &str| folder.path().join(name);
         let put = |name: &str, bytes: &[u8]| {
@@ -74,7 +74,9 @@ impl ExecutableOptions {
         let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
         let shown = compiler.display().to_string();
         let linked = Command::new(&compiler)
-            .args(["-O1", "-Wl,--gc-sections", "-Wl,-s", "-o"])
+            .args(["-O1", "-Wl,--gc-sections"])
+            .args((!debug_info).then_some("-Wl,-s"))
+            .arg("-o")
             .args([at("program"), at("main.c"), at("program.o")])
             .arg(library)
             .args(SYSTEM)

@@ -4,23 +4,51 @@
 use super::Run;
 use crate::commands::bench::draw;
 use crate::output::{self, Destination};
+use crate::store::ImageSource;
 use anyhow::{Context, Result};
-use lithify_bench::{engine::called, functions::look, report::flame::of_call, sample::Functions};
+use lithify_bench::{
+    frames::{Frames, functions_at},
+    functions::look,
+    report::flame::of_call,
+    sample::Functions,
+};
 use lithify_measure::figure::time;
 use lithify_polkadot::{CallContext, Observe, Session, native::Runtime};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
+    fs,
     time::{Duration, Instant},
 };
 
 /// For how long the call is made again and again: some 5 000 samples.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// What names the functions in the code of `runtime`, which was loaded from `image`, with those that were
+/// inlined; it says so where nothing does.
+pub fn frames(runtime: &Runtime, image: &ImageSource) -> Result<Option<Frames>> {
+    let frames = match image {
+        ImageSource::File(path) => {
+            let bytes =
+                fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            Frames::new(&bytes)?
+        }
+        ImageSource::Bytes(bytes) => Frames::new(bytes)?,
+    };
+    let inlines = runtime.image().options().split(' ').any(|option| option == "inline=on");
+    if inlines && frames.is_none() {
+        output::note(
+            "the image has no debug information (`lithify compile --debug-info`), so functions that \
+             were inlined count as those around them",
+        );
+    }
+    Ok(frames)
+}
+
 /// Looks at a call, and tells or draws what was asked for.
 pub fn show(
     run: &Run,
-    runtime: &Runtime,
+    (runtime, frames): (&Runtime, Option<&Frames>),
     session: &mut Session<'_>,
     mut context: CallContext,
     (entry, input): (&str, &[u8]),
@@ -41,11 +69,8 @@ pub fn show(
         call()?;
     }
     let image = runtime.image();
-    let name = |pc| {
-        let (index, name) = image.function_at(pc)?;
-        Some(called(index, name))
-    };
-    let found = Functions { call: entry.to_owned(), ..look(LOOK, &name, call)? };
+    let names = |pc| functions_at(&image, frames, pc);
+    let found = Functions { call: entry.to_owned(), ..look(LOOK, &names, call)? };
     if let Some(to) = flame {
         draw(to, &[of_call(&found, shortest as f64)])?;
     }

@@ -100,8 +100,7 @@ impl Run {
 
     /// Runs the program, or the function that was asked for. The exit status is the program's.
     pub(super) fn run_program(&self, source: Source) -> Result<()> {
-        let name = source.name.clone();
-        let image = self.image(source)?;
+        let (name, image) = self.image(Some(source))?;
         let mut imports = imports();
         imports.trap_missing(self.trap_missing);
         let image = image

@@ -1,0 +1,2 @@
+lithify compile trap.wasm --emit asm --debug-info
+# 2
