@@ -364,7 +364,7 @@ fn workers_in_rust_execute_blocks() {
     let folder = folder("workers-rust");
     let block = folder.join("block.json").display().to_string();
     let state = "workloads/ledger/genesis.json";
-    let built = lithify(&["build-block", "--state", state, "--transfers", "20", "-o", &block]);
+    let built = lithify(&["build-block", "--state", state, "--transfers", "100", "-o", &block]);
     assert_eq!(built.status, 0, "{}", built.said());
     // In the order of a report.
     let mut names = vec!["iwasm", "wasm2c", "wasm2c-clang", "wasm2c-native", "wasm3"];
