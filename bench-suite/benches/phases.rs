@@ -7,7 +7,7 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use lithify_bench::Workload;
-use lithify_bench::engine::{Check, Clock, Engine, Fresh, Host, KINDS, Kind, LoadedModule, Start};
+use lithify_bench::engine::{Check, Clock, Engine, Fresh, Host, Kind, LoadedModule, Start};
 use lithify_polkadot::{CallContext, Input};
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -29,8 +29,7 @@ fn phases(criterion: &mut Criterion) {
     let input = Input::read(bytes, &file).expect("the bundled workload");
     let workload = Workload::new("solochain", input).expect("the bundled workload");
     let folder = tempfile::tempdir().expect("a folder for artifacts");
-    let ready: Vec<Ready> = KINDS
-        .iter()
+    let ready: Vec<Ready> = Kind::usual()
         .filter_map(|kind| match kind.open(Host::Polkadot) {
             Ok(engine) => {
                 let prepared = engine.prepare(&workload.wasm).expect("prepare").into_owned();

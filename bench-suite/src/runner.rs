@@ -23,7 +23,7 @@ pub use self::foreign::Program;
 use self::foreign::{Told, kind as kind_of};
 pub use self::instructions::{valgrind, write_places};
 use self::outcome::{Outcome, outcome, same, samples, shortest};
-use crate::engine::{Id, KINDS, Kind, NATIVE, Start};
+use crate::engine::{Id, Kind, NATIVE, Start};
 use crate::machine::Machine;
 use crate::phase::Phase;
 use crate::sample::{Absent, Comparison, Header, Interrupted, Record, Run, parse};
@@ -86,7 +86,7 @@ impl Options {
             seed: SystemTime::now()
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .map_or(0, |time| u64::from(time.subsec_nanos())),
-            engines: KINDS.iter().map(Kind::id).collect(),
+            engines: Kind::usual().map(Kind::id).collect(),
             programs: Vec::new(),
             threads: Vec::new(),
             floor: None,

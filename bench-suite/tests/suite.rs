@@ -32,7 +32,8 @@ fn a_run_can_be_reported_again_from_its_lines() {
     }
     let mut lines = Lines(Vec::new());
     let workloads = [Workload::host_calls()];
-    let run = runner::run(&workloads, &support::options(), &mut lines).expect("a run");
+    let options = support::options();
+    let run = runner::run(&workloads, &options, &mut lines).expect("a run");
 
     let again = Run::read(&lines.0[..]).expect("our own lines");
     assert_eq!(again, run);
@@ -40,7 +41,7 @@ fn a_run_can_be_reported_again_from_its_lines() {
     assert_eq!(report(&again), whole);
 
     let section = &whole.workloads[0].calls[0].1;
-    let present = KINDS.len() - run.absent.len();
+    let present = options.engines.len() - run.absent.len();
     assert_eq!(section.rows.len(), present, "{:?}", run.absent);
     for row in &section.rows {
         for phase in [Phase::Instantiate, Phase::Call, Phase::Drop, Phase::Total, Phase::Guest] {

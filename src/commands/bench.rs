@@ -100,8 +100,8 @@ pub struct Bench {
     /// Seed of the order and of the resampling; by default another one each time.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Measure these engines only, by name or setting: lithify, wasmtime, jit, wasmi …; ratios need
-    /// lithify and one of wasmtime. command:PATH is an engine in a program of its own, by the protocol of
+    /// Measure these engines only, by name or setting: lithify, wasmtime, jit, wasmi …; by name alone
+    /// lithify-v2, winch and lazy (of wasmi); ratios need lithify and one of wasmtime. command:PATH is an engine in a program of its own, by the protocol of
     /// bench-suite/WORKERS.md.
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     engines: Vec<String>,
@@ -225,7 +225,7 @@ impl Bench {
         }
     }
 
-    /// The engines that were asked for, all by default.
+    /// The engines that were asked for, the usual ones by default.
     fn engines(&self) -> Result<Vec<Id>> {
         let is = |kind: &Kind, name: &str| kind.engine == name || kind.setting == name;
         let mut known = self.engines.iter().filter(|name| !name.starts_with(PROGRAM));
@@ -233,9 +233,10 @@ impl Bench {
             let known = Kind::names();
             bail!(Usage(format!("--engines: there is no {unknown:?}; there are {known}")));
         }
-        let asked = |kind: &&Kind| {
-            self.engines.is_empty() || self.engines.iter().any(|name| is(kind, name))
-        };
+        if self.engines.is_empty() {
+            return Ok(Kind::usual().map(Kind::id).collect());
+        }
+        let asked = |kind: &&Kind| self.engines.iter().any(|name| is(kind, name));
         Ok(KINDS.iter().filter(asked).map(Kind::id).collect())
     }
 

@@ -34,10 +34,15 @@ impl Aot {
     /// Opens it, to compile with these options for this machine; an error where it cannot run what it
     /// compiles.
     pub fn new(host: Host, options: Options) -> Result<Self> {
+        Self::for_target(host, Target::host(), options)
+    }
+
+    /// The same, at a CPU level of this machine.
+    pub fn for_target(host: Host, target: Target, options: Options) -> Result<Self> {
         if !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
             bail!("no code is generated for {}", std::env::consts::ARCH);
         }
-        let target = Target::host().limited_to(host_cpu_features());
+        let target = target.limited_to(host_cpu_features());
         let mut imports = imports(HostSet::Chain, true);
         trusted::native_probe(&mut imports);
         Ok(Self { imports, options: Options { target, ..options }, host })

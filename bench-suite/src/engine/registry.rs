@@ -3,8 +3,9 @@
 
 use super::wasmtime::{Setting, Wasmtime};
 use super::{Engine, Host, aot, native, wasmi};
+use ::wasmi::CompilationMode;
 use anyhow::{Result, anyhow};
-use lithify_compiler::{Options, Tier};
+use lithify_compiler::{Options, Target, Tier};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
@@ -36,7 +37,8 @@ pub struct Kind {
     /// How it gets to code.
     pub start: Start,
     /// It takes part in every so many rounds of a measurement, counted from the first: 1 for most,
-    /// more for an engine that takes long.
+    /// more for an engine that takes long; 0 for one that is measured only by who names it, and then
+    /// in all of them.
     pub every: u32,
     /// The column of a table of modules side by side. The best of those that share one is shown.
     pub column: &'static str,
@@ -69,7 +71,7 @@ pub enum Start {
     Native,
 }
 
-/// Every engine and setting that is measured, ours first.
+/// Every engine and setting that can be measured, ours first.
 pub const KINDS: &[Kind] = &[
     Kind {
         engine: "lithify",
@@ -91,6 +93,19 @@ pub const KINDS: &[Kind] = &[
         program: None,
         open: |host| {
             Ok(Box::new(aot::Aot::new(host, Options { tier: Tier::Fast, ..Options::default() })?))
+        },
+    },
+    Kind {
+        engine: "lithify-v2",
+        setting: "x86-64-v2",
+        about: "an image for processors without AVX2 and BMI",
+        start: Start::Artifact,
+        every: 0,
+        column: "v2",
+        program: None,
+        open: |host| {
+            let target = Target::host().with_cpu("x86-64-v2")?;
+            Ok(Box::new(aot::Aot::for_target(host, target, Options::default())?))
         },
     },
     Kind {
@@ -145,6 +160,16 @@ pub const KINDS: &[Kind] = &[
         open: |host| Ok(Box::new(Wasmtime::new(Setting::Inlined(64 << 10), host)?)),
     },
     Kind {
+        engine: "winch",
+        setting: "baseline",
+        about: "wasmtime's compiler that does not optimise; as precompiled-64k",
+        start: Start::Artifact,
+        every: 0,
+        column: "winch",
+        program: None,
+        open: |host| Ok(Box::new(Wasmtime::new(Setting::Winch(64 << 10), host)?)),
+    },
+    Kind {
         engine: "wasmi",
         setting: "interpreter",
         about: "the module, translated eagerly to its own bytecode",
@@ -152,7 +177,17 @@ pub const KINDS: &[Kind] = &[
         every: 4,
         column: "interpreter",
         program: None,
-        open: |host| Ok(Box::new(wasmi::Wasmi::new(host)?)),
+        open: |host| Ok(Box::new(wasmi::Wasmi::new(CompilationMode::Eager, host)?)),
+    },
+    Kind {
+        engine: "wasmi",
+        setting: "lazy",
+        about: "each function validated and translated when it is first called",
+        start: Start::Module,
+        every: 0,
+        column: "interpreter",
+        program: None,
+        open: |host| Ok(Box::new(wasmi::Wasmi::new(CompilationMode::Lazy, host)?)),
     },
 ];
 
@@ -186,7 +221,12 @@ impl Kind {
         KINDS.iter().chain([&NATIVE])
     }
 
-    /// The names of those that are measured, for a message.
+    /// Those that are measured unless others are asked for.
+    pub fn usual() -> impl Iterator<Item = &'static Self> {
+        KINDS.iter().filter(|kind| kind.every > 0)
+    }
+
+    /// The names of those that can be measured, for a message.
     pub fn names() -> String {
         KINDS.iter().map(|kind| kind.id().to_string()).collect::<Vec<_>>().join(", ")
     }

@@ -10,7 +10,8 @@ use super::{
     fresh,
 };
 use ::wasmi::{
-    Caller, ExternType, FuncType, Linker, Memory, Module, Store, TypedFunc, Val, ValType,
+    Caller, CompilationMode, Config, ExternType, FuncType, Linker, Memory, Module, Store,
+    TypedFunc, Val, ValType,
 };
 use anyhow::{Context, Result, bail};
 use lithify_abi::types as abi;
@@ -37,9 +38,11 @@ struct Data {
 }
 
 impl Wasmi {
-    /// Opens it.
-    pub fn new(host: Host) -> Result<Self> {
-        let engine = ::wasmi::Engine::default();
+    /// Opens it, to translate a function when the mode says.
+    pub fn new(mode: CompilationMode, host: Host) -> Result<Self> {
+        let mut config = Config::default();
+        config.compilation_mode(mode);
+        let engine = ::wasmi::Engine::new(&config);
         let mut linker = Linker::new(&engine);
         linker.allow_shadowing(true);
         if let Host::Polkadot = host {

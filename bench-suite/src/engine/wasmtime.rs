@@ -13,7 +13,7 @@ use super::{
 use ::wasmtime::{
     Caller, Config, Enabled, Extern, ExternType, FuncType, Inlining, InstanceAllocationStrategy,
     InstancePre, Linker, Memory, Module, ModuleExport, OptLevel, PoolingAllocationConfig, Store,
-    TypedFunc, Val, ValType,
+    Strategy, TypedFunc, Val, ValType,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use lithify_abi::types as abi;
@@ -54,6 +54,8 @@ pub enum Setting {
     Scan,
     /// As [`Setting::Resident`], with functions inlined, which it does not do unless asked.
     Inlined(usize),
+    /// As [`Setting::Resident`], by the compiler that does not optimise. It does not make NaNs canonical.
+    Winch(usize),
     /// Without a pool.
     OnDemand,
 }
@@ -76,6 +78,10 @@ impl Wasmtime {
             Setting::Inlined(bytes) => {
                 pool.linear_memory_keep_resident(bytes);
                 config.compiler_inlining(Inlining::Yes);
+            }
+            Setting::Winch(bytes) => {
+                pool.linear_memory_keep_resident(bytes);
+                config.strategy(Strategy::Winch);
             }
             Setting::Scan => {
                 if !PoolingAllocationConfig::is_pagemap_scan_available() {

@@ -1,5 +1,5 @@
-//! The ledger runtime: every module of it does what its native build does, on Lithify and on an
-//! interpreter, and its native build does what FRAME does.
+//! The ledger runtime: every module of it does what its native build does, on Lithify, on an
+//! interpreter and on Winch, and its native build does what FRAME does.
 //!
 //! Each check says which blocks and calls; `chain` has the machines that run them.
 
@@ -19,6 +19,11 @@ fn modules_do_on_lithify_what_the_native_build_does() {
 #[test]
 fn modules_do_on_an_interpreter_what_the_native_build_does() {
     check("wasmi");
+}
+
+#[test]
+fn modules_do_on_winch_what_the_native_build_does() {
+    check("winch");
 }
 
 fn check(engine: &str) {

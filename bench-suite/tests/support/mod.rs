@@ -6,6 +6,7 @@
 mod dwarf;
 pub mod emulator;
 
+use lithify_bench::engine::{KINDS, Kind};
 use lithify_bench::{Options, Run, Workload, runner};
 use lithify_compiler::{Branches, Options as CompilerOptions, Target, branches, compile_image};
 use lithify_polkadot::{Input, InputError};
@@ -40,7 +41,8 @@ pub fn workload(path: &Path) -> Option<Workload> {
 /// The engines of these settings compile the workloads, make every call, and give the same.
 pub fn agree(workloads: &[Workload], settings: &[&str]) -> Run {
     let mut options = options();
-    options.engines.retain(|id| settings.contains(&&*id.setting));
+    let asked = KINDS.iter().filter(|kind| settings.contains(&kind.setting));
+    options.engines = asked.map(Kind::id).collect();
     let run = runner::agree(workloads, &options, &mut ()).unwrap_or_else(|e| panic!("{e:#}"));
     let absent = run.absent.iter().filter(|absent| !absent.reason.contains("PAGEMAP_SCAN"));
     assert_eq!(absent.collect::<Vec<_>>(), [] as [&lithify_bench::sample::Absent; 0]);

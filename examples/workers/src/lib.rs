@@ -9,7 +9,12 @@
 //! What is timed is what `bench-suite/src/engine.rs` times of the engines that are built in.
 
 mod children;
+mod interface;
+#[cfg(feature = "iwasm")]
+pub mod iwasm;
 pub mod wasm2c;
+#[cfg(feature = "wasm3")]
+pub mod wasm3;
 
 use crate::children::Children;
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -33,6 +38,9 @@ use std::time::Instant;
 pub trait Engine {
     /// A module on it.
     type Loaded: Loaded;
+
+    /// Whether its artifacts have code. Else they are modules, and nothing is told of compiling.
+    const COMPILES: bool = true;
 
     /// Compiles a module into an artifact.
     fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>>;
@@ -131,6 +139,9 @@ fn compile<E: Engine>(job: &Job, open: impl Fn() -> Result<E>) -> Result<Vec<Val
     let (cpu, peak) = (cpu + children.cpu_ns, peak.max(children.peak_bytes));
     fs::write(&job.artifact, &bytes)
         .with_context(|| format!("cannot write {}", job.artifact.display()))?;
+    if !E::COMPILES {
+        return Ok(Vec::new());
+    }
     Ok(vec![
         json!({ "phase": "compile", "ns": wall }),
         json!({ "phase": "compile-cpu", "ns": cpu }),

@@ -8,10 +8,11 @@
 //! knows what wasm2c calls things (that of wabt 1.0.32). A trap leaves the guest by `longjmp` to where the
 //! glue entered it, and passes no frame of Rust: a host function returns to the glue first.
 
-use crate::{Engine, Loaded, lend, with_context};
+use crate::interface::{Host, Import, Interface, place};
+use crate::{Engine, Loaded, lend};
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use lithify_abi::types::{FuncType, ValType};
-use lithify_polkadot::{CallContext, HostFunction, RuntimeInstance, resolve};
+use lithify_abi::types::ValType;
+use lithify_polkadot::{CallContext, RuntimeInstance};
 use lithify_runtime::host::Guest;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt::Write;
@@ -19,34 +20,50 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
-use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
 
 /// Where wabt has the part of it that is linked with what it makes.
 const WABT: &str = "/usr/share/wabt/wasm2c";
 
-/// wasm2c, with these options of the C compiler.
-pub struct Wasm2c(&'static [&'static str]);
+/// Names of clang, which Debian's versions have beside each other.
+const CLANG: [&str; 4] = ["clang", "clang-22", "clang-19", "clang-16"];
+/// For this machine, with all that a compiler has.
+const STRONGEST: &[&str] = &["-O3", "-march=native"];
+
+/// wasm2c and a C compiler with options.
+pub struct Wasm2c {
+    compiler: &'static str,
+    options: &'static [&'static str],
+}
 
 impl Wasm2c {
     /// As its documentation compiles.
     pub fn usual() -> Result<Self> {
-        Self::here(&["-O2"])
+        Self::here("cc", &["-O2"])
     }
 
-    /// For this machine, with all that the compiler has.
+    /// By the system's compiler, mostly gcc, at its best.
     pub fn strongest() -> Result<Self> {
-        Self::here(&["-O3", "-march=native"])
+        Self::here("cc", STRONGEST)
     }
 
-    fn here(options: &'static [&'static str]) -> Result<Self> {
-        for (program, package) in [("wasm2c", "wabt"), ("cc", "gcc")] {
-            let started = Command::new(program).arg("--version").output();
-            started
-                .with_context(|| format!("there is no {program} (apt-get install {package})"))?;
+    /// By clang, at its best.
+    pub fn clang() -> Result<Self> {
+        let found = CLANG.into_iter().find(|name| starts(name));
+        Self::here(found.unwrap_or(CLANG[0]), STRONGEST)
+    }
+
+    fn here(compiler: &'static str, options: &'static [&'static str]) -> Result<Self> {
+        let package = if compiler == "cc" { "gcc" } else { "clang" };
+        for (program, package) in [("wasm2c", "wabt"), (compiler, package)] {
+            ensure!(starts(program), "there is no {program} (apt-get install {package})");
         }
         ensure!(Path::new(WABT).is_dir(), "there is no {WABT} (apt-get install wabt)");
-        Ok(Self(options))
+        Ok(Self { compiler, options })
     }
+}
+
+fn starts(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok()
 }
 
 impl Engine for Wasm2c {
@@ -59,8 +76,8 @@ impl Engine for Wasm2c {
         fs::write(place("glue.c"), glue(&Interface::of(wasm)?)?)?;
         let mut wasm2c = Command::new("wasm2c");
         wasm2c.args(["module.wasm", "-n", "module", "-o", "module.c"]);
-        let mut cc = Command::new("cc");
-        cc.args(self.0).args(["-w", "-shared", "-fPIC", "-I", WABT, "-o", "module.so"]);
+        let mut cc = Command::new(self.compiler);
+        cc.args(self.options).args(["-w", "-shared", "-fPIC", "-I", WABT, "-o", "module.so"]);
         cc.args(["module.c", "glue.c", &format!("{WABT}/wasm-rt-impl.c"), "-lm"]);
         for mut command in [wasm2c, cc] {
             let output = command.current_dir(folder.path()).output().context("cannot compile")?;
@@ -80,111 +97,9 @@ impl Engine for Wasm2c {
         let (rest, len) = bytes.split_last_chunk().context("an artifact that was cut")?;
         let wasm = rest.get(u64::from_le_bytes(*len) as usize..).context("no artifact of ours")?;
         let interface = Interface::of(wasm)?;
-        let host = |import: &Import| {
-            if import.name == probe {
-                return Host::Probe;
-            }
-            match resolve(&import.module, &import.name, &import.ty) {
-                Ok(function) => Host::Function(function),
-                Err(missing) => Host::Missing(missing.to_string()),
-            }
-        };
-        let imports = interface.imports.iter().map(host).collect();
+        let imports = interface.hosts(probe);
         Library::open(artifact, interface, imports)
     }
-}
-
-/// What a module imports and exports, as far as a runtime does.
-#[derive(Default)]
-struct Interface {
-    imports: Vec<Import>,
-    /// Exported functions of the type of an entry point.
-    entries: Vec<String>,
-    /// Those of the type `() -> ()`.
-    initializers: Vec<String>,
-    has_heap_base: bool,
-}
-
-struct Import {
-    module: String,
-    name: String,
-    ty: FuncType,
-}
-
-impl Interface {
-    fn of(wasm: &[u8]) -> Result<Self> {
-        let mut interface = Self::default();
-        let mut types = Vec::new();
-        let mut functions = Vec::new();
-        for payload in Parser::new(0).parse_all(wasm) {
-            match payload? {
-                Payload::TypeSection(section) => {
-                    for ty in section.into_iter_err_on_gc_types() {
-                        types.push(ty?);
-                    }
-                }
-                Payload::ImportSection(section) => {
-                    for import in section.into_imports() {
-                        let import = import?;
-                        let TypeRef::Func(ty) = import.ty else {
-                            bail!("it imports {}, which is no function", import.name);
-                        };
-                        functions.push(ty);
-                        interface.imports.push(Import {
-                            module: import.module.into(),
-                            name: import.name.into(),
-                            ty: abi_type(types.get(ty as usize).context("no such type")?)?,
-                        });
-                    }
-                }
-                Payload::FunctionSection(section) => {
-                    for ty in section {
-                        functions.push(ty?);
-                    }
-                }
-                Payload::ExportSection(section) => {
-                    for export in section {
-                        let export = export?;
-                        interface.has_heap_base |=
-                            export.kind == ExternalKind::Global && export.name == "__heap_base";
-                        if export.kind != ExternalKind::Func {
-                            continue;
-                        }
-                        let ty = functions.get(export.index as usize);
-                        let ty =
-                            ty.and_then(|ty| types.get(*ty as usize)).context("no function")?;
-                        match abi_type(ty) {
-                            Ok(ty) if ty == lithify_polkadot::native::entry_type() => {
-                                interface.entries.push(export.name.into());
-                            }
-                            Ok(ty) if ty == FuncType::new(&[], &[]) => {
-                                interface.initializers.push(export.name.into());
-                            }
-                            _ => {}
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(interface)
-    }
-}
-
-fn abi_type(ty: &wasmparser::FuncType) -> Result<FuncType> {
-    let ours = |ty: &wasmparser::ValType| {
-        Ok(match ty {
-            wasmparser::ValType::I32 => ValType::I32,
-            wasmparser::ValType::I64 => ValType::I64,
-            wasmparser::ValType::F32 => ValType::F32,
-            wasmparser::ValType::F64 => ValType::F64,
-            other => bail!("{other} in a runtime"),
-        })
-    };
-    Ok(FuncType {
-        params: ty.params().iter().map(ours).collect::<Result<_>>()?,
-        results: ty.results().iter().map(ours).collect::<Result<_>>()?,
-    })
 }
 
 /// A name as wasm2c has it in C.
@@ -237,10 +152,6 @@ struct Z_env_instance_t { int (*host)(void*, u32, const u64*, u64*); void* data;
     };
     let (entries, initializers) = (list(&interface.entries), list(&interface.initializers));
     let env = if interface.imports.is_empty() { "" } else { ", env" };
-    let heap_base = match interface.has_heap_base {
-        true => "*Z_moduleZ___heap_base(instance)",
-        false => "0",
-    };
     write!(
         c,
         r#"static u64 (*const entries[])(Z_module_instance_t*, u32, u32) = {{{entries}0}};
@@ -254,7 +165,6 @@ int glue_instantiate(void* env, void** made) {{
 }}
 void glue_free(void* instance) {{ Z_module_free(instance); free(instance); }}
 wasm_rt_memory_t* glue_memory(void* instance) {{ return Z_moduleZ_memory(instance); }}
-u32 glue_heap_base(void* instance) {{ return {heap_base}; }}
 u32 glue_grow(wasm_rt_memory_t* memory, u32 delta) {{ return wasm_rt_grow_memory(memory, delta); }}
 int glue_enter(void* instance, u32 entry, u32 address, u32 len, u64* output) {{
   int trap = wasm_rt_impl_try();
@@ -293,19 +203,10 @@ struct Glue {
     instantiate: unsafe extern "C" fn(*const Env, *mut *mut c_void) -> c_int,
     free: unsafe extern "C" fn(*mut c_void),
     memory: unsafe extern "C" fn(*mut c_void) -> *mut Memory,
-    heap_base: unsafe extern "C" fn(*mut c_void) -> u32,
     grow: unsafe extern "C" fn(*mut Memory, u32) -> u32,
     enter: unsafe extern "C" fn(*mut c_void, u32, u32, u32, *mut u64) -> c_int,
     initialize: unsafe extern "C" fn(*mut c_void, u32) -> c_int,
     why: unsafe extern "C" fn(c_int) -> *const c_char,
-}
-
-/// What an import is bound to.
-enum Host {
-    Function(&'static HostFunction),
-    Probe,
-    /// It traps, with that message.
-    Missing(String),
 }
 
 /// A library that is open, to the end of the process.
@@ -346,7 +247,6 @@ impl Library {
                 instantiate: symbol(library, c"glue_instantiate")?,
                 free: symbol(library, c"glue_free")?,
                 memory: symbol(library, c"glue_memory")?,
-                heap_base: symbol(library, c"glue_heap_base")?,
                 grow: symbol(library, c"glue_grow")?,
                 enter: symbol(library, c"glue_enter")?,
                 initialize: symbol(library, c"glue_initialize")?,
@@ -428,21 +328,12 @@ extern "C" fn host(
     // SAFETY: `data` is what the instance was made with, and whoever called the guest waits.
     let called = unsafe { &mut *data.cast::<Called<'_>>() };
     let library = called.library;
-    let done = match &library.imports[import as usize] {
-        // SAFETY: the glue passes as many as the import has.
-        Host::Probe => Ok(u64::from(unsafe { *arguments as u32 }.wrapping_add(1))),
-        Host::Missing(why) => Err(why.clone()),
-        Host::Function(_) if called.memory.is_null() => Err("called before there is memory".into()),
-        Host::Function(function) => {
-            let len = function.ty().params.len();
-            // SAFETY: the same.
-            let arguments = unsafe { std::slice::from_raw_parts(arguments, len) };
-            let done = with_context(|context| function.call(context, called, arguments));
-            match done {
-                None => Err("a host function was called outside of a call".into()),
-                Some(done) => done.map_err(|error| error.to_string()),
-            }
-        }
+    let bound = &library.imports[import as usize];
+    // SAFETY: the glue passes as many as the import has.
+    let arguments = unsafe { std::slice::from_raw_parts(arguments, bound.parameters()) };
+    let done = match called.memory.is_null() {
+        true => Err("called before there is memory".into()),
+        false => bound.run(called, arguments),
     };
     match done {
         Ok(value) => {
@@ -507,9 +398,7 @@ impl RuntimeInstance for Running<'_> {
     type Trap = anyhow::Error;
 
     fn heap_base(&mut self) -> Option<u32> {
-        let has_any = self.library.interface.has_heap_base;
-        // SAFETY: the instance is whole.
-        has_any.then(|| unsafe { (self.library.glue.heap_base)(self.instance) })
+        self.library.interface.heap_base
     }
 
     fn entry(&mut self, name: &str) -> Option<u32> {
@@ -544,10 +433,6 @@ impl RuntimeInstance for Running<'_> {
         let why = self.called().why.take();
         self.library.trapped(trap, why).map(|()| output)
     }
-}
-
-fn place(names: &[String], name: &str) -> Option<u32> {
-    names.iter().position(|known| known == name).map(|at| at as u32)
 }
 
 #[cfg(test)]
