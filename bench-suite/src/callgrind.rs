@@ -59,8 +59,8 @@ impl Counted {
         Ok(counted)
     }
 
-    /// What is executed in each of the functions at `places`; `inlined` knows the one that was inlined at
-    /// an address, if any.
+    /// What is executed in each of the functions at `places`; `inlined` knows the one that was inlined
+    /// at an address, if any.
     pub fn by_function(
         &self,
         places: &[Place],

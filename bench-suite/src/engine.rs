@@ -103,8 +103,8 @@ pub trait LoadedModule {
         Vec::new()
     }
 
-    /// The addresses of the code of the guest's functions with their names, in rising order, without those
-    /// that were inlined. Empty where the engine does not tell.
+    /// The addresses of the code of the guest's functions with their names, in rising order, without
+    /// those that were inlined. Empty where the engine does not tell.
     fn functions(&self) -> Vec<(Range<u64>, String)> {
         Vec::new()
     }

@@ -1,5 +1,5 @@
-//! Names the guest's functions at a place of an image's code, by the debug information in its file: those
-//! that were inlined there, and the one whose code it is.
+//! Names the guest's functions at a place of an image's code, by the debug information in its file:
+//! those that were inlined there, and the one whose code it is.
 //!
 //! It is asked afterwards, never where a place is noted.
 
@@ -56,8 +56,8 @@ impl Frames {
         Self::new(if explains { &beside } else { &own })
     }
 
-    /// The functions at so many bytes from the start of the text, the innermost first; none where that is
-    /// no guest's code.
+    /// The functions at so many bytes from the start of the text, the innermost first; none where that
+    /// is no guest's code.
     pub fn at(&self, offset: u64) -> Vec<String> {
         self.names(self.text + offset).unwrap_or_default()
     }
@@ -77,8 +77,8 @@ impl Frames {
     }
 }
 
-/// The guest's functions at the address `pc` in the code of `image`, the innermost first; without `frames`
-/// the one whose code it is, and none where that is no guest's.
+/// The guest's functions at the address `pc` in the code of `image`, the innermost first; without
+/// `frames` the one whose code it is, and none where that is no guest's.
 pub fn functions_at(image: &Image, frames: Option<&Frames>, pc: usize) -> Vec<String> {
     let Some((index, name)) = image.function_at(pc) else { return Vec::new() };
     let offset = (pc - image.text().start) as u64;

@@ -8,9 +8,10 @@
 //!     .symtab .strtab .shstrtab              (not loaded)
 //! ```
 //!
-//! What is loaded is the same with debug information and without. Addresses equal file offsets. All references are resolved here but the entries of the
-//! global offset table, one per undefined symbol, which a loader fills by those of `.rela.dyn`: ours,
-//! or `ld.so`. The rule not to break: no relocation in the text.
+//! What is loaded is the same with debug information and without, but for the file's length and
+//! hash in the note. Addresses equal file offsets. All references are resolved here but the entries
+//! of the global offset table, one per undefined symbol, which a loader fills by those of
+//! `.rela.dyn`: ours, or `ld.so`. The rule not to break: no relocation in the text.
 
 use crate::{
     error::CompileError,

@@ -61,7 +61,7 @@ impl ExecutableOptions {
         })
     }
 
-    /// Links the object of a program; symbols and what is for debuggers stay where `debug_info` is asked for.
+    /// Links the object of a program. With `debug_info`, symbols and what is for debuggers stay.
     pub fn link(&self, object: &[u8], library: &Path, debug_info: bool) -> Result<Vec<u8>> {
         let folder = tempfile::tempdir().context("cannot make a folder for the linker")?;
         let at = |name: &str| folder.path().join(name);

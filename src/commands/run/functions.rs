@@ -24,8 +24,8 @@ use std::{
 /// For how long the call is made again and again: some 5 000 samples.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What names the functions in the code of `runtime`, which was loaded from `image`, with those that were
-/// inlined; it says so where nothing does.
+/// What names the functions in the code of `runtime`, which was loaded from `image`, with those that
+/// were inlined; it says so where nothing does.
 pub fn frames(runtime: &Runtime, image: &ImageSource) -> Result<Option<Frames>> {
     let frames = match image {
         ImageSource::File(path) => {
