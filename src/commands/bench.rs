@@ -270,10 +270,15 @@ impl Bench {
 
     /// The calls of a block's author, if they were asked for.
     fn authored(&self, name: &str, input: &Input) -> Result<Vec<Workload>> {
-        match input {
-            Input::Runtime(runtime) if self.author => author::workloads(name, runtime),
-            _ => Ok(Vec::new()),
+        let Input::Runtime(runtime) = input else { return Ok(Vec::new()) };
+        if !self.author {
+            return Ok(Vec::new());
         }
+        let workloads = author::workloads(name, runtime)?;
+        if workloads.is_empty() {
+            output::note(format_args!("{name} has no block, so there are no calls of its author"));
+        }
+        Ok(workloads)
     }
 
     /// The initialiser that was asked for, in this module.

@@ -23,7 +23,7 @@ const SEED: u64 = 1;
 /// more where there are many figures. A file that cannot be read is left out, and said.
 #[derive(Args)]
 #[command(after_help = "\
-Exit status: 0 done, 1 failed, 2 wrong usage.
+Exit status: 0 done, 1 failed or a file was left out, 2 wrong usage.
 
 Examples:
   lithify history nights/
@@ -73,10 +73,17 @@ impl History {
         ensure!(!runs.is_empty(), "no file in {shown} can be read");
         sort(&mut runs);
         let trends = trends(&runs, SEED);
-        let Some(to) = to else { return output::json(object(&runs, &trends)) };
+        let all_read = || {
+            ensure!(left_out == 0, "{left_out} of {} files could not be read", files.len());
+            Ok(())
+        };
+        let Some(to) = to else {
+            output::json(object(&runs, &trends))?;
+            return all_read();
+        };
         to.write(html::history(&runs, &trends).as_bytes())?;
         if to.is_stdout() {
-            return Ok(());
+            return all_read();
         }
         let mut any = false;
         for trend in &trends {
@@ -98,8 +105,7 @@ impl History {
             ))?;
         }
         output::line(format_args!("the trends are in {}", to.name().display()))?;
-        ensure!(left_out == 0, "{left_out} of {} files could not be read", files.len());
-        Ok(())
+        all_read()
     }
 }
 
