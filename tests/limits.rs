@@ -73,6 +73,23 @@ fn memory_and_time_of_a_compilation_are_bounded() {
     assert!(lithify(&verify(&["--max-memory", "1G", "--timeout", "10m"])).status == 0);
 }
 
+/// 30 kB of which inlining everything would take 4 GB.
+#[test]
+fn what_is_inlined_takes_no_more_memory_than_the_code_is_worth() {
+    let folder = folder("inlined");
+    let calls = "call $f i32.add ".repeat(10_000);
+    let text = format!(
+        "(module (func $f (result i32) (local {}) local.get 0)
+           (func (export \"e\") (result i32) i32.const 0 {calls}))",
+        "i32 ".repeat(1_000)
+    );
+    let path = scratch("inlined.wat");
+    fs::write(&path, text).unwrap();
+    let image = folder.join("inlined.so");
+    let [path, image] = [&path, &image].map(|path| path.to_str().expect("a path in UTF-8"));
+    check(&folder, &["compile", path, "-o", image, "--max-memory", "1G"], 0, "");
+}
+
 /// Compressed code is bounded while it decompresses, whatever it says about itself.
 #[test]
 fn a_bomb_is_refused() {

@@ -48,8 +48,8 @@ pub const MODULE_WORK: u64 = 160 << 20;
 /// compiled plainly: its values live in its frame. Met: 113 726.
 pub const OPTIMISED_BODY: u64 = 256 << 10;
 /// Steps for each byte of a function body that is optimised: two for each branch before an operator,
-/// 8 for each local and operand, 256 for each loop around it, and for a `br_table` the square of its
-/// length for each local. Each stands for something in the code generator that is quadratic, and
+/// 8 for each local and operand, 256 for each loop around it, for a `br_table` the square of its
+/// length for each local, and for a body that is inlined its locals for each block before it. Each stands for something in the code generator that is quadratic, and
 /// for some 2 ns. A function beyond it is compiled plainly, too. Met: below 4 000.
 pub const STEPS: u64 = 6 << 10;
 /// Operands that the branches of a function carry which is not optimised: the register allocator is

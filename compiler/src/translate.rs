@@ -304,6 +304,9 @@ impl Translator<'_, '_> {
             self.declare_local(*param, *value);
         }
         self.declare_locals(ty.params.len() as u32, &validator);
+        // The SSA builder may keep a place for each block up to this one, of each local.
+        let blocks = self.builder.func.dfg.num_blocks() as u64;
+        self.steps += u64::from(validator.len_locals()) * blocks;
         self.push_function_frame(ty);
         if self.way != Way::Plain {
             self.dispatches(body);

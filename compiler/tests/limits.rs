@@ -251,6 +251,16 @@ fn multiplied_values() {
         &many(1_000),
         Some("more than 167772160 units of work in all functions"),
     );
+    let inlined = |locals: u32, count: usize| {
+        let mut callee = Function::new([(locals, ValType::I32)]);
+        callee.instruction(&LocalGet(0)).instruction(&End);
+        let mut caller = Function::new([]);
+        caller.instruction(&I32Const(0));
+        (0..count).for_each(|_| _ = caller.instruction(&Call(0)).instruction(&I32Add));
+        caller.instruction(&End);
+        module(&[(&[], &[ValType::I32], callee), (&[], &[ValType::I32], caller)])
+    };
+    check("1 000 locals in 10 000 calls", &inlined(1_000, 10_000), None);
     let wide = [ValType::I32; 1000];
     let mut callee = Function::new([]);
     (0..1000).for_each(|i| _ = callee.instruction(&LocalGet(i)));
