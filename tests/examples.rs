@@ -27,7 +27,10 @@ const LONG: &[(&str, &str)] = &[
     ("lithify bench workloads/ledger --growth", "ten minutes"),
     ("lithify bench westend.json --threads 1,2", "ten minutes"),
     ("lithify bench --engines lithify,command:./worker-go", "tests/explain.rs has such a worker"),
-    ("lithify bench --engines lithify,lithify-v2,winch,wasmi", "minutes; the suite's tests open all"),
+    (
+        "lithify bench --engines lithify,lithify-v2,winch,wasmi",
+        "minutes; the suite's tests open all",
+    ),
     ("lithify bench block.json --engines lithify,command:./wasm3", "the same; a program of others"),
     ("lithify bench block.json --author", "ten minutes; tests/author.rs of the bench suite"),
     ("lithify compare old.wasm new.wasm --instructions", "a minute; tests/explain.rs"),
