@@ -65,9 +65,15 @@ fn side_by_side(text: &mut String, workloads: &[WorkloadReport]) {
     }
 }
 
-/// A table of [`side_by_side`]: a column for each that engines name.
+/// A table of [`side_by_side`]: a column for each that engines name, of those that are measured only by
+/// who names them where they were.
 fn compared(text: &mut String, of: &str, call: &str, rows: &[(&WorkloadReport, &Section)]) {
-    let mut columns: Vec<&str> = Kind::all().map(|kind| kind.column).collect();
+    let was_measured = |kind: &Kind| {
+        let mut measured = rows.iter().flat_map(|(_, section)| &section.rows);
+        measured.any(|row| row.engine == kind.id())
+    };
+    let is_shown = |kind: &&Kind| kind.every > 0 || was_measured(kind);
+    let mut columns: Vec<&str> = Kind::all().filter(is_shown).map(|kind| kind.column).collect();
     columns.dedup();
     let figure = |section: &Section, column: &str, phase| {
         let of_it = |row: &&Row| Kind::of(&row.engine).is_ok_and(|kind| kind.column == column);
