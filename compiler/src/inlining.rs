@@ -63,6 +63,8 @@ struct Callee {
     named: bool,
     /// Whether its body ends in `unreachable`: it is called where something has gone wrong.
     diverges: bool,
+    /// Whether it calls itself.
+    recursive: bool,
     /// Whether it copies memory: what its code begins with (`copying.rs`) is better than its body.
     copies: bool,
     /// What a profile says of it.
@@ -121,6 +123,7 @@ impl Inlining {
             match operator {
                 Operator::Call { function_index } => {
                     this.calls = true;
+                    this.recursive |= function_index == index.as_u32();
                     // The number can be anything yet.
                     if (function_index as usize) < crate::limits::FUNCTIONS as usize {
                         let callee = &mut self.callees[FuncIndex::from_u32(function_index)];
@@ -158,7 +161,7 @@ impl Inlining {
         let hot = self.callees[caller].warmth == Warmth::Hot && of.warmth == Warmth::Hot;
         let most = if hot { HOT * most } else { most };
         let small = (1..=most).contains(&of.operators) && of.warmth != Warmth::Cold;
-        (small && !of.diverges && !of.copies).then_some(Price::Copied)
+        (small && !of.diverges && !of.recursive && !of.copies).then_some(Price::Copied)
     }
 
     /// Whether a function is only compiled where the code of another one turns out to call it.

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The body is read again, validated and translated with the caller's in hand: no CLIF of it is
-//! kept, and what the arguments are is known to it. A function that calls itself is inlined in its
-//! own body, so that of two calls one is left, and no deeper.
+//! kept, and what the arguments are is known to it. A function that calls itself, over others too,
+//! is not inlined within itself.
 //!
 //! The rule not to break: whatever a body's operators refer to by number is their own, not the
 //! caller's: locals, jump tables' offsets, the function that errors name. Source locations are
@@ -67,11 +67,12 @@ impl<'m> Translator<'m, '_> {
         let room = room.after(price, body.range.len() as u64)?;
         // What is half spent on the way is left for the rest of the function.
         let cheap = self.steps <= self.most_steps / 2;
-        let fits = match callee == self.index {
-            true => around.is_empty(),
-            false => around.len() < inlining::DEPTH && !around.contains(&callee),
-        };
-        (cheap && fits).then_some(Inlinable { body, price, room })
+        let recursive = callee == self.index || around.contains(&callee);
+        (cheap && !recursive && around.len() < inlining::DEPTH).then_some(Inlinable {
+            body,
+            room,
+            price,
+        })
     }
 
     /// Translates `body`, that of `callee`, with `arguments`; its results are on the stack then.

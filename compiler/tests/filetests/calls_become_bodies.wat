@@ -105,27 +105,12 @@
 ;;!                                 block3:
 ;;! @004d                               v4 = iconst.i32 1
 ;;! @004f                               v5 = isub.i32 v1, v4  ; v4 = 1
-;;! @005a                               brif v5, block7, block8
-;;!
-;;!                                 block7:
-;;! @005e                               v8 = iconst.i32 1
-;;! @0060                               v9 = isub.i32 v5, v8  ; v8 = 1
-;;! @0061                               v10 = call fn0(v0, v9)
-;;! @0063                               jump block6(v10)
-;;!
-;;!                                 block8:
-;;! @0064                               v11 = iconst.i32 0
-;;! @0066                               jump block6(v11)  ; v11 = 0
-;;!
-;;!                                 block6(v7: i32):
-;;! @0067                               jump block5(v7)
-;;!
-;;!                                 block5(v6: i32):
+;;! @0050                               v6 = call fn0(v0, v5)
 ;;! @0052                               jump block2(v6)
 ;;!
 ;;!                                 block4:
-;;! @0053                               v12 = iconst.i32 0
-;;! @0055                               jump block2(v12)  ; v12 = 0
+;;! @0053                               v7 = iconst.i32 0
+;;! @0055                               jump block2(v7)  ; v7 = 0
 ;;!
 ;;!                                 block2(v3: i32):
 ;;! @0056                               jump block1(v3)
@@ -187,24 +172,9 @@
 ;;! @006d                               jump block2(v21)
 ;;!
 ;;!                                 block2(v3: i32):
-;;! @0091                               brif.i32 v1, block13, block14
-;;!
-;;!                                 block13:
-;;! @0095                               v26 = iconst.i32 1
-;;! @0097                               v27 = isub.i32 v1, v26  ; v26 = 1
-;;! @0098                               v28 = call fn0(v0, v27)
-;;! @009a                               jump block12(v28)
-;;!
-;;!                                 block14:
-;;! @009b                               v29 = iconst.i32 0
-;;! @009d                               jump block12(v29)  ; v29 = 0
-;;!
-;;!                                 block12(v25: i32):
-;;! @009e                               jump block11(v25)
-;;!
-;;!                                 block11(v24: i32):
-;;! @0061                               v30 = imul.i32 v3, v24
-;;! @0062                               jump block1(v30)
+;;! @005f                               v24 = call fn0(v0, v1)
+;;! @0061                               v25 = imul v3, v24
+;;! @0062                               jump block1(v25)
 ;;!
 ;;!                                 block1(v2: i32):
 ;;! @0062                               return v2
