@@ -197,25 +197,22 @@ pub fn function(
         (builder.ins().iadd(base, index), inside)
     };
     let (to_address, to_inside) = inside(to);
+    let (source, is_inside) = match bulk {
+        Bulk::Copy => {
+            let (from_address, from_inside) = inside(other);
+            (from_address, builder.ins().band(to_inside, from_inside))
+        }
+        Bulk::Fill => (other, to_inside),
+    };
+    builder.ins().brif(is_inside, good, &[], libcall, &[]);
+    start(&mut builder, good);
+    builder.ins().brif(len, short, &[], done, &[]);
+    start(&mut builder, short);
     // Guest memory, in bounds: what faults is a page that is not there yet.
     let flags = MemFlagsData::new().with_endianness(Endianness::Little).with_notrap();
     match bulk {
-        Bulk::Copy => {
-            let (from_address, from_inside) = inside(other);
-            let both = builder.ins().band(to_inside, from_inside);
-            builder.ins().brif(both, good, &[], libcall, &[]);
-            start(&mut builder, good);
-            builder.ins().brif(len, short, &[], done, &[]);
-            start(&mut builder, short);
-            copy(&mut builder, flags, [to_address, from_address], len, LONGEST, done);
-        }
-        Bulk::Fill => {
-            builder.ins().brif(to_inside, good, &[], libcall, &[]);
-            start(&mut builder, good);
-            builder.ins().brif(len, short, &[], done, &[]);
-            start(&mut builder, short);
-            fill(&mut builder, flags, to_address, other, len, LONGEST, done);
-        }
+        Bulk::Copy => copy(&mut builder, flags, [to_address, source], len, LONGEST, done),
+        Bulk::Fill => fill(&mut builder, flags, to_address, source, len, LONGEST, done),
     }
     start(&mut builder, done);
     builder.ins().return_(&[]);
