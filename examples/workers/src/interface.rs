@@ -1,7 +1,7 @@
 //! Turns a module into what it imports and exports, and its imports into host functions: for engines in C,
 //! which call the host by the place of an import, with raw arguments.
 
-use crate::with_context;
+use crate::instance::with_context;
 use anyhow::{Context, Result, bail};
 use lithify_abi::types::{FuncType, ValType};
 use lithify_polkadot::{HostFunction, resolve};
@@ -17,7 +17,7 @@ pub struct Interface {
     pub entries: Vec<String>,
     /// Those of the type `() -> ()`.
     pub initializers: Vec<String>,
-    /// The value of `__heap_base`, a constant.
+    /// The value of `__heap_base`, a constant; none where only an instance is asked for it.
     pub heap_base: Option<u32>,
     /// The most pages that its memory may have.
     pub max_pages: Option<u32>,
@@ -92,14 +92,8 @@ impl Interface {
                         let ty = functions.get(export.index as usize);
                         let ty =
                             ty.and_then(|ty| types.get(*ty as usize)).context("no function")?;
-                        match abi_type(ty) {
-                            Ok(ty) if ty == lithify_polkadot::native::entry_type() => {
-                                interface.entries.push(export.name.into());
-                            }
-                            Ok(ty) if ty == FuncType::new(&[], &[]) => {
-                                interface.initializers.push(export.name.into());
-                            }
-                            _ => {}
+                        if let Ok(ty) = abi_type(ty) {
+                            interface.export(export.name, &ty);
                         }
                     }
                 }
@@ -107,6 +101,15 @@ impl Interface {
             }
         }
         Ok(interface)
+    }
+
+    /// Notes an exported function, which the host may call or not.
+    pub fn export(&mut self, name: &str, ty: &FuncType) {
+        if *ty == lithify_polkadot::native::entry_type() {
+            self.entries.push(name.into());
+        } else if *ty == FuncType::new(&[], &[]) {
+            self.initializers.push(name.into());
+        }
     }
 
     /// What its imports are bound to, in their order.
@@ -159,8 +162,8 @@ impl Host {
             Self::Missing(why) => Err(why.clone()),
             Self::Function(function) => {
                 match with_context(|context| function.call(context, guest, arguments)) {
-                    None => Err("a host function was called outside of a call".into()),
-                    Some(done) => done.map_err(|error| error.to_string()),
+                    Err(outside) => Err(outside.to_string()),
+                    Ok(done) => done.map_err(|error| error.to_string()),
                 }
             }
         }
@@ -182,9 +185,4 @@ fn abi_type(ty: &wasmparser::FuncType) -> Result<FuncType> {
         params: ty.params().iter().map(ours).collect::<Result<_>>()?,
         results: ty.results().iter().map(ours).collect::<Result<_>>()?,
     })
-}
-
-/// Where a name is.
-pub fn place(names: &[String], name: &str) -> Option<u32> {
-    names.iter().position(|known| known == name).map(|at| at as u32)
 }

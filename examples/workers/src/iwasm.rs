@@ -4,10 +4,9 @@
 //! Its host functions are one function of this file, which finds by a symbol's attachment which of them it
 //! is. They belong to the process, so a process loads one module.
 
-use crate::interface::{Host, Interface, place};
-use crate::{Engine, Loaded, lend};
+use crate::interface::{Host, Interface};
+use crate::{Engine, Instance};
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use lithify_polkadot::{CallContext, RuntimeInstance};
 use lithify_runtime::host::Guest;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -214,7 +213,7 @@ impl Drop for Ready {
     }
 }
 
-impl Loaded for Ready {
+impl crate::Module for Ready {
     type Instance<'l> = Running<'l>;
 
     fn instantiate(&self) -> Result<Running<'_>> {
@@ -332,22 +331,15 @@ impl Running<'_> {
     }
 
     /// Calls an exported function, whose arguments and result are in `words`.
-    fn call(
-        &mut self,
-        name: &str,
-        context: &mut CallContext,
-        count: u32,
-        words: &mut [u32; 2],
-    ) -> Result<()> {
+    fn call(&mut self, name: &str, count: u32, words: &mut [u32; 2]) -> Result<()> {
         let name = CString::new(name)?;
         let (instance, environment) = (self.called().instance, self.environment);
         // SAFETY: the instance is whole.
         let function = unsafe { wasm_runtime_lookup_function(instance, name.as_ptr(), null()) };
         ensure!(!function.is_null(), "there is no function {name:?}");
         // SAFETY: the function is of this instance, and takes and gives no more than two words.
-        let done = lend(context, || unsafe {
-            wasm_runtime_call_wasm(environment, function, count, words.as_mut_ptr())
-        });
+        let done =
+            unsafe { wasm_runtime_call_wasm(environment, function, count, words.as_mut_ptr()) };
         match (done, self.called().why.take()) {
             (true, _) => Ok(()),
             (false, Some(why)) => Err(anyhow!(why)),
@@ -363,52 +355,21 @@ impl Running<'_> {
     }
 }
 
-impl Guest for Running<'_> {
-    fn memory(&mut self) -> &mut [u8] {
-        self.called().memory()
+impl Instance for Running<'_> {
+    fn guest(&mut self) -> &mut impl Guest {
+        self.called()
     }
 
-    fn grow(&mut self, delta: u32) -> Option<u32> {
-        self.called().grow(delta)
+    fn interface(&self) -> &Interface {
+        &self.ready.interface
     }
 
-    fn max_pages(&self) -> Option<u32> {
-        self.ready.interface.max_pages
-    }
-}
-
-impl RuntimeInstance for Running<'_> {
-    /// Its place among those of the interface.
-    type Entry = u32;
-    type Trap = anyhow::Error;
-
-    fn heap_base(&mut self) -> Option<u32> {
-        self.ready.interface.heap_base
+    fn initialize(&mut self, place: usize) -> Result<()> {
+        self.call(&self.ready.interface.initializers[place], 0, &mut [0; 2])
     }
 
-    fn entry(&mut self, name: &str) -> Option<u32> {
-        place(&self.ready.interface.entries, name)
-    }
-
-    fn entries(&self) -> Vec<String> {
-        self.ready.interface.entries.clone()
-    }
-
-    fn initialize(&mut self, name: &str, context: &mut CallContext) -> Option<Result<()>> {
-        place(&self.ready.interface.initializers, name)?;
-        Some(self.call(name, context, 0, &mut [0; 2]))
-    }
-
-    fn enter(
-        &mut self,
-        entry: u32,
-        address: u32,
-        len_bytes: u32,
-        context: &mut CallContext,
-    ) -> Result<u64> {
-        let name = self.ready.interface.entries.get(entry as usize).context("no such entry")?;
-        let mut words = [address, len_bytes];
-        self.call(name, context, 2, &mut words)?;
+    fn enter(&mut self, place: usize, mut words: [u32; 2]) -> Result<u64> {
+        self.call(&self.ready.interface.entries[place], 2, &mut words)?;
         Ok(u64::from(words[0]) | u64::from(words[1]) << 32)
     }
 }

@@ -1,6 +1,6 @@
 //! Turns a job on standard input into samples on standard output, by the protocol of
-//! `bench-suite/WORKERS.md`, with the whole host of a chain: what an engine has to bring is in [`Engine`]
-//! and [`Loaded`].
+//! `bench-suite/WORKERS.md`, with the whole host of a chain: what an engine has to bring is in [`Engine`],
+//! [`Module`] and [`Instance`].
 //!
 //! ```text
 //! open -> compile, load -> a fresh instance for each call -> samples, output, state root
@@ -9,24 +9,27 @@
 //! What is timed is what `bench-suite/src/engine.rs` times of the engines that are built in.
 
 mod children;
-mod interface;
+mod instance;
+pub mod interface;
 #[cfg(feature = "iwasm")]
 pub mod iwasm;
+#[cfg(feature = "native-go")]
+pub mod native_go;
 pub mod wasm2c;
 #[cfg(feature = "wasm3")]
 pub mod wasm3;
 
+pub use crate::instance::Instance;
+
 use crate::children::Children;
+use crate::instance::Hosted;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use lithify_measure::cpu::cpu_ns;
 use lithify_measure::peak::Peak;
 use lithify_measure::wall::ns;
-use lithify_polkadot::{
-    CallContext, Observe, RuntimeInstance, Session, State, StateVersion, parse_hex,
-};
+use lithify_polkadot::{CallContext, Observe, Session, State, StateVersion, parse_hex};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufWriter, Read, Write, stdin, stdout};
@@ -42,6 +45,9 @@ pub trait Engine {
     /// Whether its artifacts have code. Else they are modules, and nothing is told of compiling.
     const COMPILES: bool = true;
 
+    /// Whether its guests find the host by the call's context, which can replay what host functions did.
+    const REPLAYS: bool = true;
+
     /// Compiles a module into an artifact.
     fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>>;
 
@@ -50,15 +56,29 @@ pub trait Engine {
     fn load(&self, artifact: &Path, probe: &str) -> Result<Self::Loaded>;
 }
 
-/// A module that is ready for calls.
+/// What is ready for calls.
 pub trait Loaded {
+    /// Calls an entry point on a fresh instance, and ends that.
+    fn call(&self, entry: &str, input: &[u8], context: &mut CallContext) -> Result<Vec<u8>>;
+}
+
+/// A module of which instances are made.
+pub trait Module {
     /// An instance of it.
-    type Instance<'l>: RuntimeInstance
+    type Instance<'l>: Instance
     where
         Self: 'l;
 
     /// A fresh one.
     fn instantiate(&self) -> Result<Self::Instance<'_>>;
+}
+
+impl<M: Module> Loaded for M {
+    fn call(&self, entry: &str, input: &[u8], context: &mut CallContext) -> Result<Vec<u8>> {
+        let mut instance = Hosted(self.instantiate()?);
+        let output = lithify_polkadot::call(&mut instance, context, entry, input);
+        output.map_err(|error| anyhow!("{error}"))
+    }
 }
 
 /// What this program is told.
@@ -164,12 +184,19 @@ fn calls<E: Engine>(job: &Job, open: impl Fn() -> Result<E>) -> Result<Vec<Value
     let load = ns(loading.elapsed());
     let mut call = |observe, session: &mut Session<'_>| {
         context.observe(observe);
-        session.execute(|| once(&loaded, &job.entry, &input, &mut context))
+        session.execute(|| {
+            let start = Instant::now();
+            let output = loaded.call(&job.entry, &input, &mut context)?;
+            Ok::<_, anyhow::Error>((output, ns(start.elapsed())))
+        })
     };
     let (output, first) = call(Observe::Off, &mut session)?;
     let cold = ns(begin.elapsed());
-    // What host functions do, for replays.
-    call(Observe::Record, &mut session)?;
+    let mut phases = vec![("total", Observe::Off)];
+    if E::REPLAYS {
+        call(Observe::Record, &mut session)?;
+        phases.push(("guest", Observe::Replay));
+    }
     let root = session.root(state.version());
     let mut lines = vec![
         json!({ "phase": "cold", "ns": cold }),
@@ -179,51 +206,13 @@ fn calls<E: Engine>(job: &Job, open: impl Fn() -> Result<E>) -> Result<Vec<Value
         json!({ "state_root": hex(&root) }),
     ];
     for _ in 0..job.samples {
-        for (phase, observe) in [("total", Observe::Off), ("guest", Observe::Replay)] {
-            let (again, took) = call(observe, &mut session)?;
+        for (phase, observe) in &phases {
+            let (again, took) = call(*observe, &mut session)?;
             ensure!(again == output, "{} returned something else when called again", job.entry);
             lines.push(json!({ "phase": phase, "ns": took }));
         }
     }
     Ok(lines)
-}
-
-thread_local! {
-    /// The context of the running call, which host functions find.
-    static CONTEXT: Cell<Option<Box<CallContext>>> = const { Cell::new(None) };
-}
-
-/// Runs `call` while host functions find the context.
-fn lend<R>(context: &mut CallContext, call: impl FnOnce() -> R) -> R {
-    CONTEXT.set(Some(Box::new(std::mem::take(context))));
-    let result = call();
-    if let Some(lent) = CONTEXT.take() {
-        *context = *lent;
-    }
-    result
-}
-
-/// Runs a host function with the context that was lent; none outside of a call.
-fn with_context<R>(run: impl FnOnce(&mut CallContext) -> R) -> Option<R> {
-    let mut context = CONTEXT.take()?;
-    let result = run(&mut context);
-    CONTEXT.set(Some(context));
-    Some(result)
-}
-
-/// Makes a fresh instance, calls the entry point and ends the instance: the output, and what it took.
-fn once(
-    loaded: &impl Loaded,
-    entry: &str,
-    input: &[u8],
-    context: &mut CallContext,
-) -> Result<(Vec<u8>, u64)> {
-    let start = Instant::now();
-    let mut instance = loaded.instantiate()?;
-    let output = lithify_polkadot::call(&mut instance, context, entry, input);
-    drop(instance);
-    let took = ns(start.elapsed());
-    Ok((output.map_err(|error| anyhow!("{error}"))?, took))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

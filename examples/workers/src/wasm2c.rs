@@ -8,11 +8,10 @@
 //! knows what wasm2c calls things (that of wabt 1.0.32). A trap leaves the guest by `longjmp` to where the
 //! glue entered it, and passes no frame of Rust: a host function returns to the glue first.
 
-use crate::interface::{Host, Import, Interface, place};
-use crate::{Engine, Loaded, lend};
+use crate::interface::{Host, Import, Interface};
+use crate::{Engine, Instance, Module};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use lithify_abi::types::ValType;
-use lithify_polkadot::{CallContext, RuntimeInstance};
 use lithify_runtime::host::Guest;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::fmt::Write;
@@ -269,7 +268,7 @@ impl Library {
     }
 }
 
-impl Loaded for Library {
+impl Module for Library {
     type Instance<'l> = Running<'l>;
 
     fn instantiate(&self) -> Result<Running<'_>> {
@@ -377,59 +376,28 @@ impl<'l> Running<'l> {
     }
 }
 
-impl Guest for Running<'_> {
-    fn memory(&mut self) -> &mut [u8] {
-        self.called().memory()
+impl Instance for Running<'_> {
+    fn guest(&mut self) -> &mut impl Guest {
+        self.called()
     }
 
-    fn grow(&mut self, delta: u32) -> Option<u32> {
-        self.called().grow(delta)
+    fn interface(&self) -> &Interface {
+        &self.library.interface
     }
 
-    fn max_pages(&self) -> Option<u32> {
-        // SAFETY: as in `called`.
-        unsafe { (*self.called).max_pages() }
-    }
-}
-
-impl RuntimeInstance for Running<'_> {
-    /// Its place among those of the interface.
-    type Entry = u32;
-    type Trap = anyhow::Error;
-
-    fn heap_base(&mut self) -> Option<u32> {
-        self.library.interface.heap_base
-    }
-
-    fn entry(&mut self, name: &str) -> Option<u32> {
-        place(&self.library.interface.entries, name)
-    }
-
-    fn entries(&self) -> Vec<String> {
-        self.library.interface.entries.clone()
-    }
-
-    fn initialize(&mut self, name: &str, context: &mut CallContext) -> Option<Result<()>> {
-        let function = place(&self.library.interface.initializers, name)?;
+    fn initialize(&mut self, place: usize) -> Result<()> {
         // SAFETY: the instance is whole, and the function one of its list.
-        let trap =
-            lend(context, || unsafe { (self.library.glue.initialize)(self.instance, function) });
+        let trap = unsafe { (self.library.glue.initialize)(self.instance, place as u32) };
         let why = self.called().why.take();
-        Some(self.library.trapped(trap, why))
+        self.library.trapped(trap, why)
     }
 
-    fn enter(
-        &mut self,
-        entry: u32,
-        address: u32,
-        len_bytes: u32,
-        context: &mut CallContext,
-    ) -> Result<u64> {
+    fn enter(&mut self, place: usize, [address, len_bytes]: [u32; 2]) -> Result<u64> {
         let mut output = 0;
         // SAFETY: the same.
-        let trap = lend(context, || unsafe {
-            (self.library.glue.enter)(self.instance, entry, address, len_bytes, &mut output)
-        });
+        let trap = unsafe {
+            (self.library.glue.enter)(self.instance, place as u32, address, len_bytes, &mut output)
+        };
         let why = self.called().why.take();
         self.library.trapped(trap, why).map(|()| output)
     }

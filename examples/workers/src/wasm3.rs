@@ -4,10 +4,9 @@
 //! translates the functions that it comes to, as whoever embeds it does for a fresh instance, so all of
 //! that is in a call's `total`. It validates nothing.
 
-use crate::interface::{Host, Interface, place};
-use crate::{Engine, Loaded, lend};
-use anyhow::{Context, Result, anyhow, ensure};
-use lithify_polkadot::{CallContext, RuntimeInstance};
+use crate::interface::{Host, Interface};
+use crate::{Engine, Instance, Module};
+use anyhow::{Result, anyhow, ensure};
 use lithify_runtime::host::Guest;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::fs;
@@ -130,7 +129,7 @@ impl Drop for Ready {
     }
 }
 
-impl Loaded for Ready {
+impl Module for Ready {
     type Instance<'l> = Running<'l>;
 
     fn instantiate(&self) -> Result<Running<'_>> {
@@ -279,81 +278,45 @@ impl Running<'_> {
     }
 
     /// Calls an exported function, which is translated first.
-    fn call(
-        &mut self,
-        name: &str,
-        context: &mut CallContext,
-        arguments: &[u32],
-        output: Option<&mut u64>,
-    ) -> Result<()> {
+    fn call(&mut self, name: &str, arguments: &[u32]) -> Result<Handle> {
         let name = CString::new(name)?;
         let runtime = self.called().runtime;
         let mut function = null_mut();
         let arguments: Vec<*const c_void> =
             arguments.iter().map(|argument| (&raw const *argument).cast()).collect();
         // SAFETY: the runtime is whole. It may run the start function, which may call the host.
-        let called = lend(context, || unsafe {
+        let called = unsafe {
             let found = m3_FindFunction(&mut function, runtime, name.as_ptr());
             if found.is_null() {
                 m3_Call(function, arguments.len() as u32, arguments.as_ptr())
             } else {
                 found
             }
-        });
+        };
         self.done(called)?;
-        let Some(output) = output else { return Ok(()) };
+        Ok(function)
+    }
+}
+
+impl Instance for Running<'_> {
+    fn guest(&mut self) -> &mut impl Guest {
+        self.called()
+    }
+
+    fn interface(&self) -> &Interface {
+        &self.ready.interface
+    }
+
+    fn initialize(&mut self, place: usize) -> Result<()> {
+        self.call(&self.ready.interface.initializers[place], &[]).map(drop)
+    }
+
+    fn enter(&mut self, place: usize, arguments: [u32; 2]) -> Result<u64> {
+        let function = self.call(&self.ready.interface.entries[place], &arguments)?;
+        let mut output = 0u64;
         // SAFETY: the function has one result, an i64.
-        let got = unsafe { m3_GetResults(function, 1, &(&raw mut *output).cast()) };
-        self.done(got)
-    }
-}
-
-impl Guest for Running<'_> {
-    fn memory(&mut self) -> &mut [u8] {
-        self.called().memory()
-    }
-
-    fn grow(&mut self, delta: u32) -> Option<u32> {
-        self.called().grow(delta)
-    }
-
-    fn max_pages(&self) -> Option<u32> {
-        self.ready.interface.max_pages
-    }
-}
-
-impl RuntimeInstance for Running<'_> {
-    /// Its place among those of the interface.
-    type Entry = u32;
-    type Trap = anyhow::Error;
-
-    fn heap_base(&mut self) -> Option<u32> {
-        self.ready.interface.heap_base
-    }
-
-    fn entry(&mut self, name: &str) -> Option<u32> {
-        place(&self.ready.interface.entries, name)
-    }
-
-    fn entries(&self) -> Vec<String> {
-        self.ready.interface.entries.clone()
-    }
-
-    fn initialize(&mut self, name: &str, context: &mut CallContext) -> Option<Result<()>> {
-        place(&self.ready.interface.initializers, name)?;
-        Some(self.call(name, context, &[], None))
-    }
-
-    fn enter(
-        &mut self,
-        entry: u32,
-        address: u32,
-        len_bytes: u32,
-        context: &mut CallContext,
-    ) -> Result<u64> {
-        let name = self.ready.interface.entries.get(entry as usize).context("no such entry")?;
-        let mut output = 0;
-        self.call(name, context, &[address, len_bytes], Some(&mut output))?;
+        let got = unsafe { m3_GetResults(function, 1, &(&raw mut output).cast()) };
+        self.done(got)?;
         Ok(output)
     }
 }

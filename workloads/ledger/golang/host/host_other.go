@@ -1,4 +1,4 @@
-//go:build !wasm && !tinygo
+//go:build !wasm && !tinygo && !native
 
 // Package host is the edge to a Polkadot host. Outside of WebAssembly there is none: what needs no
 // host can be tested there, the rest stops.

@@ -1,0 +1,175 @@
+//! The floor of what is built from Go: the ledger's source as a library of this machine, which calls the
+//! host's functions through C.
+//!
+//! ```text
+//! workloads/ledger/native --go build--> a shared library --dlopen--> calls
+//! ```
+//!
+//! It has no module: whatever it is given, it is the ledger. Nor has it instances: what Go's heap keeps
+//! stays for the next call, and its collector runs when it likes.
+
+use crate::{Engine, Loaded};
+use anyhow::{Context, Result, bail, ensure};
+use lithify_ledger::host;
+use lithify_polkadot::CallContext;
+use std::cell::Cell;
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::Command;
+use std::ptr::null_mut;
+use std::slice::from_raw_parts;
+
+/// Where the ledger's Go is.
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../workloads/ledger");
+
+type HostFunction =
+    unsafe extern "C" fn(u32, *const u8, usize, *const u8, usize, *mut c_void) -> i64;
+
+/// The Go compiler that is installed.
+pub struct NativeGo;
+
+impl NativeGo {
+    /// It has to be there.
+    pub fn open() -> Result<Self> {
+        let version = Command::new("go").arg("version").output();
+        ensure!(version.is_ok(), "there is no go (apt-get install golang, 1.26)");
+        Ok(Self)
+    }
+}
+
+impl Engine for NativeGo {
+    type Loaded = Library;
+    // Go keeps what it compiled, so it would be told of nothing.
+    const COMPILES: bool = false;
+    const REPLAYS: bool = false;
+
+    fn compile(&self, _wasm: &[u8]) -> Result<Vec<u8>> {
+        let folder = tempfile::tempdir().context("cannot make a folder for Go")?;
+        let library = folder.path().join("ledger.so");
+        let mut go = Command::new("go");
+        go.args(["build", "-tags", "native", "-buildmode=c-shared", "-o"]);
+        let output = go.arg(&library).arg("./native").current_dir(SOURCE).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "go build: {}", said.trim());
+        Ok(fs::read(library)?)
+    }
+
+    fn load(&self, artifact: &Path, _probe: &str) -> Result<Library> {
+        let path = CString::new(artifact.as_os_str().as_bytes())?;
+        // SAFETY: the suite had this engine make the file, in a folder of the run.
+        let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+        if library.is_null() {
+            // SAFETY: after a failure there is a message, until the next call.
+            bail!("{}", unsafe { CStr::from_ptr(libc::dlerror()) }.to_string_lossy());
+        }
+        let symbol = |name: &CStr| -> Result<*mut c_void> {
+            // SAFETY: the library is open, to the end of the process.
+            let found = unsafe { libc::dlsym(library, name.as_ptr()) };
+            ensure!(!found.is_null(), "the library has no {name:?}");
+            Ok(found)
+        };
+        let (connect, call) = (symbol(c"ledger_connect")?, symbol(c"ledger_call")?);
+        // SAFETY: both have the types that workloads/ledger/native/main.go gives them.
+        unsafe {
+            let connect: unsafe extern "C" fn(HostFunction) = std::mem::transmute(connect);
+            connect(host_function);
+            Ok(Library { call: std::mem::transmute::<*mut c_void, Call>(call) })
+        }
+    }
+}
+
+type Call =
+    unsafe extern "C" fn(*const c_char, *const u8, usize, *mut *mut c_void, *mut usize) -> c_int;
+
+/// The library, which stays open.
+pub struct Library {
+    call: Call,
+}
+
+impl Loaded for Library {
+    fn call(&self, entry: &str, input: &[u8], _context: &mut CallContext) -> Result<Vec<u8>> {
+        let entry = CString::new(entry)?;
+        let (mut output, mut len) = (null_mut(), 0);
+        // SAFETY: it reads name and input, and gives a block that is ours.
+        let (status, bytes) = unsafe {
+            let (start, length) = (input.as_ptr(), input.len());
+            let status = (self.call)(entry.as_ptr(), start, length, &mut output, &mut len);
+            let bytes = match len {
+                0 => Vec::new(),
+                len => from_raw_parts(output.cast::<u8>(), len).to_vec(),
+            };
+            libc::free(output);
+            (status, bytes)
+        };
+        ensure!(status == 0, "{}", String::from_utf8_lossy(&bytes));
+        Ok(bytes)
+    }
+}
+
+thread_local! {
+    /// The value that was asked for last.
+    static VALUE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The host's functions, in the order of workloads/ledger/golang/host/host_native.go.
+///
+/// # Safety
+///
+/// The spans are of bytes, and `result` has the room that its function's result takes.
+unsafe extern "C" fn host_function(
+    function: u32,
+    a: *const u8,
+    a_len: usize,
+    b: *const u8,
+    b_len: usize,
+    result: *mut c_void,
+) -> i64 {
+    let span = |start: *const u8, len: usize| match len {
+        0 => &[],
+        // SAFETY: the caller vouches for the span.
+        len => unsafe { from_raw_parts(start, len) },
+    };
+    let (a, b) = (span(a, a_len), span(b, b_len));
+    let give = |bytes: &[u8]| {
+        // SAFETY: the caller vouches for the room.
+        unsafe { result.cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        0
+    };
+    match function {
+        0 => {
+            let Some(value) = host::get(a) else { return -1 };
+            // SAFETY: the caller vouches for the room of a pointer.
+            unsafe { result.cast::<*const u8>().write_unaligned(value.as_ptr()) };
+            let len = value.len() as i64;
+            VALUE.set(value);
+            len
+        }
+        1 => done(host::set(a, b)),
+        2 => done(host::clear(a)),
+        3 => host::exists(a).into(),
+        4 => done(host::append(a, b)),
+        5 => give(&host::storage_root()),
+        6 => done(host::begin()),
+        7 => done(host::commit()),
+        8 => done(host::rollback()),
+        9 => {
+            let list = parity_scale_codec::Decode::decode(&mut &*a).expect("the ledger's own list");
+            give(&host::ordered_root(list))
+        }
+        10 => give(&host::blake2_128(a)),
+        11 => give(&host::blake2_256(a)),
+        12 => give(&host::twox_64(a)),
+        13 => {
+            let (signature, signer) = a.split_first_chunk().expect("a signature of 64 bytes");
+            let signer = signer.try_into().expect("a key of 32 bytes");
+            host::sr25519_verify(signature, b, &signer).into()
+        }
+        other => unreachable!("host function {other}"),
+    }
+}
+
+fn done((): ()) -> i64 {
+    0
+}
