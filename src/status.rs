@@ -7,7 +7,7 @@
 //! | 2 | wrong usage; `check`, `verify`, `compare`: there is no answer |
 //! | 101 | a fault of Lithify's own, with a message that says so |
 //! | 124 | the guest was stopped at its deadline, as `timeout(1)` has it |
-//! | 130 | a measurement was interrupted, and reported what there is |
+//! | 130 | a measurement was interrupted, and reported what there is, if anything |
 //! | 134 | the guest trapped |
 //! | other | `run` of a program: its own |
 //!
@@ -23,6 +23,9 @@ const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// What `timeout(1)` ends with when it stopped a command.
 pub const LATE: u8 = 124;
+/// A measurement was interrupted, as a shell has it of SIGINT.
+#[cfg(feature = "bench")]
+pub const INTERRUPTED: u8 = 130;
 /// A process that aborted has this one, and a guest that traps is to its host what such a process is.
 const TRAPPED: u8 = 134;
 
@@ -33,6 +36,8 @@ pub fn of(error: &anyhow::Error, question: bool) -> u8 {
         None if cause.is::<Usage>() => Some(USAGE),
         None if cause.is::<Exit>() => cause.downcast_ref().map(|Exit(status)| *status),
         None if cause.is::<No>() => Some(FAILED),
+        #[cfg(feature = "bench")]
+        None if cause.is::<lithify_bench::Stop>() => Some(INTERRUPTED),
         None => None,
     });
     status.unwrap_or(trouble(question))

@@ -53,6 +53,6 @@ pub mod workload;
 
 pub use manifest::{Calls, Manifest};
 pub use report::{Report, csv, markdown, report, table};
-pub use runner::{Observer, Options, run};
+pub use runner::{Observer, Options, Stop, run};
 pub use sample::{Record, Run};
 pub use workload::Workload;

@@ -73,7 +73,7 @@ impl Phase {
             Self::LoadMemory => "memory of a process for each loaded module",
             Self::IdleMemory => "memory that stays after calls, for the next one",
             Self::PerCall => {
-                "of several threads, time for each of their calls: its inverse is their rate"
+                "of several threads, time for each call and what is done between two: its inverse is their rate"
             }
             Self::Slow => "what one call in a hundred takes longer than, of several threads",
             Self::First => "the first call of a process on a loaded module",

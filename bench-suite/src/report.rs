@@ -146,6 +146,14 @@ pub fn report(run: &Run) -> Report {
         let calls = &mut workloads[at].1;
         calls.extend(key.call.as_deref().filter(|call| !calls.contains(call)));
     }
+    // Those of several threads were measured in random order.
+    for (_, calls) in &mut workloads {
+        let order = calls.clone();
+        calls.sort_by_key(|call| {
+            let threads = threads_of(call);
+            threads.map(|(call, threads)| (order.iter().position(|other| *other == call), threads))
+        });
+    }
     let workload = |((name, code_hash), calls): ((&str, &str), Vec<&str>)| {
         let basis = |call: Option<&str>| Basis::new(run, (name, code_hash), call);
         WorkloadReport {
@@ -174,6 +182,19 @@ pub fn report(run: &Run) -> Report {
         workloads,
         slow_share: slow_share(&run.series),
     }
+}
+
+/// What a call on several threads is called.
+pub fn on_threads(call: &str, threads: u32) -> String {
+    format!("{call} on {threads} thread{}", if threads == 1 { "" } else { "s" })
+}
+
+/// The call and the number of threads, of what [`on_threads`] named.
+fn threads_of(call: &str) -> Option<(&str, u32)> {
+    let (call, threads) = call.rsplit_once(" on ")?;
+    let (count, unit) = threads.split_once(' ')?;
+    let count = count.parse().ok()?;
+    matches!(unit, "thread" | "threads").then_some((call, count))
 }
 
 /// The modules of one workload are called by its name, a blank and theirs. Each gets its ratios to the

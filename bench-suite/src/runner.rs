@@ -161,7 +161,7 @@ fn with_rows(
 /// Somebody does not want to wait.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
-struct Stop;
+pub struct Stop;
 
 /// A folder for artifacts, which goes when the run is over.
 fn folder() -> Result<tempfile::TempDir> {

@@ -8,6 +8,7 @@ use crate::engine::{
 };
 use crate::functions;
 use crate::phase::Phase;
+use crate::report::on_threads;
 use crate::runner::write_places;
 use crate::sample::{Counts, Functions, Key, Ran, Record, Series, write};
 use crate::workload::{Call, Workload, hex};
@@ -198,8 +199,7 @@ pub fn run(job: &Job, out: &mut impl Write) -> Result<()> {
         Task::Threads { workload, call, artifact, threads, ms } => {
             let workload = Workload::load(workload)?;
             let call = workload.calls.get(*call).context("no such call")?;
-            let plural = if *threads == 1 { "" } else { "s" };
-            let label = format!("{} on {threads} thread{plural}", call.label);
+            let label = on_threads(&call.label, *threads);
             let mut worker = Worker::new(job, kind, &workload, Some(label));
             let calls =
                 threads::at_once(kind, &workload, call, artifact, (*threads, *ms), &calling)?;

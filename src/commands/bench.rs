@@ -6,7 +6,7 @@ mod format;
 mod kept;
 mod watch;
 
-pub use flame::draw;
+pub use flame::{destination, draw};
 pub use format::Format;
 pub use kept::Kept;
 pub use watch::{Watch, interrupts};
@@ -16,7 +16,7 @@ use crate::{
     bounds::BoundOptions,
     output::{self, Content, Destination},
     source::Source,
-    status::{Exit, Usage},
+    status::{Exit, INTERRUPTED, Usage},
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -39,9 +39,6 @@ use std::{
 
 /// Before the path of an engine that is a program.
 const PROGRAM: &str = "command:";
-
-/// What a program ends with that an interrupt ended.
-pub const INTERRUPTED: u8 = 130;
 
 /// Beyond this, a run of the usual length is content with fewer processes.
 const USUAL: Duration = Duration::from_secs(200);

@@ -1,12 +1,12 @@
 //! `lithify compare`: is this slower than that? Two runtimes, two builds of Lithify, two commands, or
 //! what was kept of earlier runs.
 
-use super::bench::{Format, INTERRUPTED, Kept, Watch, draw, program};
+use super::bench::{Format, Kept, Watch, destination, draw, program};
 use crate::{
     bounds::BoundOptions,
     output::{Content, Destination},
     source::Source,
-    status::{Exit, No, Usage},
+    status::{Exit, INTERRUPTED, No, Usage},
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -136,9 +136,7 @@ impl Compare {
         let kept = (self.samples.as_deref())
             .map(|path| Destination::open(path, Content::Text, &inputs))
             .transpose()?;
-        let flame = (self.flame.as_deref())
-            .map(|path| Destination::open(path, Content::Text, &inputs))
-            .transpose()?;
+        let flame = (self.flame.as_deref()).map(|path| destination(path, &inputs)).transpose()?;
         let mut options = Options::new(&["bench-worker"])?;
         options.processes = self.processes;
         options.compiles = self.compiles;

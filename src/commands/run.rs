@@ -2,18 +2,20 @@
 //! program.
 
 mod differs;
+mod entry;
 #[cfg(feature = "bench")]
 mod functions;
 mod profile;
 #[cfg(feature = "wasi")]
 mod program;
 mod pvf;
+mod version;
 mod waiting;
 
 use crate::{
     bounds::BoundOptions,
     code_options::CodeOptions,
-    output::{self, Content, Destination, Plain},
+    output::{self, Content, Destination},
     source::{self, Source},
     status::{Refused, Usage},
     store::{self, ImageSource},
@@ -21,24 +23,21 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
+use entry::{find_entry, which_entry};
 use lithify_compiler::{Emit, Options, inspect};
 use lithify_polkadot::{
     Block, CallContext, CallError, Form as InputForm, HostSet, Input, Session, SignatureThreads,
-    State, VersionHook,
+    State,
     call::INITIALIZER,
-    native::{DEFAULT_HEAP_PAGES, Runtime, RuntimeError, RuntimeOptions, entry_points, entry_type},
+    native::{DEFAULT_HEAP_PAGES, Runtime, RuntimeError, RuntimeOptions},
     parse_hex,
     validation::ENTRY,
-    version,
 };
-use lithify_runtime::{
-    ExportType, ExternType, ImageError, InstanceOptions, MemoryPlan, STACK_MAX, STACK_MIN, Trap,
-};
+use lithify_runtime::{ExternType, ImageError, InstanceOptions, MemoryPlan, STACK_MAX, STACK_MIN};
 use profile::CallProfile;
 use serde_json::json;
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
     time::Instant,
 };
 use waiting::Waiting;
@@ -178,6 +177,13 @@ impl Run {
             !self.profile || !is_benchmark,
             Usage("--profile: a benchmark measures itself".into())
         );
+        ensure!(
+            self.signature_threads == 0 || self.entry.is_none() && !self.is_profiled(),
+            Usage(
+                "--signature-threads: only a block that is executed has signatures to check ahead"
+                    .into()
+            )
+        );
         if let Some(validation) = validation {
             let waiting = Waiting::at_most(self.bounds.call_timeout());
             let output = self.validate(&validation, Source::read(&self.input)?, &argument)?;
@@ -242,7 +248,7 @@ impl Run {
                 }
             }
         }
-        let mut session = state.session_with(Some(version_hook(self.bounds)));
+        let mut session = state.session_with(Some(version::hook(self.bounds)));
         let started = Instant::now();
         #[cfg(feature = "bench")]
         if self.looks() {
@@ -541,26 +547,12 @@ impl Run {
             Form::Hex => output::line(source::hex(bytes)),
             Form::Raw => stdout.write(bytes),
             Form::Json => {
-                let version = (entry == "Core_version").then(|| version::decode(bytes).ok());
-                let version = version.flatten().map(|v| {
-                    json!({
-                        "spec_name": v.spec_name.to_string(),
-                        "impl_name": v.impl_name.to_string(),
-                        "authoring_version": v.authoring_version,
-                        "spec_version": v.spec_version,
-                        "impl_version": v.impl_version,
-                        "transaction_version": v.transaction_version,
-                        "system_version": v.system_version,
-                        "apis": v.apis.iter().map(|(id, version)| {
-                            json!([source::hex(id), version])
-                        }).collect::<Vec<_>>(),
-                    })
-                });
+                let decoded = (entry == "Core_version").then(|| version::json(bytes)).flatten();
                 output::json(json!({
                     "entry": entry,
                     "output": source::hex(bytes),
                     "output_bytes": bytes.len(),
-                    "decoded": version,
+                    "decoded": decoded,
                 }))
             }
         }
@@ -577,68 +569,9 @@ fn print_time(what: &str, since: Instant) {
     eprintln!("{what:>10} {:>10.3} ms", since.elapsed().as_secs_f64() * 1e3);
 }
 
-/// Looks for an entry point among exports with their types.
-fn find_entry(entry: &str, exports: Vec<ExportType>) -> Result<()> {
-    let exports: Vec<_> = exports.into_iter().map(|e| (e.name, e.ty.to_string())).collect();
-    let found = exports.iter().find(|(name, _)| name == entry).map(|(_, ty)| ty.clone());
-    let wanted = format!("func {}", entry_type());
-    if found.as_ref() == Some(&wanted) {
-        return Ok(());
-    }
-    let of_type = exports.into_iter().filter(|(_, ty)| *ty == wanted).map(|(name, _)| name);
-    let available: Vec<String> = of_type.collect();
-    let likeness =
-        |name: &String| strsim::jaro_winkler(&name.to_lowercase(), &entry.to_lowercase());
-    let like = available.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    let like = like.filter(|name| found.is_none() && likeness(name) > 0.85);
-    let advice = match like {
-        Some(name) => format!("; did you mean {}?", Plain(name)),
-        None if found.is_some() => "; --invoke calls any function".into(),
-        None => String::new(),
-    };
-    let error = CallError::<Trap>::NoEntry { name: entry.to_owned(), found, available };
-    bail!("{error}{advice}")
-}
-
-/// Asks for an entry point, and offers the usual ones of those that there are.
-fn which_entry(exports: Vec<ExportType>) -> Usage {
-    let (mut names, usual) = (entry_points(exports), ["Core_version", "Metadata_metadata"]);
-    names.sort_by_key(|name| !usual.contains(&name.as_str()));
-    let (count, shown) = (names.len(), names.iter().take(4).map(|name| Plain(name).to_string()));
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    Usage(match count {
-        0 => format!(
-            "which entry point? the module has none, that is, no func {}; --invoke NAME -- ARGS calls \
-             any function",
-            entry_type()
-        ),
-        _ => format!(
-            "which entry point? there are {count}, such as {shown} (`inspect` lists all); only a \
-             block file can be run without one"
-        ),
-    })
-}
-
 /// Reads the state of a chain spec or block file, and the block.
 fn read_state(path: &std::path::Path) -> Result<(State, Option<Block>)> {
     let (name, runtime) = Source::read(path)?.runtime()?;
     let none = || anyhow!("{name} {}", runtime.form.no_state());
     Ok((runtime.state.ok_or_else(none)?, runtime.block))
-}
-
-/// Answers a guest that asks for the version of a runtime.
-fn version_hook(bounds: BoundOptions) -> VersionHook {
-    Arc::new(move |wasm| core_version(wasm, bounds))
-}
-
-/// Runs `Core_version` of a runtime that a guest asks about.
-fn core_version(wasm: &[u8], bounds: BoundOptions) -> Option<Vec<u8>> {
-    let options = lithify_compiler::Options { target: source::host_target(), ..Default::default() };
-    let name = "the runtime whose version the guest asks for";
-    let image = bounds.compile(name, wasm, Emit::Image, &options, &()).ok()?;
-    let runtime = Runtime::for_version(&image).ok()?;
-    State::empty()
-        .session()
-        .execute(|| runtime.call("Core_version", &[], &mut CallContext::new()))
-        .ok()
 }

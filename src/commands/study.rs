@@ -1,10 +1,10 @@
 //! `lithify study`: programs by several compilers on several engines, as a file says; and the results of several
 //! machines together.
 
-use super::bench::{INTERRUPTED, interrupts};
+use super::bench::interrupts;
 use crate::{
     output::{self, Plain},
-    status::{Exit, Usage},
+    status::{Exit, INTERRUPTED, Usage},
 };
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
@@ -136,7 +136,15 @@ fn run(study: &Study, cells: &[&Cell], results: &Results) -> Result<bool> {
         bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok(interrupted.load(Ordering::Relaxed))
+    let is_interrupted = interrupted.load(Ordering::Relaxed);
+    if is_interrupted {
+        output::note(format_args!(
+            "interrupted after {} of {} cells; the same command measures the others",
+            bar.position(),
+            cells.len()
+        ));
+    }
+    Ok(is_interrupted)
 }
 
 impl Merge {

@@ -1,6 +1,6 @@
 //! The result of engines against engines, in a sentence and in one line a call.
 
-use super::table::{footer, show, verdict};
+use super::table::{footer, show, table, verdict};
 use super::{Comparison, Report};
 use crate::phase::Phase;
 use crate::stats::Verdict;
@@ -72,11 +72,16 @@ pub fn sentence(report: &Report) -> String {
     format!("of {count} call{} lithify is {}", if count == 1 { "" } else { "s" }, parts.join(", "))
 }
 
-/// For a terminal: one line a call, at most 80 columns where names are short.
+/// For a terminal: one line a call, at most 80 columns where names are short; all figures where there is nothing
+/// to compare.
 pub fn text(report: &Report) -> String {
+    let lines = lines(report);
     let mut text = format!("{}\n", sentence(report));
+    if lines.is_empty() {
+        return text + "\n" + &table(report);
+    }
     let mut workload = "";
-    for line in lines(report) {
+    for line in lines {
         if line.workload != workload {
             workload = line.workload;
             text += &format!("\n{workload:<24}{:>9}{:>10}   ratio\n", "lithify", "wasmtime");

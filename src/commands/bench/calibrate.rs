@@ -1,9 +1,9 @@
 //! `lithify bench --calibrate`: how often would comparisons alarm for nothing, and what do they find?
 
-use super::{Bench, INTERRUPTED, Kept, Watch};
+use super::{Bench, Kept, Watch};
 use crate::{
     output::{self, Content, Destination},
-    status::Exit,
+    status::{Exit, INTERRUPTED},
 };
 use anyhow::{Result, bail};
 use clap::Args;

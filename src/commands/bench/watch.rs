@@ -1,7 +1,9 @@
 //! Shows a run while it goes on: a bar at a terminal, a line now and then in a log. Keeps its samples.
 
-use super::INTERRUPTED;
-use crate::output::{self, Destination, Plain, Stream};
+use crate::{
+    output::{self, Destination, Plain, Stream},
+    status::INTERRUPTED,
+};
 use anyhow::{Context, Result};
 use indicatif::{HumanDuration, ProgressBar};
 use lithify_bench::{Observer, Record, sample};

@@ -2,7 +2,7 @@
 //! goes to.
 
 use super::Run;
-use crate::commands::bench::draw;
+use crate::commands::bench::{self, draw};
 use crate::output::{self, Destination};
 use crate::store::ImageSource;
 use anyhow::{Context, Result};
@@ -129,10 +129,5 @@ fn rows(found: &Functions, total_ns: f64) -> Vec<(String, [f64; 2])> {
 
 /// The option's file, opened before any work.
 pub fn destination(run: &Run) -> Result<Option<Destination>> {
-    let inputs = [run.input.as_path()];
-    let open = |path: &std::path::PathBuf| {
-        Destination::open(path, crate::output::Content::Text, &inputs)
-            .with_context(|| format!("--flame {}", path.display()))
-    };
-    run.flame.as_ref().map(open).transpose()
+    run.flame.as_deref().map(|path| bench::destination(path, &[&run.input])).transpose()
 }

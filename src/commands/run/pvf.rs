@@ -102,7 +102,8 @@ impl Run {
         let runtime = image.load(&options).with_context(|| name)?;
         let started = Instant::now();
         let (state, mut context) = (State::empty(), CallContext::new());
-        let mut session = state.session_with(Some(super::version_hook(self.bounds))).without_keys();
+        let mut session =
+            state.session_with(Some(super::version::hook(self.bounds))).without_keys();
         let output = session.execute(|| runtime.call(entry, argument, &mut context))?;
         if self.time {
             super::print_time("call", started);
