@@ -284,6 +284,12 @@ fn bad_input_is_refused_with_one_message() {
         2,
         &["no hex digit at position 6"],
     );
+    let block = "workloads/solochain/block-transfers.json";
+    for more in [&["Core_version"][..], &["--profile"], &["--profile-functions"]] {
+        let args = [&["run", block, "--signature-threads", "1"], more].concat();
+        fails(&args, 2, &["only a block that is executed"]);
+    }
+    fails(&["run", block, "--flame", "block.txt"], 2, &["ends in .svg or .folded"]);
     fails(&["compile", RUNTIME, "--target", "mips"], 2, &["unknown target \"mips\""]);
     fails(
         &["compile", RUNTIME, "--emit", "obj", "-o", "/no/such/folder/x.o"],

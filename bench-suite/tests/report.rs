@@ -1,7 +1,9 @@
 //! Reports from samples that were made up, so that the right answer is known.
 
 use lithify_bench::phase::Phase;
+use lithify_bench::report::export::{Results, exporter};
 use lithify_bench::report::html::{self, Shown};
+use lithify_bench::report::on_threads;
 use lithify_bench::sample::{Absent, Key, Series};
 use lithify_bench::stats::Verdict;
 use lithify_bench::{Run, markdown, report, table};
@@ -139,6 +141,36 @@ fn modules_are_side_by_side() {
     let text = table(&report(&run));
     assert!(text.contains("3.00x can't tell"), "{text}");
     assert!(!table(&report(&canned())).contains("total of"), "one module is beside nothing");
+}
+
+/// Calls of several threads were measured in any order, and follow their call by their number.
+#[test]
+fn calls_of_several_threads_are_in_order() {
+    let mut run = canned();
+    let one = run.series.iter().find(|series| series.key.phase == Phase::Total).expect("a total");
+    let one = one.clone();
+    for (call, threads) in [("Core_version", 16), ("Core_version", 2), ("Core_version", 1)] {
+        let mut series = one.clone();
+        series.key.call = Some(on_threads(call, threads));
+        series.key.phase = Phase::PerCall;
+        run.series.push(series);
+    }
+    let report = report(&run);
+    let calls = report.workloads.iter().flat_map(|workload| &workload.calls);
+    let of_threads: Vec<&str> =
+        calls.map(|(call, _)| &**call).filter(|call| call.contains(" on ")).collect();
+    assert_eq!(of_threads, [1, 2, 16].map(|threads| on_threads("Core_version", threads)));
+}
+
+/// One engine alone is compared with nothing, and its figures are there.
+#[test]
+fn an_engine_alone_has_its_figures() {
+    let mut run = canned();
+    run.series.retain(|series| series.key.engine == "lithify");
+    let report = report(&run);
+    let results = Results { report: &report, compared: None };
+    let said = exporter("text").expect("the usual one").export(results).expect("a text");
+    assert!(said.contains("501 ns"), "{said}");
 }
 
 /// What is for a page, and what is for a program, say what the table says.
