@@ -458,8 +458,12 @@ fn workers_in_rust_execute_blocks() {
     let measured = lithify(&[&["bench", &block, "--engines", &engines][..], &few].concat());
     assert_eq!(measured.status, 0, "{}", measured.said());
     let told = object(&measured);
-    // What cannot run here says how to get it.
+    // The ledger alone has no function but its own. What cannot run here says how to get it.
+    let alone = "host-call host_calls on native-go worker";
     for absent in told["absent"].as_array().expect("engines") {
+        if absent["what"] == alone {
+            continue;
+        }
         let name = absent["what"].as_str().and_then(|what| what.split(' ').next());
         assert!(absent["reason"].as_str().is_some_and(|why| why.contains("apt-get")), "{absent}");
         names.retain(|known| Some(*known) != name);
@@ -470,6 +474,8 @@ fn workers_in_rust_execute_blocks() {
         let of_call = calls.find(|found| found[0] == call).expect("measured");
         let rows = of_call[1]["rows"].as_array().expect("rows").iter();
         let engines: Vec<&Value> = rows.map(|row| &row["engine"]["engine"]).collect();
+        let mut names = names.clone();
+        names.retain(|name| *name != "native-go" || call != "host_calls");
         assert_eq!(engines[0], "lithify");
         assert_eq!(engines[1..], names, "{call}: {}", measured.said());
     }
