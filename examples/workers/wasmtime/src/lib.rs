@@ -23,8 +23,8 @@ use workers::{Engine, Instance};
 
 /// More slots than elements of any table.
 const TABLE_ELEMENTS: usize = 1 << 16;
-/// How much of an instance stays resident for the next, in bytes.
-const RESIDENT: usize = 1 << 20;
+/// How much of an instance stays resident for the next, in bytes: what small calls write.
+const RESIDENT: usize = 64 << 10;
 
 /// wasmtime in a setting.
 pub struct Wasmtime(::wasmtime::Engine);
