@@ -282,13 +282,10 @@ impl Runtime {
         };
         let limit = config.semantics.deterministic_stack_limit.as_ref();
         let stack_size = limit.map_or(STACK, |limit| limit.native_stack_max as usize);
-        let mut options = InstanceOptions {
+        let options = InstanceOptions {
             stack_size: stack_size.clamp(STACK_MIN, STACK_MAX),
             ..InstanceOptions::default()
         };
-        if !config.semantics.instantiation_strategy.keeps() {
-            options.idle_per_entry = 0;
-        }
         Ok(Self(Arc::new(Shared {
             image,
             host,
