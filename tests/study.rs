@@ -209,8 +209,13 @@ fn results_of_machines_are_joined() {
     let twice = refused(&root, &["merge", "first", "third", "-o", "no"], 1);
     let said = "error: first and third both have hello/once/wat/lithify on ";
     assert!(twice.starts_with(said) && twice.ends_with("; leave one of them out\n"), "{twice}");
-    let emulated = fs::read_to_string(root.join(second)).unwrap();
-    let emulated = emulated.replace("\"emulated\":false", "\"emulated\":true");
+    let record = fs::read_to_string(root.join(second)).unwrap();
+    let (head, executions) = record.split_once("\"executions\":[").unwrap();
+    let (_, tail) = executions.split_once("]]").unwrap();
+    fs::write(root.join("empty.jsonl"), format!("{head}\"executions\":[]{tail}")).unwrap();
+    let empty = refused(&root, &["merge", "first", "empty.jsonl", "-o", "no"], 1);
+    assert_eq!(empty, "error: empty.jsonl, line 1: it was measured, and has no execution\n");
+    let emulated = record.replace("\"emulated\":false", "\"emulated\":true");
     fs::write(root.join("emulated.jsonl"), emulated).unwrap();
     let emulated = refused(&root, &["merge", "first", "emulated.jsonl", "-o", "no"], 1);
     assert_eq!(

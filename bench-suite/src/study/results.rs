@@ -127,7 +127,11 @@ fn read(path: &Path) -> Result<Vec<Record>> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let record = |(n, line): (usize, &str)| {
-        serde_json::from_str(line).with_context(|| format!("{name}, line {}", n + 1))
+        let record: Record =
+            serde_json::from_str(line).with_context(|| format!("{name}, line {}", n + 1))?;
+        let is_empty = record.measured().is_some_and(|measured| measured.executions.is_empty());
+        ensure!(!is_empty, "{name}, line {}: it was measured, and has no execution", n + 1);
+        Ok(record)
     };
     lines.map(record).collect()
 }
