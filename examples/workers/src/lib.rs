@@ -15,6 +15,7 @@ pub mod interface;
 pub mod iwasm;
 #[cfg(feature = "native-go")]
 pub mod native_go;
+mod shared_library;
 pub mod wasm2c;
 #[cfg(feature = "wasm3")]
 pub mod wasm3;

@@ -8,14 +8,14 @@
 //! It has no module: whatever it is given, it is the ledger. Nor has it instances: what Go's heap keeps
 //! stays for the next call, and its collector runs when it likes.
 
+use crate::shared_library::SharedLibrary;
 use crate::{Engine, Loaded};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use lithify_ledger::host;
 use lithify_polkadot::CallContext;
 use std::cell::Cell;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
 use std::ptr::null_mut;
@@ -57,25 +57,13 @@ impl Engine for NativeGo {
     }
 
     fn load(&self, artifact: &Path, _probe: &str) -> Result<Library> {
-        let path = CString::new(artifact.as_os_str().as_bytes())?;
-        // SAFETY: the suite had this engine make the file, in a folder of the run.
-        let library = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-        if library.is_null() {
-            // SAFETY: after a failure there is a message, until the next call.
-            bail!("{}", unsafe { CStr::from_ptr(libc::dlerror()) }.to_string_lossy());
-        }
-        let symbol = |name: &CStr| -> Result<*mut c_void> {
-            // SAFETY: the library is open, to the end of the process.
-            let found = unsafe { libc::dlsym(library, name.as_ptr()) };
-            ensure!(!found.is_null(), "the library has no {name:?}");
-            Ok(found)
-        };
-        let (connect, call) = (symbol(c"ledger_connect")?, symbol(c"ledger_call")?);
+        let library = SharedLibrary::open(artifact)?;
         // SAFETY: both have the types that workloads/ledger/native/main.go gives them.
         unsafe {
-            let connect: unsafe extern "C" fn(HostFunction) = std::mem::transmute(connect);
+            let connect: unsafe extern "C" fn(HostFunction) =
+                library.function(c"ledger_connect")?;
             connect(host_function);
-            Ok(Library { call: std::mem::transmute::<*mut c_void, Call>(call) })
+            Ok(Library { call: library.function(c"ledger_call")? })
         }
     }
 }

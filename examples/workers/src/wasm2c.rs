@@ -9,14 +9,14 @@
 //! glue entered it, and passes no frame of Rust: a host function returns to the glue first.
 
 use crate::interface::{Host, Import, Interface};
+use crate::shared_library::SharedLibrary;
 use crate::{Engine, Instance, Module};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use lithify_abi::types::ValType;
 use lithify_runtime::host::Guest;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt::Write;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -215,41 +215,21 @@ pub struct Library {
     imports: Vec<Host>,
 }
 
-/// The function of the library that `name` is.
-///
-/// # Safety
-///
-/// The library is open, and its function of that name has the type `F`.
-unsafe fn symbol<F: Copy>(library: *mut c_void, name: &CStr) -> Result<F> {
-    assert_eq!(size_of::<F>(), size_of::<*mut c_void>(), "a pointer to a function");
-    // SAFETY: the handle is of an open library.
-    let found = unsafe { libc::dlsym(library, name.as_ptr()) };
-    ensure!(!found.is_null(), "the library has no {name:?}");
-    // SAFETY: it is not null, and of the type that the caller knows it to have.
-    Ok(unsafe { std::mem::transmute_copy(&found) })
-}
-
 impl Library {
     fn open(path: &Path, interface: Interface, imports: Vec<Host>) -> Result<Self> {
-        let name = CString::new(path.as_os_str().as_bytes())?;
-        // SAFETY: the suite had this engine make the file, in a folder of the run.
-        let library = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-        if library.is_null() {
-            // SAFETY: after a failure there is a message, until the next call.
-            bail!("{}", unsafe { CStr::from_ptr(libc::dlerror()) }.to_string_lossy());
-        }
+        let library = SharedLibrary::open(path)?;
         // SAFETY: each has the type that the glue declares.
         let glue = unsafe {
-            let init: unsafe extern "C" fn() = symbol(library, c"glue_init")?;
+            let init: unsafe extern "C" fn() = library.function(c"glue_init")?;
             init();
             Glue {
-                instantiate: symbol(library, c"glue_instantiate")?,
-                free: symbol(library, c"glue_free")?,
-                memory: symbol(library, c"glue_memory")?,
-                grow: symbol(library, c"glue_grow")?,
-                enter: symbol(library, c"glue_enter")?,
-                initialize: symbol(library, c"glue_initialize")?,
-                why: symbol(library, c"glue_why")?,
+                instantiate: library.function(c"glue_instantiate")?,
+                free: library.function(c"glue_free")?,
+                memory: library.function(c"glue_memory")?,
+                grow: library.function(c"glue_grow")?,
+                enter: library.function(c"glue_enter")?,
+                initialize: library.function(c"glue_initialize")?,
+                why: library.function(c"glue_why")?,
             }
         };
         Ok(Self { glue, interface, imports })
