@@ -135,12 +135,12 @@ fn run(study: &Study, cells: &[&Cell], results: &Results) -> Result<bool> {
         }
         bar.inc(1);
     }
+    let done = bar.position();
     bar.finish_and_clear();
     let is_interrupted = interrupted.load(Ordering::Relaxed);
     if is_interrupted {
         output::note(format_args!(
-            "interrupted after {} of {} cells; the same command measures the others",
-            bar.position(),
+            "interrupted after {done} of {} cells; the same command measures the others",
             cells.len()
         ));
     }

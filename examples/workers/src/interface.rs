@@ -2,7 +2,7 @@
 //! which call the host by the place of an import, with raw arguments.
 
 use crate::instance::with_context;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use lithify_abi::types::{FuncType, ValType};
 use lithify_polkadot::{HostFunction, resolve};
 use lithify_runtime::host::Guest;
@@ -19,6 +19,8 @@ pub struct Interface {
     pub initializers: Vec<String>,
     /// The value of `__heap_base`, a constant; none where only an instance is asked for it.
     pub heap_base: Option<u32>,
+    /// How many pages its memory has at first.
+    pub min_pages: u64,
     /// The most pages that its memory may have.
     pub max_pages: Option<u32>,
 }
@@ -37,6 +39,7 @@ impl Interface {
         let mut types = Vec::new();
         let mut functions = Vec::new();
         let mut globals = Vec::new();
+        let mut has_memory = false;
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::TypeSection(section) => {
@@ -65,7 +68,9 @@ impl Interface {
                 }
                 Payload::MemorySection(section) => {
                     for memory in section {
-                        interface.max_pages = memory?.maximum.and_then(|max| max.try_into().ok());
+                        let memory = memory?;
+                        interface.min_pages = memory.initial;
+                        interface.max_pages = memory.maximum.and_then(|max| max.try_into().ok());
                     }
                 }
                 Payload::GlobalSection(section) => {
@@ -86,6 +91,8 @@ impl Interface {
                             let value = value.context("__heap_base is no constant")?;
                             interface.heap_base = Some(value as u32);
                         }
+                        has_memory |=
+                            export.kind == ExternalKind::Memory && export.name == "memory";
                         if export.kind != ExternalKind::Func {
                             continue;
                         }
@@ -100,6 +107,7 @@ impl Interface {
                 _ => {}
             }
         }
+        ensure!(has_memory, "the module exports no `memory`");
         Ok(interface)
     }
 
@@ -128,7 +136,8 @@ pub enum Host {
 
 impl Host {
     fn of(import: &Import, probe: &str) -> Self {
-        if import.name == probe {
+        let of_probe = FuncType::new(&[ValType::I32], &[ValType::I32]);
+        if import.name == probe && import.module == "env" && import.ty == of_probe {
             return Self::Probe;
         }
         match resolve(&import.module, &import.name, &import.ty) {

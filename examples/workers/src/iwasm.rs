@@ -11,7 +11,6 @@ use lithify_runtime::host::Guest;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ffi::{CStr, CString, c_char, c_void};
-use std::fs;
 use std::path::Path;
 use std::ptr::null;
 use wasm_encoder::reencode::{Error, Reencode, utils};
@@ -124,7 +123,7 @@ impl Engine for Iwasm {
     }
 
     fn load(&self, module: &Path, probe: &str) -> Result<Ready> {
-        let mut wasm = fs::read(module)?;
+        let mut wasm = crate::read(module)?;
         let interface = Interface::of(&wasm)?;
         // They stay registered to the end of the process, those of each module that is imported from by
         // themselves.

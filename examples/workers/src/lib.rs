@@ -150,6 +150,7 @@ fn work<E: Engine>(open: &impl Fn() -> Result<E>) -> Result<()> {
 }
 
 fn compile<E: Engine>(job: &Job, open: impl Fn() -> Result<E>) -> Result<Vec<Value>> {
+    ensure!(job.module != Path::new(""), "the job names no module");
     let wasm = read(&job.module)?;
     let engine = open()?;
     let (peak, cpu, start) = (Peak::start()?, cpu_ns(), Instant::now());
@@ -172,6 +173,9 @@ fn compile<E: Engine>(job: &Job, open: impl Fn() -> Result<E>) -> Result<Vec<Val
 }
 
 fn calls<E: Engine>(job: &Job, open: impl Fn() -> Result<E>) -> Result<Vec<Value>> {
+    ensure!(job.artifact != Path::new(""), "the job names no artifact");
+    ensure!(!job.entry.is_empty() && !job.input.is_empty(), "the job lacks `entry` or `input`");
+    ensure!(E::REPLAYS || job.initialize.is_none(), "this engine has no initialisers");
     let state = state(job.state.as_deref())?;
     let mut session = state.session();
     let mut context = CallContext::new();
@@ -229,7 +233,11 @@ fn state(path: Option<&Path>) -> Result<State> {
     };
     let children = stored.children.into_iter();
     let children = children.map(|(name, child)| Ok((bytes(&name)?, pairs(child)?)));
-    let version = if stored.version == 0 { StateVersion::V0 } else { StateVersion::V1 };
+    let version = match stored.version {
+        0 => StateVersion::V0,
+        1 => StateVersion::V1,
+        version => bail!("{}: state version {version} is not known", path.display()),
+    };
     Ok(State::new(pairs(stored.top)?, children.collect::<Result<_>>()?, version))
 }
 

@@ -5,7 +5,7 @@
 //! workloads/ledger/native --go build--> a shared library --dlopen--> calls
 //! ```
 //!
-//! It has no module: whatever it is given, it is the ledger. Nor has it instances: what Go's heap keeps
+//! It has no module, and takes those of the ledger alone. Nor has it instances: what Go's heap keeps
 //! stays for the next call, and its collector runs when it likes.
 
 use crate::shared_library::SharedLibrary;
@@ -18,11 +18,14 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 use std::slice::from_raw_parts;
 
 /// Where the ledger's Go is.
 const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../workloads/ledger");
+
+/// What every module of the ledger has in its data.
+const SPEC_NAME: &[u8] = b"lithify-ledger";
 
 type HostFunction =
     unsafe extern "C" fn(u32, *const u8, usize, *const u8, usize, *mut c_void) -> i64;
@@ -33,8 +36,13 @@ pub struct NativeGo;
 impl NativeGo {
     /// It has to be there.
     pub fn open() -> Result<Self> {
-        let version = Command::new("go").arg("version").output();
-        ensure!(version.is_ok(), "there is no go (apt-get install golang, 1.26)");
+        for (program, ask, package) in
+            [("go", "version", "golang, 1.26"), ("cc", "--version", "gcc")]
+        {
+            let answer = Command::new(program).arg(ask).output();
+            let is_there = answer.is_ok_and(|answer| answer.status.success());
+            ensure!(is_there, "there is no {program} that works (apt-get install {package})");
+        }
         Ok(Self)
     }
 }
@@ -45,12 +53,15 @@ impl Engine for NativeGo {
     const COMPILES: bool = false;
     const REPLAYS: bool = false;
 
-    fn compile(&self, _wasm: &[u8]) -> Result<Vec<u8>> {
+    fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>> {
+        let is_ledger = wasm.windows(SPEC_NAME.len()).any(|text| text == SPEC_NAME);
+        ensure!(is_ledger, "it is the ledger, and the module is not");
         let folder = tempfile::tempdir().context("cannot make a folder for Go")?;
         let library = folder.path().join("ledger.so");
         let mut go = Command::new("go");
         go.args(["build", "-tags", "native", "-buildmode=c-shared", "-o"]);
-        let output = go.arg(&library).arg("./native").current_dir(SOURCE).output()?;
+        go.arg(&library).arg("./native").current_dir(SOURCE).env("CGO_ENABLED", "1");
+        let output = go.output().with_context(|| format!("cannot start go in {SOURCE}"))?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "go build: {}", said.trim());
         Ok(fs::read(library)?)
@@ -82,7 +93,7 @@ impl Loaded for Library {
         let (mut output, mut len) = (null_mut(), 0);
         // SAFETY: it reads name and input, and gives a block that is ours.
         let (status, bytes) = unsafe {
-            let (start, length) = (input.as_ptr(), input.len());
+            let (start, length) = (pointer(input), input.len());
             let status = (self.call)(entry.as_ptr(), start, length, &mut output, &mut len);
             let bytes = match len {
                 0 => Vec::new(),
@@ -105,7 +116,8 @@ thread_local! {
 ///
 /// # Safety
 ///
-/// The spans are of bytes, and `result` has the room that its function's result takes.
+/// The spans are of bytes, and `result` has the room that its function's result takes. What panics ends the
+/// process, with its message.
 unsafe extern "C" fn host_function(
     function: u32,
     a: *const u8,
@@ -129,7 +141,7 @@ unsafe extern "C" fn host_function(
         0 => {
             let Some(value) = host::get(a) else { return -1 };
             // SAFETY: the caller vouches for the room of a pointer.
-            unsafe { result.cast::<*const u8>().write_unaligned(value.as_ptr()) };
+            unsafe { result.cast::<*const u8>().write_unaligned(pointer(&value)) };
             let len = value.len() as i64;
             VALUE.set(value);
             len
@@ -156,6 +168,11 @@ unsafe extern "C" fn host_function(
         }
         other => unreachable!("host function {other}"),
     }
+}
+
+/// Where bytes are; null for none, as Go takes other numbers for damage.
+fn pointer(bytes: &[u8]) -> *const u8 {
+    if bytes.is_empty() { null() } else { bytes.as_ptr() }
 }
 
 fn done((): ()) -> i64 {

@@ -1,7 +1,8 @@
 //! What an engine compiled to a shared library, opened.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::ffi::{CStr, CString, c_void};
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -11,6 +12,9 @@ pub struct SharedLibrary(*mut c_void);
 impl SharedLibrary {
     /// Opens a file that the suite had an engine of this program make, in a folder of the run.
     pub fn open(path: &Path) -> Result<Self> {
+        // A name without a slash would be looked for among the system's.
+        let path =
+            fs::canonicalize(path).with_context(|| format!("cannot read {}", path.display()))?;
         let name = CString::new(path.as_os_str().as_bytes())?;
         // SAFETY: whoever calls a worker vouches for what it compiled.
         let library = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };

@@ -6,7 +6,8 @@
 //!
 //! Between this file and the library there are functions of fixed names, which the glue defines: it alone
 //! knows what wasm2c calls things (that of wabt 1.0.32). A trap leaves the guest by `longjmp` to where the
-//! glue entered it, and passes no frame of Rust: a host function returns to the glue first.
+//! glue entered it, and passes no frame of Rust: a host function returns to the glue first. A fault in a host
+//! function would be taken for the guest's, so this is for modules that are measured, and not for hostile ones.
 
 use crate::interface::{Host, Import, Interface};
 use crate::shared_library::SharedLibrary;
@@ -71,8 +72,10 @@ impl Engine for Wasm2c {
     fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>> {
         let folder = tempfile::tempdir().context("cannot make a folder for C")?;
         let place = |name: &str| folder.path().join(name);
+        let interface = Interface::of(wasm)?;
+        ensure!(interface.min_pages < 65536, "wasm2c takes 4 GiB of memory for none");
         fs::write(place("module.wasm"), wasm)?;
-        fs::write(place("glue.c"), glue(&Interface::of(wasm)?)?)?;
+        fs::write(place("glue.c"), glue(&interface)?)?;
         let mut wasm2c = Command::new("wasm2c");
         wasm2c.args(["module.wasm", "-n", "module", "-o", "module.c"]);
         let mut cc = Command::new(self.compiler);
@@ -92,7 +95,7 @@ impl Engine for Wasm2c {
     }
 
     fn load(&self, artifact: &Path, probe: &str) -> Result<Library> {
-        let bytes = fs::read(artifact)?;
+        let bytes = crate::read(artifact)?;
         let (rest, len) = bytes.split_last_chunk().context("an artifact that was cut")?;
         let wasm = rest.get(u64::from_le_bytes(*len) as usize..).context("no artifact of ours")?;
         let interface = Interface::of(wasm)?;
@@ -125,6 +128,7 @@ fn glue(interface: &Interface) -> Result<String> {
         r#"#include "module.h"
 #include "wasm-rt-impl.h"
 #include <stdlib.h>
+#include <sys/mman.h>
 struct Z_env_instance_t { int (*host)(void*, u32, const u64*, u64*); void* data; };
 "#,
     );
@@ -162,7 +166,13 @@ int glue_instantiate(void* env, void** made) {{
   if (!trap) Z_module_instantiate(instance{env});
   return trap;
 }}
-void glue_free(void* instance) {{ Z_module_free(instance); free(instance); }}
+void glue_free(void* instance) {{
+  wasm_rt_memory_t memory = *Z_moduleZ_memory(instance);
+  Z_module_free(instance);
+  free(instance);
+  // It maps 8 GiB, and unmaps what is in use.
+  munmap(memory.data + memory.size, 0x200000000ul - memory.size);
+}}
 wasm_rt_memory_t* glue_memory(void* instance) {{ return Z_moduleZ_memory(instance); }}
 u32 glue_grow(wasm_rt_memory_t* memory, u32 delta) {{ return wasm_rt_grow_memory(memory, delta); }}
 int glue_enter(void* instance, u32 entry, u32 address, u32 len, u64* output) {{

@@ -6,16 +6,18 @@
 
 use crate::interface::{Host, Interface};
 use crate::{Engine, Instance, Module};
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use lithify_runtime::host::Guest;
 use std::ffi::{CStr, CString, c_char, c_void};
-use std::fs;
 use std::path::Path;
 use std::ptr::{null, null_mut};
+use wasmparser::{Parser, Payload};
 
 /// Of its own stack, in bytes.
 const STACK: u32 = 1 << 20;
 const PAGE: usize = 65536;
+/// Of a module, in bytes.
+const HEADER: usize = 8;
 
 /// An environment, runtime, module or function of its.
 type Handle = *mut c_void;
@@ -87,12 +89,27 @@ impl Engine for Wasm3 {
     type Loaded = Ready;
     const COMPILES: bool = false;
 
+    /// The module without names for people, by which it would find functions before those that are exported.
     fn compile(&self, wasm: &[u8]) -> Result<Vec<u8>> {
-        Ok(wasm.to_vec())
+        let mut kept = wasm[..HEADER.min(wasm.len())].to_vec();
+        for payload in Parser::new(0).parse_all(wasm) {
+            let payload = payload?;
+            if let Payload::StartSection { func: 0, .. } = payload {
+                bail!("wasm3 does not run a start function that is the module's first");
+            }
+            let is_name =
+                matches!(&payload, Payload::CustomSection(custom) if custom.name() == "name");
+            if let Some((id, range)) = payload.as_section().filter(|_| !is_name) {
+                kept.push(id);
+                leb(&mut kept, range.len());
+                kept.extend(&wasm[range]);
+            }
+        }
+        Ok(kept)
     }
 
     fn load(&self, module: &Path, probe: &str) -> Result<Ready> {
-        let wasm = fs::read(module)?;
+        let wasm = crate::read(module)?;
         let interface = Interface::of(&wasm)?;
         let hosts = interface.hosts(probe);
         let imports = interface.imports.iter().zip(hosts).map(|(import, host)| {
@@ -105,6 +122,15 @@ impl Engine for Wasm3 {
         ensure!(!environment.is_null(), "no memory for wasm3");
         Ok(Ready { wasm, interface, imports, environment })
     }
+}
+
+/// Writes a length as LEB128.
+fn leb(to: &mut Vec<u8>, mut len: usize) {
+    while len >= 0x80 {
+        to.push(len as u8 | 0x80);
+        len >>= 7;
+    }
+    to.push(len as u8);
 }
 
 /// An import and what it is bound to.

@@ -48,7 +48,8 @@ impl Engine for Wasmer {
     }
 
     fn load(&self, artifact: &Path, probe: &str) -> Result<Ready> {
-        let bytes = fs::read(artifact)?;
+        let bytes =
+            fs::read(artifact).with_context(|| format!("cannot read {}", artifact.display()))?;
         // SAFETY: the suite had this engine make the file, in a folder of the run.
         let module = unsafe { Module::deserialize_unchecked(&self.0, bytes) }?;
         let interface = interface(&module)?;

@@ -1,7 +1,7 @@
 //! wasmtime of another release than the one that is built in: a module and a host become a module with all
 //! imports resolved, of which pooled instances are made.
 //!
-//! Set up as the suite sets up its own (`bench-suite/src/engine/wasmtime.rs`).
+//! Configured as the suite configures its own (`bench-suite/src/engine/wasmtime.rs`), its setting of 64 KiB.
 
 #[macro_use]
 #[path = "../../../../bench-suite/src/engine/shapes.rs"]

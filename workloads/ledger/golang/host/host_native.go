@@ -63,7 +63,7 @@ func Get(key string) ([]byte, bool) {
 	if length < 0 {
 		return nil, false
 	}
-	// The host keeps it until the next call.
+	// The host keeps it until the next Get.
 	return append([]byte{}, unsafe.Slice((*byte)(value), length)...), true
 }
 
