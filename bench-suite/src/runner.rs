@@ -14,6 +14,7 @@ mod compare;
 mod foreign;
 mod instructions;
 mod outcome;
+mod process;
 mod relinks;
 
 pub use self::calibrate::{DURATIONS, calibrate};
@@ -36,9 +37,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How a run is made.
@@ -516,34 +515,6 @@ impl<'r> Runner<'r> {
         let bounds = self.options.bounds;
         let job = Job { process, engine: kind.id(), task, bounds };
         let job = serde_json::to_vec(&job).context("cannot write the job")?;
-        self.start(worker, &job)?.lines().map(parse).collect()
-    }
-
-    /// Runs a program with that on its standard input, to its end, and returns what it printed.
-    fn start(&self, worker: &[OsString], job: &[u8]) -> Result<String> {
-        let (program, arguments) = worker.split_first().context("no worker program")?;
-        let program = Path::new(program);
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let mut stdin = child.stdin.take().context("the worker has no input")?;
-        // A worker that died early says why on stderr.
-        let _ = stdin.write_all(job);
-        drop(stdin);
-        let output = child.wait_with_output().context("cannot wait for the worker")?;
-        // An interrupt goes to all processes of a terminal.
-        self.go_on()?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let said = said.trim().trim_start_matches("Error: ").trim_start_matches("error: ");
-            let worker = program.display();
-            ensure!(!said.is_empty(), "the worker {worker} ended with {}", output.status);
-            bail!("{said}");
-        }
-        String::from_utf8(output.stdout).context("the worker's samples")
+        self.start(worker, &job, None)?.lines().map(parse).collect()
     }
 }

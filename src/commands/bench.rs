@@ -18,7 +18,7 @@ use crate::{
     source::Source,
     status::{Exit, INTERRUPTED, Usage},
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use lithify_bench::{
     Calls, Manifest, Run, Workload, author,
@@ -239,7 +239,17 @@ impl Bench {
 
     /// Engines that are programs of others.
     fn programs(&self) -> Result<Vec<Program>> {
-        self.engines.iter().filter_map(|name| program(name)).collect()
+        let programs = self.engines.iter().filter_map(|name| program(name));
+        let programs = programs.collect::<Result<Vec<Program>>>()?;
+        for (at, program) in programs.iter().enumerate() {
+            let engine = &program.id.engine;
+            let is_twice = programs[..at].iter().any(|other| other.id == program.id);
+            ensure!(
+                !is_twice,
+                Usage(format!("two workers are called {engine}: give one's file another name"))
+            );
+        }
+        Ok(programs)
     }
 
     /// What is measured. A runtime that does not embed its version is asked for it.

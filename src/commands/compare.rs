@@ -43,7 +43,7 @@ different orders (scripts/relink), layout is in the interval, and differences fr
 told.
 
 Exit status: 0 no row was found slower (or that cannot be told: see the table), 1 one is, 2 a
-call could not be measured.
+call could not be measured, 130 interrupted.
 
 Examples:
   lithify compare old.wasm new.wasm
@@ -167,6 +167,7 @@ impl Compare {
             draw(to, &of_comparison(&run, &compared))?;
         }
         if run.interrupted.is_some() {
+            output::note("interrupted: the table is of what was measured until then");
             bail!(Exit(INTERRUPTED));
         }
         Self::answer(&compared)

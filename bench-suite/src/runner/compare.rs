@@ -89,7 +89,9 @@ pub fn compare(
         live.instructions()?;
     }
     let mut phases = vec![vec![Phase::Total]; live.groups.len()];
-    if options.compiles > 0 {
+    // A worker tells of compiling where it can.
+    let mut compiled = live.runner.run.series.iter().map(|series| series.key.phase);
+    if options.compiles > 0 && compiled.any(|phase| phase == Phase::CompileCpu) {
         live.groups.push(Group::Compile);
         phases.push(vec![Phase::CompileCpu, Phase::CompilePeak]);
     }

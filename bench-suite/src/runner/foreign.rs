@@ -191,8 +191,15 @@ impl Runner<'_> {
         };
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let started = Instant::now();
-        let text = self.start(&[OsString::from(program)], &serde_json::to_vec(&job)?)?;
-        let said = said(&text, &key).with_context(|| format!("{} prints", kind.id()))?;
+        // A program of others does not bound itself, so all that it does for a task is bounded together.
+        let works = match task {
+            Task::Call { samples, .. } => 2 * samples + 3,
+            _ => 1,
+        };
+        let limit = self.options.bounds.time.map(|time| time * works);
+        let text = self.start(&[OsString::from(program)], &serde_json::to_vec(&job)?, limit)?;
+        let said =
+            said(&text, &key).with_context(|| format!("the worker {}", program.display()))?;
         let ran = Ran {
             process,
             workload: key.workload.clone(),
@@ -245,7 +252,7 @@ fn said(text: &str, key: &Key) -> Result<Said> {
     let mut state_root = None;
     for text in text.lines().filter(|line| !line.trim().is_empty()) {
         let line: Line = serde_json::from_str(text)
-            .with_context(|| format!("what is no line of the protocol: {text:.80}"))?;
+            .with_context(|| format!("prints what is no line of the protocol: {text:.80}"))?;
         if let Some(output) = &line.output {
             let bytes = parse_hex(output).map_err(|why| anyhow!("an output that {why}"))?;
             output_hash = Some(blake3::hash(&bytes).to_hex().to_string());
