@@ -4,7 +4,7 @@
 use super::bench::{Format, Kept, Watch, destination, draw, program};
 use crate::{
     bounds::BoundOptions,
-    output::{Content, Destination},
+    output::{self, Content, Destination},
     source::Source,
     status::{Exit, INTERRUPTED, No, Usage},
 };
