@@ -398,6 +398,44 @@ fn an_engine_can_be_any_program() {
     assert!(none.said().contains("cannot find the worker /nonexistent"), "{}", none.said());
 }
 
+/// Beyond its time, and by a signal to this program alone; with all that it started.
+#[test]
+fn a_worker_that_hangs_is_ended() {
+    let folder = folder("hangs");
+    let module = three("hangs.wasm", [10, 10, 10]);
+    let (path, started) = (folder.join("hangs"), folder.join("started"));
+    let script = format!("#!/bin/sh\nsleep 1000 &\necho $! >> {}\nwait\n", started.display());
+    fs::write(&path, script).expect("written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
+    let engines = format!("lithify,command:{}", path.display());
+    let few = ["bench", &module, "--engines", &engines, "--processes", "2", "--compiles", "1"];
+    let late = lithify(&[&few[..], &["--no-page", "--timeout", "1"]].concat());
+    assert!(late.said().contains("did not end in 1.0s"), "{}", late.said());
+
+    let mut bench = Command::new(LITHIFY);
+    bench.args(few).arg("--no-page").stdout(Stdio::null()).stderr(Stdio::null());
+    let mut bench = bench.spawn().expect("started");
+    let pids = || fs::read_to_string(&started).unwrap_or_default();
+    while pids().lines().count() < 2 {
+        assert!(bench.try_wait().expect("ours").is_none(), "it ended without its worker");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let killed = Command::new("kill").arg(bench.id().to_string()).status().expect("a kill");
+    assert!(killed.success());
+    assert_eq!(bench.wait().expect("ours").code(), Some(130));
+    // Whoever is killed takes a moment to be gone.
+    let is_left = |pid: &str| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        !matches!(state, None | Some('Z' | 'X'))
+    };
+    let began = std::time::Instant::now();
+    while pids().lines().any(is_left) {
+        assert!(began.elapsed().as_secs() < 60, "of {} some are left", pids());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
 /// The example in Go, on a runtime that needs its heap.
 #[test]
 fn the_worker_in_go_is_an_engine() {

@@ -50,8 +50,8 @@ pub fn interrupts() -> Result<Arc<AtomicBool>> {
 
 impl Watch {
     /// Watches what `measure` does. Keeps the samples in the file `samples`, and prints them if `json`
-    /// is set. From now on an interrupt ends the run after the process that is running; a second one
-    /// ends this program.
+    /// is set. From now on an interrupt ends the run and the process that measures; a second one ends
+    /// this program.
     pub fn over<T>(
         samples: Option<Destination>,
         json: bool,
