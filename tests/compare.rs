@@ -9,6 +9,8 @@ use std::path::Path;
 use support::outcome::{lithify, wat};
 
 /// A runtime whose `Core_version` takes `rounds` rounds, and whose `Metadata_metadata` nothing.
+/// What is planted here is a multiple that no load of the machine hides; what the method finds
+/// among little is what `bench --calibrate` measures.
 fn runtime(name: &str, rounds: u32) -> String {
     let text = format!(
         r#"(module (import "env" "memory" (memory 20))
@@ -40,7 +42,7 @@ fn json(said: &str) -> &str {
 #[test]
 fn a_slower_call_is_named() {
     let base = runtime("compare-base.wasm", 100_000);
-    let slow = runtime("compare-slow.wasm", 200_000);
+    let slow = runtime("compare-slow.wasm", 1_000_000);
     let (status, said) = compare(&[&base, &slow]);
     assert_eq!(status, 1, "{said}");
     assert!(said.contains("\nslower     Core_version "), "{said}");
@@ -86,7 +88,7 @@ fn a_slower_function_is_named() {
         );
         wat(name, &text)
     };
-    let (base, slow) = (module("named-base.wasm", 3_000), module("named-slow.wasm", 6_000));
+    let (base, slow) = (module("named-base.wasm", 3_000), module("named-slow.wasm", 60_000));
     let (status, said) = compare(&[&base, &slow, "--compiles", "0", "--json"]);
     assert_eq!(status, 1, "{said}");
     let object: serde_json::Value = serde_json::from_str(json(&said)).expect("one JSON object");
@@ -97,10 +99,10 @@ fn a_slower_function_is_named() {
         ["base_ns", "new_ns"].map(|side| found[side].as_f64().expect("a number"))
     };
     assert_eq!(functions[0]["name"], "work", "{said}");
-    let [base_ns, new_ns] = function("work");
-    assert!((1.7..2.3).contains(&(new_ns / base_ns)), "{said}");
-    let [base_ns, new_ns] = function("steady");
-    assert!((0.8..1.25).contains(&(new_ns / base_ns)), "{said}");
+    // Against what is the same on both sides, as the clock of one may be slower.
+    let [work, steady] = ["work", "steady"].map(function);
+    let grown = work[1] / steady[1] / (work[0] / steady[0]);
+    assert!((15.0..25.0).contains(&grown), "{grown}: {said}");
 }
 
 /// The script of `examples/ci` ends as `compare` does, and leaves a page for each night but the first.
@@ -108,7 +110,7 @@ fn a_slower_function_is_named() {
 fn a_nightly_script_tells_of_a_slower_runtime() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nights");
     let _ = std::fs::remove_dir_all(&folder);
-    let (base, slow) = (runtime("night-base.wasm", 20_000), runtime("night-slow.wasm", 40_000));
+    let (base, slow) = (runtime("night-base.wasm", 20_000), runtime("night-slow.wasm", 400_000));
     let path = std::env::var("PATH").expect("a path");
     let ours = Path::new(env!("CARGO_BIN_EXE_lithify")).parent().expect("a folder").display();
     for (module, status) in [(&base, 0), (&slow, 1)] {
@@ -131,7 +133,7 @@ fn a_nightly_script_tells_of_a_slower_runtime() {
 #[test]
 fn samples_that_were_kept_give_the_same_verdicts() {
     let base = runtime("kept-base.wasm", 20_000);
-    let slow = runtime("kept-slow.wasm", 30_000);
+    let slow = runtime("kept-slow.wasm", 400_000);
     let samples = format!("{}/kept.jsonl", env!("CARGO_TARGET_TMPDIR"));
     let _ = std::fs::remove_file(&samples);
     let (_, said) = compare(&[&base, &slow, "--json", "--compiles", "0", "--samples", &samples]);
@@ -252,7 +254,7 @@ fn a_baseline_is_compared_with() {
         let outcome = lithify(&[&["bench", module, "--save", name][..], &few].concat());
         assert_eq!(outcome.status, 0, "{}", outcome.said());
     };
-    let (base, slow) = (runtime("hours.wasm", 50_000), runtime("hours-slow.wasm", 150_000));
+    let (base, slow) = (runtime("hours.wasm", 50_000), runtime("hours-slow.wasm", 1_000_000));
     save(&base, &name("main"));
     save(&slow, &name("HEAD"));
     let len = std::fs::metadata(name("main.bench.jsonl")).expect("saved").len();

@@ -65,7 +65,7 @@ fn between<'t>(text: &'t str, from: &str, to: &str) -> &'t str {
 fn a_page_says_what_the_samples_say_and_needs_nothing_else() {
     let folder = folder("report");
     let name = |name: &str| folder.join(name).display().to_string();
-    let (base, slow) = (runtime("page-base.wasm", 20_000), runtime("page-slow.wasm", 40_000));
+    let (base, slow) = (runtime("page-base.wasm", 20_000), runtime("page-slow.wasm", 400_000));
     let samples = name("compare.jsonl");
     let few = ["--processes", "40", "--compiles", "0", "--seed", "1", "--json"];
     let compared = [&["compare", &base, &slow, "--samples", &samples][..], &few].concat();
