@@ -12,6 +12,7 @@ mod compile;
 mod completions;
 #[cfg(feature = "bench")]
 mod engines;
+mod genesis;
 #[cfg(feature = "bench")]
 mod history;
 mod inspect;
@@ -42,6 +43,7 @@ pub enum Command {
     Check(check::Check),
     Run(run::Run),
     Profile(profile::ProfileCommand),
+    Genesis(genesis::Genesis),
     BuildBlock(build_block::BuildBlock),
     #[cfg(feature = "bench")]
     Bench(bench::Bench),
@@ -89,6 +91,7 @@ impl Command {
             Self::Check(command) => command.execute(),
             Self::Run(command) => command.execute(),
             Self::Profile(command) => command.execute(),
+            Self::Genesis(command) => command.execute(),
             Self::BuildBlock(command) => command.execute(),
             #[cfg(feature = "bench")]
             Self::Bench(command) => command.execute(),

@@ -70,6 +70,62 @@ fn the_same_extrinsics_give_the_block_of_the_native_runtime() {
     assert_eq!(other["hash"], again["hash"]);
 }
 
+/// A runtime makes the first state of its chain, on which blocks are made and executed: the one that is built
+/// from Rust of a preset, and one that TinyGo built of a configuration.
+#[test]
+fn a_runtime_makes_its_first_state() {
+    let (spec, path, config) =
+        (scratch("spec.json"), scratch("first.json"), scratch("config.json"));
+    let (spec, path) = (spec.to_str().unwrap(), path.to_str().unwrap());
+    let genesis_of = |args: &[&str]| {
+        let said = succeeds(&[&["genesis"], args, &["-o", spec, "--json"]].concat(), &[]).stdout;
+        let genesis: serde_json::Value = serde_json::from_str(&said).unwrap();
+        genesis["state_root"].as_str().unwrap().to_owned()
+    };
+    let block = || {
+        succeeds(&["build-block", "--state", spec, "-o", path], &["block 1: 1 inherents"]);
+        succeeds(&["run", path], &["1 extrinsics executed", " matches"]);
+    };
+    succeeds(&["genesis", SPEC, "--list"], &["development\n", "local_testnet\n"]);
+    let preset = genesis_of(&[SPEC, "--preset", "development"]);
+    block();
+    let patch = scratch("patch.json");
+    fs::write(&patch, r#"{"balances":{"balances":[]}}"#).unwrap();
+    let patched = [SPEC, "--preset", "development", "--patch", patch.to_str().unwrap()];
+    assert_ne!(genesis_of(&patched), preset);
+    // A whole configuration gives what it was made of.
+    let whole = succeeds(&["genesis", SPEC, "--preset", "development", "--show"], &[]).stdout;
+    fs::write(&config, whole).unwrap();
+    let config = config.to_str().unwrap();
+    assert_eq!(genesis_of(&[SPEC, "--config", config]), preset);
+
+    for (args, parts) in [
+        (&[SPEC, "--preset", "nonesuch"][..], &["has no preset nonesuch", "--list"][..]),
+        (&["workloads/collector/guest.wasm"], &["has no GenesisBuilder"]),
+        (&[SPEC, "--config", SPEC], &["refuses the configuration: ", "unknown field"]),
+        (&[SPEC, "--patch", "/dev/null"], &["/dev/null: no JSON"]),
+    ] {
+        let refused = scratch("refused-spec.json");
+        let to = ["genesis", "-o", refused.to_str().unwrap()];
+        let outcome = lithify(&[&to[..], args].concat());
+        assert_ne!(outcome.status, 0, "{args:?}: {}", outcome.said());
+        assert!(!refused.exists(), "{args:?}");
+        for part in parts {
+            assert!(outcome.stderr.contains(part), "{args:?}: no {part:?} in {}", outcome.said());
+        }
+    }
+
+    let of_go = "../shared/corpus/gosemble-node-template.wasm";
+    if !Path::new(of_go).exists() {
+        eprintln!("skipped: there is no {of_go}");
+        return;
+    }
+    let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+    fs::write(config, format!(r#"{{"aura":{{"authorities":["{alice}"]}}}}"#)).unwrap();
+    genesis_of(&[of_go, "--patch", config]);
+    block();
+}
+
 #[test]
 fn what_cannot_be_in_a_block_is_refused_by_its_reason() {
     let (_, extrinsics) = block(Path::new(BLOCK));

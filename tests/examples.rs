@@ -130,6 +130,9 @@ fn folder() -> PathBuf {
         fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
         fs::copy(&runtime, folder.join(name)).unwrap();
     }
+    let node = root.join("workloads/solochain/solochain.compact.compressed.wasm");
+    fs::copy(node, folder.join("node.wasm")).unwrap();
+    fs::write(folder.join("accounts.json"), r#"{"balances":{"balances":[]}}"#).unwrap();
     let first = r#"(module (memory (export "memory") 20) (global $ready (mut i32) (i32.const 0))
         (global (export "__heap_base") i32 (i32.const 65536))
         (func (export "_start") (global.set $ready (i32.const 1)))

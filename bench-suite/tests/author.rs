@@ -30,13 +30,16 @@ fn the_last_call_gives_the_header() {
     };
     let workloads = author::workloads("solochain", &input).unwrap();
     let names: Vec<&str> = workloads.iter().map(|workload| &*workload.name).collect();
-    let methods = ["initialize_block", "apply_extrinsic", "finalize_block"];
+    let methods = ["initialize_block", "apply_extrinsic", "finalize_block", "genesis"];
     assert_eq!(names, methods.map(|method| format!("solochain {method}")));
     let header = input.block.unwrap().header;
-    let [first, applied, last] = &workloads[..] else { panic!("three") };
+    let [first, applied, last, genesis] = &workloads[..] else { panic!("four") };
     // Since 2024 it says whether the block may have extrinsics: any.
     assert_eq!(output(first), [0]);
     // The extrinsic was valid, and its call succeeded.
     assert_eq!(output(applied), [0, 0]);
     assert_eq!(output(last), header.encode());
+    // Of nothing the runtime's default makes a state.
+    assert!(genesis.state.is_empty());
+    assert_eq!(output(genesis), [0]);
 }

@@ -209,7 +209,7 @@ fn inherent(text: &str) -> Result<(InherentId, Vec<u8>)> {
 }
 
 /// The runtime of a state, compiled for this machine. What an author never calls may be missing.
-fn load(name: &str, input: &RuntimeInput, bounds: BoundOptions) -> Result<Runtime> {
+pub fn load(name: &str, input: &RuntimeInput, bounds: BoundOptions) -> Result<Runtime> {
     let options = source::host_options(input);
     let compile = || bounds.compile(name, input.wasm(), Emit::Image, &options, &());
     let store = store::on_the_way(None)?;

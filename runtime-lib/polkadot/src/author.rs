@@ -9,12 +9,14 @@
 //! so the closure runs inside one [`Session::execute`](crate::Session::execute). Nothing depends
 //! on the clock or on chance: the same state and request give the same block.
 //!
-//! A parachain's block sees a relay chain that is made up (`relay.rs`).
+//! A parachain's block sees a relay chain that is made up (`relay.rs`). The state before the first block is
+//! `genesis.rs`'s.
 //!
 //! Left out: the seal, which needs the author's key and which no runtime sees but a parachain's when it
 //! validates (`candidate.rs`).
 
 mod candidate;
+mod genesis;
 mod relay;
 
 use std::collections::BTreeMap;
@@ -28,6 +30,7 @@ use sp_version::RuntimeVersion;
 use crate::chain::block::{Block, Header, is_length_prefixed};
 use crate::chain::state::{State, storage_key};
 pub use candidate::{CandidateError, RelayParent, Sealer, candidate};
+pub use genesis::GenesisBuilder;
 use relay::{PARACHAIN_SYSTEM, PARACHAIN_SYSTEM_1};
 
 /// Name of a kind of inherent data.
@@ -149,6 +152,9 @@ pub enum BuildError<E: std::error::Error + 'static> {
         /// Why.
         error: DispatchError,
     },
+    /// The runtime makes no genesis state of a configuration.
+    #[error("the runtime refuses the configuration: {0}")]
+    Configuration(String),
     /// The block may hold inherents only, as the runtime is in the middle of a migration.
     #[error("the runtime takes no extrinsics in this block, only inherents")]
     OnlyInherents,

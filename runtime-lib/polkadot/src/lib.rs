@@ -74,7 +74,7 @@ pub use functions::{
     HostFunction, HostSet, ImportError, functions, host_function_of, left_out, resolve,
 };
 pub use hex::{Hex, parse_hex};
-pub use input::block_file::block_file;
+pub use input::block_file::{block_file, chain_spec};
 pub use input::{Form, Input, InputError, RuntimeInput};
 pub use pointer_size::PointerSize;
 pub use signatures::SignatureThreads;

@@ -1,5 +1,5 @@
-//! Writes a block with the state of its parent as the JSON that [`Input::read`](super::Input::read)
-//! takes.
+//! Writes a block with the state of its parent, and a state as a chain spec, as the JSON that
+//! [`Input::read`](super::Input::read) takes.
 
 use std::fmt::Write;
 
@@ -24,6 +24,30 @@ pub fn block_file(block: &Block, state: &State) -> String {
         text.push('}');
     });
     text.push_str("}\n  }\n}\n");
+    text
+}
+
+/// The text of a raw chain spec for a chain of that name without nodes, whose first state this is.
+pub fn chain_spec(name: &str, state: &State) -> String {
+    let (top, children) = state.pairs();
+    let id: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let mut text = format!(
+        "{{\n  \"name\": {},\n  \"id\": \"{}\",\n  \"chainType\": \"Local\",\n  \"bootNodes\": [],\n  \
+         \"telemetryEndpoints\": null,\n  \"protocolId\": null,\n  \"properties\": {{}},\n  \
+         \"codeSubstitutes\": {{}},\n  \"genesis\": {{\n    \"raw\": {{\n      \"top\": {{",
+        serde_json::Value::from(name),
+        id.to_lowercase()
+    );
+    pairs(&mut text, &top, 8);
+    text.push_str("},\n      \"childrenDefault\": {");
+    list(&mut text, &children, 8, |text, (name, child)| {
+        hex(text, name);
+        text.push_str(": {");
+        pairs(text, child, 10);
+        text.push('}');
+    });
+    text.push_str("}\n    }\n  }\n}\n");
     text
 }
 
