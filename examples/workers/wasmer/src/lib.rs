@@ -1,4 +1,4 @@
-//! wasmer with Cranelift as a worker: a module is compiled to an artifact, and for each call a store is
+//! wasmer as a worker, with one of its compilers: a module is compiled to an artifact, and for each call a store is
 //! made, the host's functions in it, and an instance.
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -16,8 +16,11 @@ use lithify_runtime::host::Guest;
 use shapes::Word;
 use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
-use wasmer::sys::{Cranelift, CraneliftOptLevel, EngineBuilder};
+#[cfg(feature = "llvm")]
+use wasmer::sys::LLVM;
+#[cfg(feature = "singlepass")]
+use wasmer::sys::Singlepass;
+use wasmer::sys::{CompilerConfig, Cranelift, CraneliftOptLevel, EngineBuilder};
 use wasmer::{
     AsStoreMut, ExternType, Function, FunctionEnv, FunctionEnvMut, FunctionType, Imports, Memory,
     Module, RuntimeError, Store, Type, WasmTypeList,
@@ -25,18 +28,33 @@ use wasmer::{
 use workers::interface::{Host, Import, Interface};
 use workers::{Engine, Instance};
 
-fn main() -> ExitCode {
-    workers::main(Wasmer::open)
-}
-
-/// wasmer with Cranelift at its usual level, which is the highest for speed, and NaNs made canonical.
-struct Wasmer(wasmer::Engine);
+/// wasmer with one of its compilers.
+pub struct Wasmer(wasmer::Engine);
 
 impl Wasmer {
-    fn open() -> Result<Self> {
+    /// With Cranelift at its usual level, which is the highest for speed.
+    pub fn cranelift() -> Result<Self> {
         let mut compiler = Cranelift::new();
-        compiler.opt_level(CraneliftOptLevel::Speed).canonicalize_nans(true);
-        Ok(Self(EngineBuilder::new(compiler).engine().into()))
+        compiler.opt_level(CraneliftOptLevel::Speed);
+        Ok(Self::open(compiler))
+    }
+
+    /// With LLVM at its usual level, which is the highest.
+    #[cfg(feature = "llvm")]
+    pub fn llvm() -> Result<Self> {
+        Ok(Self::open(LLVM::new()))
+    }
+
+    /// With Singlepass.
+    #[cfg(feature = "singlepass")]
+    pub fn singlepass() -> Result<Self> {
+        Ok(Self::open(Singlepass::new()))
+    }
+
+    /// NaNs are made canonical.
+    fn open(mut compiler: impl CompilerConfig + 'static) -> Self {
+        compiler.canonicalize_nans(true);
+        Self(EngineBuilder::new(compiler).engine().into())
     }
 }
 
@@ -84,7 +102,7 @@ fn interface(module: &Module) -> Result<Interface> {
 }
 
 /// A module, and what its imports are bound to.
-struct Ready {
+pub struct Ready {
     engine: wasmer::Engine,
     module: Module,
     interface: Interface,
@@ -165,12 +183,17 @@ struct MemoryOf<'m, S> {
     store: S,
 }
 
+/// What is in a memory.
+fn bytes<'s>(memory: &Memory, store: &'s mut impl AsStoreMut) -> &'s mut [u8] {
+    let view = memory.view(store);
+    let (start, len) = (view.data_ptr(), view.data_size() as usize);
+    // SAFETY: memory is there until it grows, for which the store is needed, which is borrowed.
+    unsafe { std::slice::from_raw_parts_mut(start, len) }
+}
+
 impl<S: AsStoreMut> Guest for MemoryOf<'_, S> {
     fn memory(&mut self) -> &mut [u8] {
-        let view = self.memory.view(&self.store);
-        let (start, len) = (view.data_ptr(), view.data_size() as usize);
-        // SAFETY: memory is there until it grows, for which the store is needed, which is borrowed.
-        unsafe { std::slice::from_raw_parts_mut(start, len) }
+        bytes(self.memory, &mut self.store)
     }
 
     fn grow(&mut self, delta: u32) -> Option<u32> {
@@ -183,7 +206,7 @@ impl<S: AsStoreMut> Guest for MemoryOf<'_, S> {
 }
 
 /// An instance.
-struct Running<'r> {
+pub struct Running<'r> {
     ready: &'r Ready,
     store: Store,
     instance: wasmer::Instance,
@@ -192,10 +215,7 @@ struct Running<'r> {
 
 impl Guest for Running<'_> {
     fn memory(&mut self) -> &mut [u8] {
-        let view = self.memory.view(&self.store);
-        let (start, len) = (view.data_ptr(), view.data_size() as usize);
-        // SAFETY: as above.
-        unsafe { std::slice::from_raw_parts_mut(start, len) }
+        bytes(&self.memory, &mut self.store)
     }
 
     fn grow(&mut self, delta: u32) -> Option<u32> {

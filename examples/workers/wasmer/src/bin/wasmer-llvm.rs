@@ -1,0 +1,8 @@
+//! wasmer with LLVM as a worker.
+
+use std::process::ExitCode;
+use wasmer_worker::Wasmer;
+
+fn main() -> ExitCode {
+    workers::main(Wasmer::llvm)
+}
