@@ -148,7 +148,14 @@ fn samples_that_were_kept_give_the_same_verdicts() {
     ] {
         let told = lithify(&["bench", "--report", &samples, "--format", format]).said();
         assert!(told.contains(part), "{format}: {told}");
+        assert!(!told.contains("have no end"), "{format}: {told}");
     }
+    // What was lost is told.
+    let whole = std::fs::read_to_string(&samples).expect("kept");
+    let last = whole.trim_end().rfind('\n').expect("lines");
+    std::fs::write(&samples, &whole[..=last]).expect("cut");
+    let told = lithify(&["bench", "--report", &samples]).said();
+    assert!(told.contains("kept.jsonl have no end: the file was cut"), "{told}");
 }
 
 /// The module runs on both builds; of one and the same build none is slower.

@@ -348,7 +348,7 @@ fn a_history_marks_what_changed() {
 }
 
 /// A worker in a shell, which compiles nothing and knows one answer, and perhaps a state root. It wants a
-/// state.
+/// state, and leaves something behind that holds its output open.
 fn worker(folder: &Path, name: &str, output: &str, root: &str) -> String {
     let path = folder.join(name);
     let root = match root {
@@ -356,7 +356,7 @@ fn worker(folder: &Path, name: &str, output: &str, root: &str) -> String {
         root => format!("echo '{{\"state_root\":\"{root}\"}}'; "),
     };
     let script = format!(
-        "#!/bin/sh\njob=$(cat)\ncase $job in\n\
+        "#!/bin/sh\nsleep 1000 &\njob=$(cat)\ncase $job in\n\
          *'\"task\":\"compile\"'*) echo '{{\"phase\":\"compile\",\"ns\":5000}}' ;;\n\
          *'\"entry\":\"Core_version\"'*) for n in 1 2 3 4 5; do echo '{{\"phase\":\"total\",\"ns\":7000}}'; done\n\
          state=$(echo \"$job\" | sed 's/.*\"state\":\"\\([^\"]*\\)\".*/\\1/')\n\
@@ -386,6 +386,7 @@ fn an_engine_can_be_any_program() {
     let rows = of_call[1]["rows"].as_array().expect("rows");
     let theirs = rows.iter().find(|row| row["engine"]["engine"] == "right").expect("the program");
     assert_eq!(theirs["figures"]["total"], 7000.0, "{}", known.said());
+    assert_eq!(of_call[1]["others"][0]["peer"]["engine"], "right", "{}", known.said());
     let absent = told["absent"].to_string();
     assert!(absent.contains("host_calls on right worker") && absent.contains("no such call here"));
     // An answer that no other engine gives is an error.
@@ -395,6 +396,18 @@ fn an_engine_can_be_any_program() {
     let lost = bench(&format!("lithify,command:{}", worker(&folder, "lost", "0x", "0x01")));
     assert_eq!(lost.status, 1, "{}", lost.said());
     assert!(lost.said().contains("lost worker 01"), "{}", lost.said());
+    // One that was named and cannot run, or makes no call, is a failure.
+    for (name, end, part) in [
+        ("broken", "echo 'no licence' >&2; exit 5", "broken worker was left out: the worker "),
+        ("useless", "case $(cat) in *call*) exit 3 ;; esac", "it made none of the calls"),
+    ] {
+        let path = folder.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{end}\n")).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("ours");
+        let told = bench(&format!("lithify,command:{}", path.display()));
+        assert_eq!(told.status, 1, "{}", told.said());
+        assert!(told.said().contains(part), "{}", told.said());
+    }
     let none = bench("lithify,command:/nonexistent");
     assert!(none.said().contains("cannot find the worker /nonexistent"), "{}", none.said());
 }
@@ -487,7 +500,13 @@ fn workers_in_rust_execute_blocks() {
     assert_eq!(built.status, 0, "{}", built.said());
     // In the order of a report.
     let mut names = vec!["iwasm", "native-go", "wasm2c", "wasm2c-clang", "wasm2c-native", "wasm3"];
-    names.extend(["wasmer", "wasmtime49", "wasmtime49-inlined"]);
+    names.extend([
+        "wasmer",
+        "wasmer-llvm",
+        "wasmer-singlepass",
+        "wasmtime49",
+        "wasmtime49-inlined",
+    ]);
     names.retain(|name| Path::new(&workers).join(name).exists());
     assert!(!names.is_empty(), "LITHIFY_TEST_WORKERS: there are no workers in {workers}");
     let commands: Vec<String> =
@@ -495,11 +514,13 @@ fn workers_in_rust_execute_blocks() {
     let engines = format!("lithify,{}", commands.join(","));
     let few = ["--processes", "2", "--compiles", "1", "--no-page", "--format", "json"];
     let measured = lithify(&[&["bench", &block, "--engines", &engines][..], &few].concat());
-    assert_eq!(measured.status, 0, "{}", measured.said());
     let told = object(&measured);
     // The ledger alone has no function but its own. What cannot run here says how to get it.
     let alone = "host-call host_calls on native-go worker";
-    for absent in told["absent"].as_array().expect("engines") {
+    let all_absent = told["absent"].as_array().expect("engines");
+    let is_failed = all_absent.iter().any(|absent| absent["failed"] == true);
+    assert_eq!(measured.status, i32::from(is_failed), "{}", measured.said());
+    for absent in all_absent {
         if absent["what"] == alone {
             continue;
         }

@@ -419,7 +419,7 @@ fn exact(run: &Run, comparison: &Comparison) -> Vec<Exact> {
             let figures = [base, new].map(|ran| figure(ran, ran.counts.unwrap_or_default()));
             add(base.call.as_deref(), what, is_bytes, figures, 0.0);
         };
-        of("host calls", false, &|ran, _| Some(ran.host_calls));
+        of("host calls", false, &|ran, _| ran.host_calls);
         of("allocations", false, &|_, counts| Some(counts.allocations));
         of("allocated", true, &|_, counts| Some(counts.requested_bytes));
         of("heap at most", true, &|_, counts| Some(counts.peak_bytes));

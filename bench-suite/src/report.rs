@@ -47,6 +47,8 @@ pub struct Report {
     pub absent: Vec<Absent>,
     /// Where the run was cut short.
     pub interrupted: Option<Interrupted>,
+    /// Whether the rest of its samples is missing.
+    pub is_cut: bool,
     /// The workloads.
     pub workloads: Vec<WorkloadReport>,
     /// In how many processes a row was measured, at least and at most.
@@ -104,6 +106,8 @@ pub struct Section {
     pub rows: Vec<Row>,
     /// Ours against the best of the peer's settings, by figure.
     pub comparisons: Vec<Comparison>,
+    /// Ours against each engine that is measured only by who names it.
+    pub others: Vec<Comparison>,
     /// Host calls in a call; 0 for a module.
     pub host_calls: u64,
 }
@@ -179,6 +183,7 @@ pub fn report(run: &Run) -> Report {
         header: run.header.clone(),
         absent: run.absent.clone(),
         interrupted: run.interrupted.clone(),
+        is_cut: run.is_cut(),
         workloads,
         slow_share: slow_share(&run.series),
     }
@@ -258,7 +263,7 @@ impl Basis {
         let processes: BTreeSet<u32> =
             measured.values().flat_map(|numbers| numbers.keys().copied()).collect();
         let ran = run.ran.iter().filter(|ran| processes.contains(&ran.process));
-        let host_calls = ran.map(|ran| ran.host_calls).max().unwrap_or(0);
+        let host_calls = ran.filter_map(|ran| ran.host_calls).max().unwrap_or(0);
         let seed = run.header.as_ref().map_or(0, |header| header.seed);
         Self { measured, seed, host_calls }
     }
@@ -270,12 +275,16 @@ impl Basis {
     fn section(&self, phases: &[Phase]) -> Section {
         // Engines that are programs of others are in no table of ours.
         let known: Vec<Id> = Kind::all().map(Kind::id).collect();
-        let others: BTreeSet<Id> = self.measured.keys().map(|(id, _)| id.clone()).collect();
-        let others = others.into_iter().filter(|id| !known.contains(id));
-        let all = known.clone().into_iter().chain(others);
+        let programs: BTreeSet<Id> = self.measured.keys().map(|(id, _)| id.clone()).collect();
+        let programs = programs.into_iter().filter(|id| !known.contains(id));
+        let all = known.clone().into_iter().chain(programs);
         let rows: Vec<Row> = all.filter_map(|id| self.row(id, phases)).collect();
         let comparisons = phases.iter().filter_map(|phase| self.compare(&rows, *phase)).collect();
-        Section { rows, comparisons, host_calls: self.host_calls }
+        let is_usual = |id: &Id| id.engine == OURS || Kind::of(id).is_ok_and(|kind| kind.every > 0);
+        let named = rows.iter().map(|row| &row.engine).filter(|id| !is_usual(id));
+        let others = named.flat_map(|peer| phases.iter().map(move |phase| (peer, *phase)));
+        let others = others.filter_map(|(peer, phase)| self.against(&rows, peer, phase)).collect();
+        Section { rows, comparisons, others, host_calls: self.host_calls }
     }
 
     fn row(&self, engine: Id, phases: &[Phase]) -> Option<Row> {
@@ -288,17 +297,17 @@ impl Basis {
         Some(Row { figures: figures.collect(), processes, engine })
     }
 
+    /// Against the best of the peer's settings.
     fn compare(&self, rows: &[Row], phase: Phase) -> Option<Comparison> {
+        self.against(rows, best(rows, PEER, phase)?.0, phase)
+    }
+
+    fn against(&self, rows: &[Row], peer: &Id, phase: Phase) -> Option<Comparison> {
         // Time in host functions is the host's, not an engine's.
         if phase == Phase::Host {
             return None;
         }
-        let best = |engine: &str| {
-            let rows = rows.iter().filter(|row| row.engine.engine == engine);
-            let figures = rows.filter_map(|row| Some((&row.engine, *row.figures.get(&phase)?)));
-            figures.min_by(|a, b| a.1.total_cmp(&b.1))
-        };
-        let ((ours, value), (peer, _)) = (best(OURS)?, best(PEER)?);
+        let (ours, value) = best(rows, OURS, phase)?;
         let ratio =
             stats::ratio(&self.numbers(ours, phase)?, &self.numbers(peer, phase)?, self.seed)?;
         let verdict = match phase {
@@ -309,6 +318,13 @@ impl Basis {
         };
         Some(Comparison { phase, peer: peer.clone(), ratio, verdict })
     }
+}
+
+/// The setting of an engine that takes least, and what it takes.
+fn best<'r>(rows: &'r [Row], engine: &str, phase: Phase) -> Option<(&'r Id, f64)> {
+    let rows = rows.iter().filter(|row| row.engine.engine == engine);
+    let figures = rows.filter_map(|row| Some((&row.engine, *row.figures.get(&phase)?)));
+    figures.min_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 fn slow_share(series: &[Series]) -> Option<f64> {

@@ -27,11 +27,11 @@ use self::outcome::{Outcome, outcome, same, samples, shortest};
 use crate::engine::{Id, Kind, NATIVE, Start};
 use crate::machine::Machine;
 use crate::phase::Phase;
-use crate::sample::{Absent, Comparison, Header, Interrupted, Record, Run, parse};
+use crate::sample::{Absent, Comparison, Ended, Header, Interrupted, Record, Run, parse};
 use crate::stats::{self, MIN_PROCESSES};
 use crate::worker::{Job, Task};
-use crate::workload::Workload;
-use anyhow::{Context, Result, bail, ensure};
+use crate::workload::{HOST_CALLS, Workload};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use lithify_measure::Bounds;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -54,8 +54,10 @@ pub struct Options {
     pub seed: u64,
     /// Bounds on each compilation, and the time of a first call.
     pub bounds: Bounds,
-    /// Which engines; all by default.
+    /// Which engines; the usual ones by default.
     pub engines: Vec<Id>,
+    /// Whether somebody named the engines: that one of them cannot run is a failure, then.
+    pub named: bool,
     /// Engines among these that are programs of others.
     pub programs: Vec<Program>,
     /// How many threads make each call at once, in processes of their own.
@@ -86,6 +88,7 @@ impl Options {
                 .duration_since(SystemTime::UNIX_EPOCH)
                 .map_or(0, |time| u64::from(time.subsec_nanos())),
             engines: Kind::usual().map(Kind::id).collect(),
+            named: false,
             programs: Vec::new(),
             threads: Vec::new(),
             floor: None,
@@ -178,6 +181,8 @@ struct Runner<'r> {
     started: Instant,
     /// What programs of others are told of workloads, by where those are stored.
     told: HashMap<PathBuf, Told>,
+    /// For each workload the first one of the same module, which is the one that is compiled.
+    modules: Vec<usize>,
 }
 
 /// A call of a workload, and the engines that can make it.
@@ -194,8 +199,8 @@ struct Row {
 impl<'r> Runner<'r> {
     fn new(options: &'r Options, observer: &'r mut dyn Observer, folder: &'r Path) -> Self {
         let started = Instant::now();
-        let (run, told) = (Run::default(), HashMap::new());
-        Self { options, observer, folder, run, process: 0, total: 0, started, told }
+        let (run, told, modules) = (Run::default(), HashMap::new(), Vec::new());
+        Self { options, observer, folder, run, process: 0, total: 0, started, told, modules }
     }
 
     fn record(&mut self, record: Record) -> Result<()> {
@@ -211,7 +216,8 @@ impl<'r> Runner<'r> {
                 let interrupted = Interrupted { done: self.process, total: self.total };
                 self.record(Record::Interrupted { interrupted })
             }
-            ended => ended,
+            Err(error) => Err(error),
+            Ok(()) => self.record(Record::Ended { ended: Ended { done: self.process } }),
         }
     }
 
@@ -220,10 +226,10 @@ impl<'r> Runner<'r> {
         if self.observer.stopped() { Err(Stop.into()) } else { Ok(()) }
     }
 
-    fn absent(&mut self, what: String, error: &anyhow::Error) -> Result<()> {
+    fn absent(&mut self, what: String, error: &anyhow::Error, failed: bool) -> Result<()> {
         let reason = format!("{error:#}");
         let reason = reason.lines().map(str::trim).collect::<Vec<_>>().join("; ");
-        self.record(Record::Absent { absent: Absent { what, reason, failed: true } })
+        self.record(Record::Absent { absent: Absent { what, reason, failed } })
     }
 
     fn header(&mut self, comparison: Option<Comparison>) -> Result<()> {
@@ -252,11 +258,7 @@ impl<'r> Runner<'r> {
             match self.work(kind, Task::Open) {
                 Ok(_) => kinds.push(kind),
                 Err(error) if error.is::<Stop>() => return Err(error),
-                Err(error) => {
-                    let (what, reason) = (id.to_string(), format!("{error:#}"));
-                    let absent = Absent { what, reason, failed: false };
-                    self.record(Record::Absent { absent })?;
-                }
+                Err(error) => self.absent(id.to_string(), &error, self.options.named)?,
             }
         }
         ensure!(!kinds.is_empty(), "no engine can run here");
@@ -272,19 +274,25 @@ impl<'r> Runner<'r> {
     ) -> Result<Vec<(usize, Vec<&'static Kind>)>> {
         for (index, workload) in workloads.iter().enumerate() {
             self.store(index, workload)?;
+            let is_of = |other: &Workload| {
+                (&other.wasm, &other.initialize) == (&workload.wasm, &workload.initialize)
+            };
+            self.modules.push(workloads.iter().position(is_of).unwrap_or(index));
         }
+        let mut compiled = self.modules.clone();
+        compiled.sort_unstable();
+        compiled.dedup();
         // What is no compilation is done once.
         let every: Vec<u32> = kinds
             .iter()
             .map(|kind| if kind.start == Start::Module { u32::MAX } else { 1 })
             .collect();
-        let order =
-            stats::rounds(workloads.len(), &every, self.options.compiles.max(1), self.options.seed)
-                .concat();
+        let compiles = self.options.compiles.max(1);
+        let order = stats::rounds(compiled.len(), &every, compiles, self.options.seed).concat();
         self.total = self.process + 2 * order.len() as u32;
         let mut able = vec![kinds.to_vec(); workloads.len()];
-        for (workload, side) in order {
-            let kind = kinds[side];
+        for (module, side) in order {
+            let (workload, kind) = (compiled[module], kinds[side]);
             if !able[workload].contains(&kind) {
                 continue;
             }
@@ -301,10 +309,11 @@ impl<'r> Runner<'r> {
                 Err(error) => {
                     able[workload].retain(|able| *able != kind);
                     let what = format!("{} on {}", workloads[workload].name, kind.id());
-                    self.absent(what, &error)?;
+                    self.absent(what, &error, true)?;
                 }
             }
         }
+        let mut able: Vec<_> = self.modules.iter().map(|first| able[*first].clone()).collect();
         for (able, workload) in able.iter_mut().zip(workloads) {
             able.extend(workload.native.then_some(&NATIVE));
         }
@@ -341,20 +350,36 @@ impl<'r> Runner<'r> {
                     samples: 2,
                     outcome: Outcome::default(),
                 };
-                let what = format!(
-                    "{} {}",
-                    workloads[workload].name, workloads[workload].calls[call].label
-                );
-                if self.pilot(&mut row, &what)? {
+                let Workload { name, calls, .. } = &workloads[workload];
+                if self.pilot(&mut row, name, &calls[call].label)? {
                     rows.push(row);
                 }
             }
         }
+        self.useless(workloads, &rows)?;
         Ok(rows)
     }
 
+    /// Tells of programs that make none of the calls that somebody asked for, where nothing is told of yet.
+    fn useless(&mut self, workloads: &[Workload], rows: &[Row]) -> Result<()> {
+        let is_asked = |row: &&Row| workloads[row.workload].name != HOST_CALLS;
+        for program in &self.options.programs {
+            let is_of = |kind: &&Kind| kind.id() == program.id;
+            let name = program.id.to_string();
+            let is_told = |absent: &Absent| absent.failed && absent.what.ends_with(&name);
+            let makes = rows.iter().filter(is_asked).map(|row| row.kinds.iter().any(is_of));
+            let makes: Vec<bool> = makes.collect();
+            let is_useless = !makes.is_empty() && !makes.contains(&true);
+            if is_useless && !self.run.absent.iter().any(is_told) {
+                self.absent(name, &anyhow!("it made none of the calls"), true)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the call can be measured. An error when engines disagree.
-    fn pilot(&mut self, row: &mut Row, what: &str) -> Result<bool> {
+    fn pilot(&mut self, row: &mut Row, name: &str, label: &str) -> Result<bool> {
+        let what = &format!("{name} {label}");
         let mut outcomes = Vec::new();
         let mut failures = Vec::new();
         let mut fastest = u64::MAX;
@@ -368,16 +393,14 @@ impl<'r> Runner<'r> {
                 Err(error) if kind.program.is_some() => {
                     // It may well not have the host functions.
                     row.kinds.retain(|able| *able != kind);
-                    let (what, reason) = (format!("{what} on {}", kind.id()), format!("{error:#}"));
-                    let absent = Absent { what, reason, failed: false };
-                    self.record(Record::Absent { absent })?;
+                    self.absent(format!("{what} on {}", kind.id()), &error, false)?;
                 }
                 Err(error) => failures.push((kind.id(), error)),
             }
         }
         let Some((first, expected)) = outcomes.first() else {
             if let Some((_, error)) = failures.first() {
-                self.absent(what.to_owned(), error)?;
+                self.absent(what.to_owned(), error, true)?;
             }
             return Ok(false);
         };
@@ -472,7 +495,8 @@ impl<'r> Runner<'r> {
     }
 
     fn artifact(&self, workload: usize, kind: &Kind) -> PathBuf {
-        self.folder.join(format!("{workload}.{}.{}", kind.engine, kind.setting))
+        let module = self.modules.get(workload).unwrap_or(&workload);
+        self.folder.join(format!("{module}.{}.{}", kind.engine, kind.setting))
     }
 
     fn call(&self, row: &Row, kind: &Kind) -> Task {

@@ -192,8 +192,9 @@ pub struct Ran {
     pub call: Option<String>,
     /// State root after the call, in hex.
     pub state_root: Option<String>,
-    /// Number of host calls in one call.
-    pub host_calls: u64,
+    /// Number of host calls in one call, where they were counted: a program of others does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_calls: Option<u64>,
     /// What else was counted in a call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counts>,
@@ -204,9 +205,9 @@ pub struct Ran {
     pub started: u64,
     /// Duration of the work, in ns.
     pub wall_ns: u64,
-    /// What the work used of the machine.
+    /// What the work used of the machine, where the process measured it itself.
     #[serde(flatten)]
-    pub usage: Usage,
+    pub usage: Option<Usage>,
 }
 
 /// Where the time of a call goes, by function of the guest: what a sampler found in one process.
@@ -281,6 +282,13 @@ pub struct Numbers {
     pub values: Vec<u64>,
 }
 
+/// A run that came to its end: samples without this were cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// Processes that ran.
+    pub done: u32,
+}
+
 /// A run that was cut short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interrupted {
@@ -324,6 +332,11 @@ pub enum Record {
         /// It.
         interrupted: Interrupted,
     },
+    /// The end.
+    Ended {
+        /// It.
+        ended: Ended,
+    },
     /// A sample.
     Sample(Sample),
 }
@@ -343,6 +356,8 @@ pub struct Run {
     pub functions: Vec<Functions>,
     /// Where it was cut short.
     pub interrupted: Option<Interrupted>,
+    /// Where it came to its end.
+    pub ended: Option<Ended>,
 }
 
 impl Run {
@@ -359,6 +374,7 @@ impl Run {
             Record::Ran { ran } => self.ran.push(ran),
             Record::Functions { by_function } => self.functions.push(by_function),
             Record::Interrupted { interrupted } => self.interrupted = Some(interrupted),
+            Record::Ended { ended } => self.ended = Some(ended),
             Record::Numbers { numbers: Numbers { key, values } } => {
                 self.series.extend(values.into_iter().zip(key.process..=u32::MAX).map(
                     |(value, process)| Series {
@@ -389,10 +405,8 @@ impl Run {
         });
         let functions = self.functions.iter().cloned();
         let functions = functions.map(|by_function| Record::Functions { by_function });
-        let end = self.interrupted.iter().cloned();
-        let end = end.map(|interrupted| Record::Interrupted { interrupted });
         let head = header.into_iter().chain(absent).chain(ran);
-        head.chain(samples).chain(functions).chain(end).collect()
+        head.chain(samples).chain(functions).chain(self.end()).collect()
     }
 
     /// Its lines with one number for each process in the place of its samples. Numbers of one thing are
@@ -412,7 +426,18 @@ impl Run {
         let header = self.header.clone().map(|run| Record::Run { run });
         let absent = self.absent.iter().cloned().map(|absent| Record::Absent { absent });
         let numbers = all.into_iter().map(|numbers| Record::Numbers { numbers });
-        header.into_iter().chain(absent).chain(numbers).collect()
+        header.into_iter().chain(absent).chain(numbers).chain(self.end()).collect()
+    }
+
+    /// How it ended.
+    fn end(&self) -> impl Iterator<Item = Record> {
+        let cut = self.interrupted.clone().map(|interrupted| Record::Interrupted { interrupted });
+        cut.into_iter().chain(self.ended.map(|ended| Record::Ended { ended }))
+    }
+
+    /// Whether the rest of its samples is missing: a run of ours that has no end, as of a file that was cut.
+    pub fn is_cut(&self) -> bool {
+        self.header.is_some() && self.interrupted.is_none() && self.ended.is_none()
     }
 
     /// Reads lines that [`write()`] wrote.
@@ -490,7 +515,8 @@ mod tests {
 
     #[test]
     fn a_baseline_keeps_one_number_for_each_process() {
-        let mut run = Run { header: Some(Header::default()), ..Run::default() };
+        let ended = Some(Ended { done: 3 });
+        let mut run = Run { header: Some(Header::default()), ended, ..Run::default() };
         for process in 0..3u32 {
             let mut of_call = series(Phase::Total, &[90, 7 + u64::from(process), 8, 9, 9]);
             of_call.key.process = process;
@@ -498,8 +524,11 @@ mod tests {
         }
         let mut text = Vec::new();
         run.numbers().iter().for_each(|record| write(&mut text, record).expect("memory"));
-        assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 2, "a head and a line");
+        assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 3, "a head, a line, an end");
         let kept = Run::read(&text[..]).expect("our own lines");
+        let without_end = text.trim_ascii_end().iter().rposition(|byte| *byte == b'\n');
+        let cut = Run::read(&text[..without_end.expect("lines")]).expect("our own lines");
+        assert_eq!((kept.is_cut(), cut.is_cut()), (false, true));
         let numbers = |run: &Run| {
             let all = run.series.iter().map(|s| (s.key.process, stats::process_number(&s.values)));
             all.collect::<Vec<_>>()

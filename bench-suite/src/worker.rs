@@ -403,7 +403,7 @@ impl Worker {
             calls.again(Observe::Time, Clock::Ends)?;
             let spans = calls.context.instruments().host_calls();
             self.push(Phase::Host, cost.without(calls.context.instruments().host_ns(), spans));
-            self.ran.host_calls = spans;
+            self.ran.host_calls = Some(spans);
             let guest = calls.again(Observe::Replay, Clock::Ends)?.total_ns;
             self.push(Phase::Guest, guest);
         }
@@ -421,7 +421,7 @@ impl Worker {
         let mut session = workload.state.session();
         let left = session.execute(|| entry.counted(&call.input, &mut context))?;
         let profile = context.instruments().profile();
-        self.ran.host_calls = profile.calls();
+        self.ran.host_calls = Some(profile.calls());
         self.ran.counts = Some(Counts {
             allocations: profile.heap.allocations,
             requested_bytes: profile.heap.requested_bytes,
@@ -485,7 +485,7 @@ impl Worker {
 
     /// Writes everything.
     fn finish(mut self, out: &mut impl Write) -> Result<()> {
-        self.ran.usage = cpu::usage() - self.before;
+        self.ran.usage = Some(cpu::usage() - self.before);
         self.ran.wall_ns = ns(self.started.elapsed());
         write(out, &Record::Ran { ran: self.ran })?;
         for (phase, values) in self.samples {

@@ -91,7 +91,8 @@ pub struct Bench {
     #[arg(long)]
     growth: bool,
     /// Measure the calls by which an author makes a block, too, where there is one: initialize_block,
-    /// apply_extrinsic of the one half way, finalize_block, each on the state that it finds.
+    /// apply_extrinsic of the one half way, finalize_block, each on the state that it finds; and the one by
+    /// which the runtime makes its chain's first state.
     #[arg(long)]
     author: bool,
     /// Seed of the order and of the resampling; by default another one each time.
@@ -186,6 +187,7 @@ impl Bench {
         options.threads.clone_from(&self.threads);
         options.programs = self.programs()?;
         options.engines = self.engines()?;
+        options.named = !self.engines.is_empty();
         options.engines.extend(options.programs.iter().map(|program| program.id.clone()));
         options.bounds = self.bounds.bounds();
         options.seed = self.seed.unwrap_or(options.seed);
@@ -258,19 +260,25 @@ impl Bench {
         if self.runtimes.is_empty() {
             let name = "solochain";
             let input = Source::bundled()?.input;
-            workloads.extend(self.authored(name, &input)?);
+            let authored = self.authored(name, &input)?;
             workloads.push(Workload::new(name, input)?);
+            workloads.extend(authored);
         }
         for (path, name) in inputs.iter().zip(names(inputs)) {
+            if self.growth && !path.is_dir() {
+                output::note(format_args!(
+                    "--growth: {name} is no folder with a workload.toml, so it has no other blocks"
+                ));
+            }
             if path.is_dir() {
                 let calls = if self.growth { Calls::All } else { Calls::Measured };
                 workloads.extend(Manifest::read(path)?.workloads(calls)?);
                 continue;
             }
             let input = Source::read(path)?.input;
-            workloads.extend(self.authored(&name, &input)?);
-            let initialize = self.initializer(&input);
+            let (authored, initialize) = (self.authored(&name, &input)?, self.initializer(&input));
             workloads.push(Workload::initialized_by(initialize, &name, input)?);
+            workloads.extend(authored);
         }
         Ok(workloads)
     }
@@ -283,7 +291,9 @@ impl Bench {
         }
         let workloads = author::workloads(name, runtime)?;
         if workloads.is_empty() {
-            output::note(format_args!("{name} has no block, so there are no calls of its author"));
+            output::note(format_args!(
+                "{name} has no block, and makes no state, so there are no calls of its author"
+            ));
         }
         Ok(workloads)
     }

@@ -212,8 +212,14 @@ impl Compare {
                 Id { engine: engine.into(), setting: setting.into() }
             }
         };
-        if program.is_none() {
-            Kind::of(&id)?;
+        match &program {
+            None => _ = Kind::of(&id)?,
+            Some(_) if self.flame.is_some() || self.instructions || self.explain => {
+                bail!(Usage(format!(
+                    "--flame, --instructions and --explain look into engines that are built in, not into {id}"
+                )))
+            }
+            Some(_) => {}
         }
         let options = &Options { programs: program.into_iter().collect(), ..options.clone() };
         if label.is_none() && !self.relinks.is_empty() {

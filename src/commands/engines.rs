@@ -1,16 +1,18 @@
-//! `lithify engines`: the engines that studies know, which of them are here, and how to get the others.
+//! `lithify engines`: the engines that `bench` and `compare` have built in, and those that studies know, which
+//! of them are here, and how to get the others.
 
 use crate::output;
 use anyhow::Result;
 use clap::Args;
-use lithify_bench::study::engine::Engine;
+use lithify_bench::{engine::Kind, study::engine::Engine};
 use serde_json::json;
 
-/// Lists the engines that a study can measure: those that are here with their versions, and how to get
-/// the others.
+/// Lists the engines that can be measured: those that are built in, and those that a study finds here with
+/// their versions, and how to get the others.
 ///
-/// An engine is a command on PATH in one of its modes. A study names it as it is listed here. The engines
-/// of `bench` and `compare` are built in, or programs of others (`bench --engines`).
+/// `bench` and `compare` have engines built in, each in some settings, and take programs of others besides
+/// (`bench --engines command:PATH`; examples/README.md has some). An engine of a study is a command on PATH in
+/// one of its modes.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -25,8 +27,28 @@ pub struct Engines {
 impl Engines {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
-        Engine::all().try_for_each(if self.json { object } else { text })
+        if self.json {
+            Kind::all().try_for_each(built_in_object)?;
+            return Engine::all().try_for_each(object);
+        }
+        output::line("Built in, for bench and compare:")?;
+        Kind::all().try_for_each(built_in)?;
+        output::line("\nCommands on PATH, for studies:")?;
+        Engine::all().try_for_each(text)
     }
+}
+
+fn built_in(kind: &Kind) -> Result<()> {
+    output::line(format_args!("{:<18} {:<16} {}", kind.engine, kind.setting, kind.about))
+}
+
+fn built_in_object(kind: &Kind) -> Result<()> {
+    output::json(json!({
+        "for": "bench",
+        "name": kind.engine,
+        "mode": kind.setting,
+        "about": kind.about,
+    }))
 }
 
 fn text(engine: &Engine) -> Result<()> {
@@ -46,6 +68,7 @@ fn object(engine: &Engine) -> Result<()> {
         Err(reason) => (None, Some(reason)),
     };
     output::json(json!({
+        "for": "study",
         "name": engine.name,
         "mode": engine.mode,
         "about": engine.about,

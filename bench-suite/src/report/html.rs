@@ -11,7 +11,7 @@ pub use history::history;
 use super::growth::{self, Curve};
 use super::plot::{self, Bar, Interval, Point, Strip, escape};
 use super::table::{partial, show, verdict};
-use super::{Report, Section, comparison, report, summary};
+use super::{Comparison, OURS, PEER, Report, Section, comparison, report, summary};
 use crate::comparison::{Compared, Row};
 use crate::phase::Phase;
 use crate::sample::{Run, Sides, write};
@@ -238,34 +238,55 @@ fn sides(body: &mut String, row: &Row, run: &Run) {
 
 fn of_engines(body: &mut String, report: &Report, run: &Run) {
     let lines = summary::lines(report);
-    let cells = lines.iter().map(|line| {
-        let phase = line.comparison.phase;
-        let ratio = line.comparison.ratio;
+    let all = lines.iter().flat_map(|line| {
+        let peers = line.wasmtime().into_iter().chain(line.others());
+        peers.map(move |(comparison, takes)| (line, comparison, takes))
+    });
+    let all: Vec<_> = all.collect();
+    let against = |comparison: &Comparison| match comparison.peer.engine == PEER {
+        true => String::new(),
+        false => format!(" against {}", comparison.peer),
+    };
+    let cells = all.iter().map(|(line, comparison, takes)| {
+        let (phase, ratio) = (line.phase, comparison.ratio);
+        let class = class(comparison.verdict);
         vec![
-            (format!("{} {}", line.workload, line.what), "name"),
+            (format!("{} {}{}", line.workload, line.what, against(comparison)), "name"),
             (phase.name().to_owned(), ""),
             (show(phase, line.ours), ""),
-            (show(phase, line.peer), ""),
-            (format!("{:.3}", ratio.ratio), class(line.comparison.verdict)),
-            (format!("{:.3} to {:.3}", ratio.low, ratio.high), ""),
-            (verdict(line.comparison).to_owned(), class(line.comparison.verdict)),
+            (show(phase, *takes), ""),
+            (format!("{:.3}", ratio.ratio), class),
+            (summary::interval(&ratio).unwrap_or_default(), ""),
+            (verdict(comparison).to_owned(), class),
         ]
     });
     let cells: Vec<_> = cells.collect();
     if !cells.is_empty() {
-        let heads = ["row", "phase", "lithify", "wasmtime", "ratio", "95 % interval", "verdict"];
-        table(body, "Against the best of wasmtime's settings", &heads, &cells);
-        let intervals = lines.iter().map(|line| Interval {
-            label: format!("{} {}", line.what, line.comparison.phase),
+        let others = all.iter().any(|(_, comparison, _)| comparison.peer.engine != PEER);
+        let (peer, title) = match others {
+            true => {
+                ("other", "Against the best of wasmtime's settings, and engines that were named")
+            }
+            false => (PEER, "Against the best of wasmtime's settings"),
+        };
+        table(
+            body,
+            title,
+            &["row", "phase", OURS, peer, "ratio", "95 % interval", "verdict"],
+            &cells,
+        );
+        let intervals = all.iter().map(|(line, comparison, _)| Interval {
+            label: format!("{} {}{}", line.what, line.phase, against(comparison)),
             values: {
-                let ratio = line.comparison.ratio;
+                let ratio = comparison.ratio;
                 [ratio.low, ratio.ratio, ratio.high]
             },
-            class: class(line.comparison.verdict),
+            class: class(comparison.verdict),
             floor: stats::floor(line.ours),
         });
-        let title = "lithify / best wasmtime with 95 % intervals; below 1 lithify takes less";
-        *body += &plot::intervals(title, &intervals.collect::<Vec<_>>());
+        let peer = if others { "other engine" } else { "best wasmtime" };
+        let title = format!("lithify / {peer} with 95 % intervals; below 1 lithify takes less");
+        *body += &plot::intervals(&title, &intervals.collect::<Vec<_>>());
     }
     for workload in &report.workloads {
         let hash = workload.code_hash.get(..16).unwrap_or(&workload.code_hash);

@@ -1,6 +1,6 @@
 //! A report as Markdown: for a pull request, or a page.
 
-use super::table::{show, verdict};
+use super::table::show;
 use super::{Report, Row, Section};
 use crate::phase::Phase;
 
@@ -52,9 +52,7 @@ fn section(title: &str, section: &Section, phases: &[Phase]) -> String {
     if !section.comparisons.is_empty() {
         lines.push(row("ours / best wasmtime", &|phase| {
             let found = section.comparisons.iter().find(|c| c.phase == phase)?;
-            let ratio = found.ratio;
-            let interval = format!("{:.3} ({:.3} to {:.3})", ratio.ratio, ratio.low, ratio.high);
-            Some(format!("{interval} {}", verdict(found)))
+            Some(super::summary::ratio(found))
         }));
     }
     lines.join("\n")

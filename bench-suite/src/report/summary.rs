@@ -1,47 +1,62 @@
 //! The result of engines against engines, in a sentence and in one line a call.
 
 use super::table::{footer, show, table, verdict};
-use super::{Comparison, Report};
+use super::{Comparison, OURS, PEER, Report, WorkloadReport, best};
+use crate::engine::Id;
 use crate::phase::Phase;
-use crate::stats::Verdict;
+use crate::stats::{MIN_PROCESSES, Ratio, Verdict};
 use crate::workload::HOST_CALLS;
 
-/// A call, ours against the best of the peer's settings.
+/// A call or module by what it takes: ours, and what that is against other engines.
 pub struct Line<'r> {
     /// Name of the workload.
     pub workload: &'r str,
     /// The call, or `module`.
     pub what: &'r str,
-    /// What the ratio is of.
-    pub comparison: &'r Comparison,
+    /// What it takes of: the time of a call, by several threads that for each one, or CPU time of a compile.
+    pub phase: Phase,
     /// Our figure.
     pub ours: f64,
-    /// The peer's.
-    pub peer: f64,
+    /// Against the best of the peer's settings, and then each engine that somebody named; with theirs.
+    pub peers: Vec<(&'r Comparison, f64)>,
+}
+
+impl<'r> Line<'r> {
+    /// Against the best of wasmtime's settings, and what that takes.
+    pub fn wasmtime(&self) -> Option<(&'r Comparison, f64)> {
+        self.peers.iter().find(|(comparison, _)| comparison.peer.engine == PEER).copied()
+    }
+
+    /// Against others.
+    pub fn others(&self) -> impl Iterator<Item = (&'r Comparison, f64)> {
+        let others = |peer: &(&Comparison, f64)| peer.0.peer.engine != PEER;
+        self.peers.iter().copied().filter(others)
+    }
 }
 
 /// What counts of each workload: the totals of its calls, and compiling.
 pub fn lines(report: &Report) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
     // What nobody asked for comes last.
-    let is_ours = |workload: &&super::WorkloadReport| workload.name == HOST_CALLS;
+    let is_ours = |workload: &&WorkloadReport| workload.name == HOST_CALLS;
     let asked = report.workloads.iter().filter(|workload| !is_ours(workload));
     for workload in asked.chain(report.workloads.iter().filter(is_ours)) {
-        let module = std::iter::once(("module", &workload.module));
-        let calls = workload.calls.iter().map(|(call, section)| (&**call, section));
-        for (what, section) in calls.chain(module) {
-            let wanted = |c: &&Comparison| matches!(c.phase, Phase::Total | Phase::CompileCpu);
-            for comparison in section.comparisons.iter().filter(wanted) {
-                let of = |engine: &dyn Fn(&super::Row) -> bool| {
-                    let rows = section.rows.iter().filter(|row| engine(row));
-                    let figures = rows.filter_map(|row| row.figures.get(&comparison.phase));
-                    figures.copied().min_by(f64::total_cmp)
-                };
-                let ours = of(&|row| row.engine.engine == super::OURS);
-                let peer = of(&|row| row.engine == comparison.peer);
-                if let (Some(ours), Some(peer)) = (ours, peer) {
-                    lines.push(Line { workload: &workload.name, what, comparison, ours, peer });
-                }
+        let module = ("module", &workload.module, Phase::CompileCpu);
+        // A call of several threads has no total.
+        let calls = workload.calls.iter().flat_map(|(call, section)| {
+            [Phase::Total, Phase::PerCall].map(|phase| (&**call, section, phase))
+        });
+        for (what, section, phase) in calls.chain([module]) {
+            let figure = |id: &Id| {
+                let row = section.rows.iter().find(|row| row.engine == *id);
+                row?.figures.get(&phase).copied()
+            };
+            let all = section.comparisons.iter().chain(&section.others);
+            let of_phase = all.filter(|comparison| comparison.phase == phase);
+            let peers = of_phase.filter_map(|of| Some((of, figure(&of.peer)?)));
+            let peers: Vec<(&Comparison, f64)> = peers.collect();
+            if let (Some((_, ours)), false) = (best(&section.rows, OURS, phase), peers.is_empty()) {
+                lines.push(Line { workload: &workload.name, what, phase, ours, peers });
             }
         }
     }
@@ -50,13 +65,15 @@ pub fn lines(report: &Report) -> Vec<Line<'_>> {
 
 /// The result in a sentence; of calls only.
 pub fn sentence(report: &Report) -> String {
-    let is_call =
-        |line: &Line<'_>| line.comparison.phase == Phase::Total && line.workload != HOST_CALLS;
-    let calls: Vec<Line<'_>> = lines(report).into_iter().filter(is_call).collect();
-    if calls.is_empty() {
+    let lines = lines(report);
+    let calls = lines.iter().filter(|line| line.phase == Phase::Total);
+    let calls = calls.filter(|line| line.workload != HOST_CALLS);
+    let verdicts = calls.filter_map(|line| Some(line.wasmtime()?.0.verdict));
+    let verdicts: Vec<Verdict> = verdicts.collect();
+    if verdicts.is_empty() {
         return "no call of a runtime was measured on lithify and on wasmtime".into();
     }
-    let count = |verdict| calls.iter().filter(|line| line.comparison.verdict == verdict).count();
+    let count = |verdict| verdicts.iter().filter(|other| **other == verdict).count();
     let parts = [
         (Verdict::Faster, "faster than"),
         (Verdict::Slower, "slower than"),
@@ -68,38 +85,66 @@ pub fn sentence(report: &Report) -> String {
         (count > 0).then(|| format!("{words} the best of wasmtime in {count}"))
     };
     let parts: Vec<String> = parts.into_iter().filter_map(part).collect();
-    let count = calls.len();
+    let count = verdicts.len();
     format!("of {count} call{} lithify is {}", if count == 1 { "" } else { "s" }, parts.join(", "))
 }
 
-/// For a terminal: one line a call, at most 80 columns where names are short; all figures where there is nothing
-/// to compare.
+/// For a terminal: one line a call, at most 80 columns where names are short, and one below it for each engine
+/// that somebody named; all figures where there is nothing to compare.
 pub fn text(report: &Report) -> String {
     let lines = lines(report);
     let mut text = format!("{}\n", sentence(report));
     if lines.is_empty() {
         return text + "\n" + &table(report);
     }
+    let title = |line: &Line<'_>| match line.phase {
+        Phase::CompileCpu => "compile, CPU time".to_owned(),
+        _ => line.what.to_owned(),
+    };
+    let other = |comparison: &Comparison| format!("  {}", comparison.peer);
+    let names = lines.iter().flat_map(|line| {
+        let others = line.others().map(|(comparison, _)| other(comparison));
+        others.chain([title(line), line.workload.chars().skip(2).collect()])
+    });
+    let width = names.map(|name| name.chars().count()).max().unwrap_or(0).max(22);
+    let wasmtime = if lines.iter().any(|line| line.wasmtime().is_some()) { PEER } else { "other" };
+    let has_threads = lines.iter().any(|line| line.phase == Phase::PerCall);
     let mut workload = "";
     for line in lines {
         if line.workload != workload {
             workload = line.workload;
-            text += &format!("\n{workload:<24}{:>9}{:>10}   ratio\n", "lithify", "wasmtime");
+            let width = width + 2;
+            text += &format!("\n{workload:<width$}{OURS:>9}{wasmtime:>10}   ratio\n");
         }
-        let Comparison { phase, ratio, .. } = line.comparison;
-        let what = if *phase == Phase::Total { line.what } else { "compile, CPU time" };
-        text += &format!(
-            "  {what:<22}{:>9}{:>10}   {:.3} ({:.3} to {:.3}) {}\n",
-            show(*phase, line.ours),
-            show(*phase, line.peer),
-            ratio.ratio,
-            ratio.low,
-            ratio.high,
-            verdict(line.comparison)
-        );
+        let against = |(comparison, peer): (&Comparison, f64)| {
+            format!("{:>10}   {}", show(line.phase, peer), ratio(comparison))
+        };
+        let peer = line.wasmtime().map(against).unwrap_or_default();
+        text += &format!("  {:<width$}{:>9}{peer}\n", title(&line), show(line.phase, line.ours));
+        for (comparison, peer) in line.others() {
+            let (other, against) = (other(comparison), against((comparison, peer)));
+            text += &format!("  {other:<width$}{:>9}{against}\n", "");
+        }
     }
     text += "\nTime of a fresh instance, the call and its end, against the best of wasmtime's \
-             settings.\n--format tables has every engine and phase.\n\n";
+             settings.\n";
+    if has_threads {
+        text += "Of several threads: time divided by the calls of all.\n";
+    }
+    text += "--format tables has every engine and phase.\n\n";
     footer(&mut text, report);
     text
+}
+
+/// A ratio with its interval and verdict.
+pub fn ratio(comparison: &Comparison) -> String {
+    let interval = interval(&comparison.ratio);
+    let interval = interval.map(|interval| format!(" ({interval})")).unwrap_or_default();
+    format!("{:.3}{interval} {}", comparison.ratio.ratio, verdict(comparison))
+}
+
+/// The ends of an interval, where there are enough processes for one.
+pub fn interval(ratio: &Ratio) -> Option<String> {
+    let is_one = ratio.processes >= MIN_PROCESSES;
+    is_one.then(|| format!("{:.3} to {:.3}", ratio.low, ratio.high))
 }

@@ -144,8 +144,9 @@ fn figures(text: &mut String, title: &str, section: &Section, phases: &[Phase]) 
     row(text, "ours / best wasmtime (*)", phases, |phase| {
         Some(format!("{:.3} ", compared(phase)?.ratio.ratio))
     });
-    row(text, "  from", phases, |phase| Some(format!("{:.3} ", compared(phase)?.ratio.low)));
-    row(text, "  to", phases, |phase| Some(format!("{:.3} ", compared(phase)?.ratio.high)));
+    let told = |phase| compared(phase).map(|c| c.ratio).filter(|r| r.processes >= MIN_PROCESSES);
+    row(text, "  from", phases, |phase| Some(format!("{:.3} ", told(phase)?.low)));
+    row(text, "  to", phases, |phase| Some(format!("{:.3} ", told(phase)?.high)));
     row(text, "", phases, |phase| Some(format!("{} ", verdict(compared(phase)?))));
     line(text, "");
 }
@@ -182,6 +183,12 @@ fn per_host_call(text: &mut String, section: &Section) {
 
 /// How far a run came that did not come to its end.
 pub(super) fn partial(report: &Report) -> Option<String> {
+    if report.is_cut {
+        return Some(
+            "partial: the samples have no end: their file was cut, or what wrote it was ended"
+                .into(),
+        );
+    }
     let cut = report.interrupted.as_ref()?;
     Some(format!(
         "partial: the run was interrupted after {} of at most {} processes",

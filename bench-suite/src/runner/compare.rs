@@ -212,7 +212,7 @@ impl Live<'_, '_> {
                 Err(error) if error.is::<Stop>() => return Err(error),
                 Err(error) => {
                     let name = &self.sides[side as usize].workload.name;
-                    self.runner.absent(format!("{name} {}", pair.label), &error)?;
+                    self.runner.absent(format!("{name} {}", pair.label), &error, true)?;
                     return Ok(None);
                 }
             }
@@ -253,7 +253,7 @@ impl Live<'_, '_> {
                 Err(_) if self.of == Sides::Builds => {}
                 Err(error) => {
                     let name = &self.sides[side as usize].workload.name;
-                    self.runner.absent(format!("inlined functions of {name}"), &error)?;
+                    self.runner.absent(format!("inlined functions of {name}"), &error, true)?;
                 }
             }
         }
@@ -283,7 +283,7 @@ impl Live<'_, '_> {
                     Err(error) if error.is::<Stop>() => return Err(error),
                     Err(error) => {
                         let what = format!("instructions of {} {}", what.name, what.label);
-                        self.runner.absent(what, &error)?;
+                        self.runner.absent(what, &error, true)?;
                     }
                 }
             }

@@ -197,9 +197,10 @@ impl Runner<'_> {
             _ => 1,
         };
         let limit = self.options.bounds.time.map(|time| time * works);
-        let text = self.start(&[OsString::from(program)], &serde_json::to_vec(&job)?, limit)?;
-        let said =
-            said(&text, &key).with_context(|| format!("the worker {}", program.display()))?;
+        let said = self
+            .start(&[OsString::from(program)], &serde_json::to_vec(&job)?, limit)
+            .and_then(|text| said(&text, &key))
+            .with_context(|| format!("the worker {}", program.display()))?;
         let ran = Ran {
             process,
             workload: key.workload.clone(),
@@ -223,8 +224,8 @@ impl Runner<'_> {
             };
             ensure!(
                 records.iter().any(is_total),
-                "{} printed no output, or no sample of {}",
-                kind.id(),
+                "the worker {} printed no output, or no sample of {}",
+                program.display(),
                 Phase::Total
             );
         }

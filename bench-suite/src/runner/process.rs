@@ -1,12 +1,13 @@
 //! Runs a worker: a job on its standard input, what it printed in the end.
 //!
-//! It is the head of a group of processes, so that what it started ends with it: where it takes too long, or
-//! somebody does not want to wait. The rule not to break: nothing here is awake while a worker measures, but
+//! It is the head of a group of processes, so that what it started ends with it, or with a worker that takes
+//! too long, or where somebody does not want to wait. The rule not to break: nothing here is awake while a worker measures, but
 //! for a look every [`LOOK`].
 
 use super::Runner;
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::io::retry_on_intr;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -23,7 +24,8 @@ const LOOK: Duration = Duration::from_millis(50);
 
 impl Runner<'_> {
     /// Runs a program with that on its standard input, to its end, and returns what it printed. It and
-    /// what it started are ended beyond a limit, and where somebody does not want to wait.
+    /// what it started are ended beyond a limit, and where somebody does not want to wait; what it started
+    /// and left is ended with it.
     pub(super) fn start(
         &self,
         worker: &[OsString],
@@ -53,34 +55,35 @@ impl Runner<'_> {
             scope.spawn(move || _ = stdin.write_all(job));
             let [stdout, stderr] = [printed(scope, stdout), printed(scope, stderr)];
             let (ends, ended) = mpsc::channel();
-            let status = scope.spawn(move || {
-                let status = child.wait();
+            // Until it is waited for, the group is none of others.
+            scope.spawn(move || {
+                let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+                _ = retry_on_intr(|| waitid(WaitId::Pid(group), options));
                 _ = ends.send(());
-                status
             });
             while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(LOOK) {
                 is_late = limit.is_some_and(|limit| started.elapsed() > limit);
                 if is_late || self.observer.stopped() {
-                    // It may have ended meanwhile.
                     _ = kill_process_group(group, Signal::KILL);
                 }
             }
-            (status.join(), stdout.join(), stderr.join())
+            _ = kill_process_group(group, Signal::KILL);
+            (child.wait(), stdout.join(), stderr.join())
         });
         self.go_on()?;
         let whole = |printed: thread::Result<io::Result<Vec<u8>>>| {
             printed.ok().and_then(io::Result::ok).context("cannot read what the worker prints")
         };
-        let status = status.ok().and_then(io::Result::ok).context("cannot wait for the worker")?;
+        let status = status.context("cannot wait for the worker")?;
         let (stdout, stderr) = (whole(stdout)?, whole(stderr)?);
         if is_late {
-            bail!("the worker {shown} did not end in {:.1?}", limit.unwrap_or_default());
+            bail!("did not end in {:.1?}", limit.unwrap_or_default());
         }
-        ensure!((stdout.len() as u64) < PRINTED, "the worker {shown} prints without end");
+        ensure!((stdout.len() as u64) < PRINTED, "prints without end");
         if !status.success() {
             let said = String::from_utf8_lossy(&stderr);
             let said = said.trim().trim_start_matches("Error: ").trim_start_matches("error: ");
-            ensure!(!said.is_empty(), "the worker {shown} ended with {status}");
+            ensure!(!said.is_empty(), "ended with {status}");
             bail!("{said}");
         }
         String::from_utf8(stdout).context("the worker's samples")

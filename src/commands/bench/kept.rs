@@ -1,6 +1,6 @@
 //! Samples that were kept: in a file that somebody named, or under the name of a baseline.
 
-use crate::output::{Content, Destination};
+use crate::output::{self, Content, Destination};
 use anyhow::{Context, Result, bail, ensure};
 use lithify_bench::{Run, sample};
 use std::{
@@ -30,6 +30,11 @@ impl Kept {
         let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
         let run = Run::read(BufReader::new(file)).with_context(|| shown.to_string())?;
         ensure!(!run.series.is_empty(), "there are no samples in {shown}");
+        if run.is_cut() {
+            output::note(format_args!(
+                "the samples in {shown} have no end: the file was cut, or what wrote it was ended"
+            ));
+        }
         Ok(Self { run, name: shown.to_string().trim_end_matches(SUFFIX).to_owned() })
     }
 
