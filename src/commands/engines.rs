@@ -33,7 +33,8 @@ impl Engines {
         }
         output::line("Built in, for bench and compare:")?;
         Kind::all().try_for_each(built_in)?;
-        output::line("\nCommands on PATH, for studies:")?;
+        output::line("")?;
+        output::line("Commands on PATH, for studies:")?;
         Engine::all().try_for_each(text)
     }
 }
