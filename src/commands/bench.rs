@@ -265,15 +265,15 @@ impl Bench {
             workloads.extend(authored);
         }
         for (path, name) in inputs.iter().zip(names(inputs)) {
-            if self.growth && !path.is_dir() {
-                output::note(format_args!(
-                    "--growth: {name} is no folder with a workload.toml, so it has no other blocks"
-                ));
-            }
             if path.is_dir() {
                 let calls = if self.growth { Calls::All } else { Calls::Measured };
                 workloads.extend(Manifest::read(path)?.workloads(calls)?);
                 continue;
+            }
+            if self.growth {
+                output::note(format_args!(
+                    "--growth: {name} is no folder with a workload.toml, so it has no other blocks"
+                ));
             }
             let input = Source::read(path)?.input;
             let (authored, initialize) = (self.authored(&name, &input)?, self.initializer(&input));

@@ -1,8 +1,8 @@
 //! Runs a worker: a job on its standard input, what it printed in the end.
 //!
-//! It is the head of a group of processes, so that what it started ends with it, or with a worker that takes
-//! too long, or where somebody does not want to wait. The rule not to break: nothing here is awake while a worker measures, but
-//! for a look every [`LOOK`].
+//! It is the head of a group of processes, so that what it started ends when it does; both are ended where it
+//! takes too long, or somebody does not want to wait. The rule not to break: nothing here is awake while a
+//! worker measures, but for a look every [`LOOK`].
 
 use super::Runner;
 use anyhow::{Context, Result, bail, ensure};

@@ -1,6 +1,7 @@
 //! Writes a block with the state of its parent, and a state as a chain spec, as the JSON that
 //! [`Input::read`](super::Input::read) takes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::chain::block::Block;
@@ -17,12 +18,7 @@ pub fn block_file(block: &Block, state: &State) -> String {
     text.push_str("]\n  },\n  \"parentStorage\": {\n    \"mainTrie\": {");
     pairs(&mut text, &top, 6);
     text.push_str("},\n    \"childTries\": {");
-    list(&mut text, &children, 6, |text, (name, child)| {
-        hex(text, name);
-        text.push_str(": {");
-        pairs(text, child, 8);
-        text.push('}');
-    });
+    tries(&mut text, &children, 6);
     text.push_str("}\n  }\n}\n");
     text
 }
@@ -41,14 +37,19 @@ pub fn chain_spec(name: &str, state: &State) -> String {
     );
     pairs(&mut text, &top, 8);
     text.push_str("},\n      \"childrenDefault\": {");
-    list(&mut text, &children, 8, |text, (name, child)| {
-        hex(text, name);
-        text.push_str(": {");
-        pairs(text, child, 10);
-        text.push('}');
-    });
+    tries(&mut text, &children, 8);
     text.push_str("}\n    }\n  }\n}\n");
     text
+}
+
+/// Child tries by name.
+fn tries(text: &mut String, children: &BTreeMap<Vec<u8>, Pairs>, indent: usize) {
+    list(text, children, indent, |text, (name, child)| {
+        hex(text, name);
+        text.push_str(": {");
+        pairs(text, child, indent + 2);
+        text.push('}');
+    });
 }
 
 fn pairs(text: &mut String, pairs: &Pairs, indent: usize) {
