@@ -5,7 +5,7 @@ mod support;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -145,20 +145,33 @@ fn engines_of_several_runs_are_on_one_page() {
 #[test]
 fn an_interrupted_run_reports_what_there_is() {
     let folder = folder("interrupted");
+    let output = interrupted(&folder, false);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("partial: the run was interrupted after "), "{said}");
+    let page = fs::read_to_string(folder.join("part.html")).expect("written");
+    assert!(page.contains("<p class=\"partial\">partial: the run was interrupted after "));
+    let partial = folder.join("part.jsonl.partial").display().to_string();
+    let again = lithify(&["report", &partial, "--format", "markdown"]).said();
+    assert!(again.contains("**partial: the run was interrupted after "), "{again}");
+}
+
+/// Who does not even wait for that leaves nothing in the temporary folder either.
+#[test]
+fn interrupts_in_a_row_leave_no_artifacts() {
+    interrupted(&folder("interrupts"), true);
+}
+
+/// A run in `folder` that is interrupted when it has samples, and again for as long as it is there if `again`.
+fn interrupted(folder: &Path, again: bool) -> Output {
     let name = |name: &str| folder.join(name).display().to_string();
-    let module = runtime("page-interrupted.wasm", 2_000);
+    let of = folder.file_name().expect("it has a name").display();
+    let module = runtime(&format!("page-{of}.wasm"), 2_000);
     let temporary = folder.join("tmp");
     fs::create_dir(&temporary).expect("a folder");
-    let child = Command::new(env!("CARGO_BIN_EXE_lithify"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lithify"))
         .args(["bench", &module, "--processes", "5000", "--compiles", "1"])
-        .args([
-            "--engines",
-            "lithify,wasmi",
-            "--samples",
-            &name("part.jsonl"),
-            "--save",
-            &name("b"),
-        ])
+        .args(["--engines", "lithify,wasmi"])
+        .args(["--samples", &name("part.jsonl"), "--save", &name("b")])
         .args(["--page", &name("part.html")])
         .env("TMPDIR", &temporary)
         .stdout(Stdio::piped())
@@ -175,19 +188,20 @@ fn an_interrupted_run_reports_what_there_is() {
         assert!(started.elapsed() < Duration::from_secs(120), "no sample comes");
         sleep(Duration::from_millis(50));
     }
-    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(kill.expect("there is a kill").success());
+    assert_ne!(fs::read_dir(&temporary).expect("a folder").count(), 0, "artifacts are there");
+    loop {
+        let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(kill.expect("there is a kill").success());
+        if !again || child.try_wait().expect("a child").is_some() {
+            break;
+        }
+    }
     let output = child.wait_with_output().expect("it ends");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("partial: the run was interrupted after "), "{said}");
-    let page = fs::read_to_string(name("part.html")).expect("written");
-    assert!(page.contains("<p class=\"partial\">partial: the run was interrupted after "));
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(fs::read_dir(&temporary).expect("a folder").count(), 0, "artifacts stayed");
     assert!(!folder.join("part.jsonl").exists(), "a part has no name of a whole");
     assert!(!folder.join("b.bench.jsonl").exists(), "a part is no baseline");
-    let again = lithify(&["report", &partial.display().to_string(), "--format", "markdown"]).said();
-    assert!(again.contains("**partial: the run was interrupted after "), "{again}");
+    output
 }
 
 /// A real browser shows the page without a complaint. The page forbids itself all that is not in it, so

@@ -44,6 +44,7 @@ pub mod program;
 pub mod report;
 pub mod runner;
 pub mod sample;
+pub mod scratch;
 pub mod soak;
 pub mod stats;
 pub mod study;

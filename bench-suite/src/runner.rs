@@ -28,6 +28,7 @@ use crate::engine::{Id, Kind, NATIVE, Start};
 use crate::machine::Machine;
 use crate::phase::Phase;
 use crate::sample::{Absent, Comparison, Ended, Header, Interrupted, Record, Run, parse};
+use crate::scratch::Scratch;
 use crate::stats::{self, MIN_PROCESSES};
 use crate::worker::{Job, Task};
 use crate::workload::{HOST_CALLS, Workload};
@@ -147,7 +148,7 @@ fn with_rows(
     then: impl FnOnce(&mut Runner<'_>, Vec<Row>) -> Result<()>,
 ) -> Result<Run> {
     ensure!(!workloads.is_empty(), "nothing to measure");
-    let folder = folder()?;
+    let folder = Scratch::new()?;
     let mut runner = Runner::new(options, observer, folder.path());
     runner.header(None)?;
     let ended = (|| {
@@ -164,12 +165,6 @@ fn with_rows(
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
 pub struct Stop;
-
-/// A folder for artifacts, which goes when the run is over.
-fn folder() -> Result<tempfile::TempDir> {
-    let folder = tempfile::Builder::new().prefix("lithify-bench-").tempdir();
-    folder.context("cannot make a folder for artifacts")
-}
 
 struct Runner<'r> {
     options: &'r Options,

@@ -2,11 +2,12 @@
 //! do a little more. A slowdown is real: the same code does so many rounds more, in the guest.
 
 use super::outcome::{samples, shortest};
-use super::{Observer, Options, Runner, folder};
+use super::{Observer, Options, Runner};
 use crate::calibrate::Planted;
 use crate::engine::Kind;
 use crate::phase::Phase;
 use crate::sample::{Place, Record, Run};
+use crate::scratch::Scratch;
 use crate::stats::sides::{BLOCK, Side};
 use crate::stats::{self, permuted};
 use crate::worker::Task;
@@ -26,7 +27,7 @@ const PROBES: [u32; 2] = [1_000, 401_000];
 /// its engines. A process keeps its number only.
 pub fn calibrate(durations: &[u64], options: &Options, observer: &mut dyn Observer) -> Result<Run> {
     let kind = Kind::of(options.engines.first().context("no engine to calibrate")?)?;
-    let folder = folder()?;
+    let folder = Scratch::new()?;
     let mut runner = Runner::new(options, observer, folder.path());
     runner.header(None)?;
     let ended = runner.trace(durations, kind);

@@ -3,9 +3,10 @@
 //! A run of a command is one measurement. Each side runs once before, to see which rows both print.
 
 use super::blocks::{Blocks, Processes};
-use super::{Observer, Options, Runner, folder};
+use super::{Observer, Options, Runner};
 use crate::comparison::{Compared, RowKey, Wanted, compared, plan};
 use crate::sample::{Comparison, Place, Ran, Record, Run, Sides, parse};
+use crate::scratch::Scratch;
 use crate::stats::decide::decide;
 use crate::stats::sides::Side;
 use anyhow::{Context, Result, ensure};
@@ -21,7 +22,7 @@ pub fn compare_commands(
     let [base, new] = commands.clone();
     let (of, floor) = (Sides::Commands, options.floor);
     let comparison = Comparison { of, base, new, compiles: 0, floor, links: None };
-    let folder = folder()?;
+    let folder = Scratch::new()?;
     let mut runner = Runner::new(options, observer, folder.path());
     runner.header(Some(comparison.clone()))?;
     runner.total = 2;

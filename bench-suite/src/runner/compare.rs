@@ -10,12 +10,13 @@ use super::foreign::kind as kind_of;
 use super::instructions::{Counting, valgrind};
 use super::outcome::{Outcome, outcome, same, samples, shortest};
 use super::relinks;
-use super::{Observer, Options, Runner, Stop, folder};
+use super::{Observer, Options, Runner, Stop};
 use crate::comparison::{Compared, compared, linked, plan};
 use crate::engine::{Id, Kind, called, nameless};
 use crate::matching::matching;
 use crate::phase::Phase;
 use crate::sample::{Comparison, Functions, Place, Record, Run, Sides};
+use crate::scratch::Scratch;
 use crate::stats::decide::{Decided, decide};
 use crate::stats::sides::Side;
 use crate::worker::Task;
@@ -74,7 +75,7 @@ pub fn compare(
     let links = (count(0) > 1).then_some(count(0) as u32);
     let (compiles, floor) = (options.compiles, options.floor);
     let comparison = Comparison { of, base, new, compiles, floor, links };
-    let folder = folder()?;
+    let folder = Scratch::new()?;
     let mut runner = Runner::new(options, observer, folder.path());
     runner.header(Some(comparison.clone()))?;
     let nameless = match of {

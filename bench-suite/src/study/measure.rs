@@ -9,6 +9,7 @@ use super::record::{Execution, Measured, Outcome, Record, Traced};
 use super::syscalls;
 use crate::machine::{self, Machine};
 use crate::program::{Prepared, Run};
+use crate::scratch::Scratch;
 use anyhow::{Context, Result, bail};
 use lithify_measure::child::{End, run};
 use object::{Object, ObjectSection, SectionKind};
@@ -83,7 +84,7 @@ struct Bench<'s> {
     path: PathBuf,
     prepared: Prepared,
     /// All files of the cell; the program's are in the folder `run` of it.
-    scratch: tempfile::TempDir,
+    scratch: Scratch,
     limit: Duration,
     until: Instant,
 }
@@ -99,7 +100,7 @@ impl<'s> Bench<'s> {
         let program = study.program(&cell.program)?;
         let run = program.runs.iter().find(|run| run.name == cell.run);
         let run = run.context("a study's runs are the program's")?;
-        let scratch = tempfile::tempdir().context("cannot make a folder for a cell")?;
+        let scratch = Scratch::new()?;
         let folder = scratch.path().join("run");
         fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let mut prepared = run.prepare(program, &folder)?;

@@ -6,17 +6,19 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use indicatif::{HumanDuration, ProgressBar};
-use lithify_bench::{Observer, Record, sample};
+use lithify_bench::{Observer, Record, sample, scratch};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
-    flag,
+    iterator::Signals,
 };
 use std::{
     io::IsTerminal,
+    process::exit,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -37,14 +39,19 @@ pub struct Watch {
 }
 
 /// Whether there was an interrupt, from now on, or a scheduler's request to end. A second one ends this
-/// program.
+/// program at once, and leaves no temporary folder either.
 pub fn interrupts() -> Result<Arc<AtomicBool>> {
     let stopped = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        flag::register_conditional_shutdown(signal, INTERRUPTED.into(), Arc::clone(&stopped))
-            .and_then(|_| flag::register(signal, Arc::clone(&stopped)))
-            .context("cannot handle interrupts")?;
-    }
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot handle interrupts")?;
+    let asked = Arc::clone(&stopped);
+    thread::spawn(move || {
+        for _ in signals.forever() {
+            if asked.swap(true, Ordering::Relaxed) {
+                scratch::remove_all();
+                exit(INTERRUPTED.into());
+            }
+        }
+    });
     Ok(stopped)
 }
 
