@@ -8,7 +8,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 use support::text;
@@ -160,20 +160,44 @@ fn wrong_output_has_no_times() {
     assert!(why.contains("once: its output has SHA-256 "), "{why}");
 }
 
-#[test]
-fn a_study_that_was_killed_goes_on() {
-    let root = tree("killed");
-    let mut running = study(&root, &[FILE, "-o", "out"]).spawn().unwrap();
+/// Starts the study and returns in the middle of its last cell.
+fn in_the_last_cell(root: &Path) -> Child {
+    let running = study(root, &[FILE, "-o", "out"]).stderr(Stdio::piped()).spawn().unwrap();
     let cells = || {
         let names = fs::read_dir(root.join("out/cells")).into_iter().flatten();
         names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
     };
     let began = Instant::now();
-    // In the middle of the last one.
     while cells().iter().filter(|name| name.ends_with(".json")).count() < 3 {
         assert!(began.elapsed() < Duration::from_secs(100), "{:?}", cells());
         std::thread::sleep(Duration::from_millis(20));
     }
+    running
+}
+
+#[test]
+fn an_interrupt_does_not_wait_for_the_cell() {
+    let root = tree("interrupted");
+    let of = root.join(FILE);
+    let text_of = fs::read_to_string(&of).unwrap();
+    fs::write(&of, text_of.replace("limit-s = 1\n", "limit-s = 100\n")).unwrap();
+    let running = in_the_last_cell(&root);
+    let began = Instant::now();
+    let kill = Command::new("kill").args(["-INT", &running.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    let output = running.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    // Its program alone takes half a minute.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let said = text(&output.stderr);
+    assert!(said.contains("interrupted after 3 of 4 cells; the same command "), "{said}");
+    assert_eq!(records(&root.join("out/results.jsonl")).len(), 3);
+}
+
+#[test]
+fn a_study_that_was_killed_goes_on() {
+    let root = tree("killed");
+    let mut running = in_the_last_cell(&root);
     running.kill().unwrap();
     running.wait().unwrap();
     let kept = root.join("out/cells/hello.once.wat.lithify.json");

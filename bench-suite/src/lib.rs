@@ -52,8 +52,9 @@ pub mod transfers;
 pub mod worker;
 pub mod workload;
 
+pub use lithify_measure::child::Stop;
 pub use manifest::{Calls, Manifest};
 pub use report::{Report, csv, markdown, report, table};
-pub use runner::{Observer, Options, Stop, run};
+pub use runner::{Observer, Options, run};
 pub use sample::{Record, Run};
 pub use workload::Workload;

@@ -34,6 +34,7 @@ use crate::worker::{Job, Task};
 use crate::workload::{HOST_CALLS, Workload};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use lithify_measure::Bounds;
+use lithify_measure::child::Stop;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
@@ -160,11 +161,6 @@ fn with_rows(
     runner.or_interrupted(ended)?;
     Ok(runner.run)
 }
-
-/// Somebody does not want to wait.
-#[derive(Debug, thiserror::Error)]
-#[error("interrupted")]
-pub struct Stop;
 
 struct Runner<'r> {
     options: &'r Options,

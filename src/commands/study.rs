@@ -8,11 +8,14 @@ use crate::{
 };
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
-use lithify_bench::study::{
-    Cell, Record, Results, Study,
-    measure::{ensure_machine, measure},
-    report::{self, Shown},
-    results,
+use lithify_bench::{
+    Stop,
+    study::{
+        Cell, Record, Results, Study,
+        measure::{ensure_machine, measure},
+        report::{self, Shown},
+        results,
+    },
 };
 use std::{path::PathBuf, sync::atomic::Ordering};
 
@@ -126,12 +129,10 @@ fn run(study: &Study, cells: &[&Cell], results: &Results) -> Result<bool> {
     for cell in cells {
         bar.set_message(Plain(&cell.to_string()).to_string());
         if results.done(study, cell)?.is_none() {
-            let record = measure(study, cell)?;
-            // An interrupt goes to what was measured, too.
-            if interrupted.load(Ordering::Relaxed) {
-                break;
+            match measure(study, cell, &interrupted) {
+                Err(error) if error.is::<Stop>() => break,
+                record => results.keep(&record?)?,
             }
-            results.keep(&record)?;
         }
         bar.inc(1);
     }

@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How a command ended.
@@ -17,6 +18,14 @@ pub enum End {
     /// It was killed with all processes that it started and left in its group, as its time was over.
     Late,
 }
+
+/// Somebody does not want to wait.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Stop;
+
+/// How often it is looked whether somebody does not want to wait.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What a command used, with all that it started and waited for.
 #[derive(Clone, Copy, Debug)]
@@ -32,10 +41,10 @@ pub struct Spent {
     pub peak_bytes: u64,
 }
 
-/// Runs `command` for at most `limit`. Its standard streams are as the command says. It ends with the thread
-/// that runs it, whatever ends that.
-pub fn run(command: &mut Command, limit: Duration) -> Result<Spent> {
-    // In a group of its own, so that what it starts ends with it.
+/// Runs `command` for at most `limit`, and is [`Stop`] as soon as `stop` is set. Its standard streams are as the
+/// command says. It ends with the thread that runs it, whatever ends that.
+pub fn run(command: &mut Command, limit: Duration, stop: &AtomicBool) -> Result<Spent> {
+    // In a group of its own, so that what it starts ends with it. A terminal's interrupt does not reach it.
     command.process_group(0);
     let orphaned = || {
         // SAFETY: takes and returns numbers.
@@ -51,18 +60,15 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Spent> {
     let started = Instant::now();
     let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
     let pid = child.id() as libc::pid_t;
-    let ended = ends(pid, started, limit);
+    let cut = cut(pid, started, limit, stop);
     let real = started.elapsed();
-    let is_late = !matches!(ended, Ok(true));
-    if is_late {
+    if !matches!(cut, Ok(None)) {
         // SAFETY: a signal to the group of a child that nobody has waited for, so that it is still its.
         unsafe { libc::kill(-pid, libc::SIGKILL) };
     }
     let (status, usage) = wait(pid)?;
-    ended?;
-    let status = ExitStatus::from_raw(status);
     Ok(Spent {
-        end: if is_late { End::Late } else { End::Status(status) },
+        end: cut?.unwrap_or(End::Status(ExitStatus::from_raw(status))),
         real,
         usage: of(&usage),
         // In KiB.
@@ -70,8 +76,13 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Spent> {
     })
 }
 
-/// Waits until the child has ended, and says whether it did before `limit`.
-fn ends(pid: libc::pid_t, started: Instant, limit: Duration) -> Result<bool> {
+/// Waits until the child has ended, or says why it is to be killed.
+fn cut(
+    pid: libc::pid_t,
+    started: Instant,
+    limit: Duration,
+    stop: &AtomicBool,
+) -> Result<Option<End>> {
     // SAFETY: takes and returns numbers; the descriptor is new, and nobody else's.
     let handle = unsafe {
         let handle = libc::syscall(libc::SYS_pidfd_open, pid, 0);
@@ -81,15 +92,16 @@ fn ends(pid: libc::pid_t, started: Instant, limit: Duration) -> Result<bool> {
         OwnedFd::from_raw_fd(handle as i32)
     };
     loop {
-        let left = limit.saturating_sub(started.elapsed());
+        let left = limit.saturating_sub(started.elapsed()).min(LOOK);
         // Rounded up, so that the time is over when nothing happened.
-        let left_ms = i32::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX);
+        let left_ms = left.as_nanos().div_ceil(1_000_000) as i32;
         let mut poll = libc::pollfd { fd: handle.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one structure, which is ours.
         match unsafe { libc::poll(&raw mut poll, 1, left_ms) } {
-            0 if started.elapsed() >= limit => return Ok(false),
+            0 if started.elapsed() >= limit => return Ok(Some(End::Late)),
+            0 if stop.load(Ordering::Relaxed) => return Err(Stop.into()),
             0 => {}
-            1.. => return Ok(true),
+            1.. => return Ok(None),
             _ => {
                 let error = Error::last_os_error();
                 if error.raw_os_error() != Some(libc::EINTR) {
@@ -124,6 +136,8 @@ mod tests {
     use std::fs;
     use std::process::Stdio;
 
+    static GOES_ON: AtomicBool = AtomicBool::new(false);
+
     fn shell(words: &str) -> Command {
         let mut command = Command::new("sh");
         command.args(["-c", words]);
@@ -134,16 +148,30 @@ mod tests {
     fn tells_how_a_command_ended_and_what_it_used() {
         let minute = Duration::from_secs(60);
         let words = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exit 7";
-        let spent = run(&mut shell(words), minute).expect("a shell");
+        let spent = run(&mut shell(words), minute, &GOES_ON).expect("a shell");
         let End::Status(status) = spent.end else { panic!("{spent:?}") };
         assert_eq!(status.code(), Some(7));
         let cpu = Duration::from_nanos(spent.usage.user_ns + spent.usage.system_ns);
         assert!(cpu > Duration::ZERO && cpu <= spent.real + Duration::from_millis(20), "{spent:?}");
         assert!(spent.peak_bytes > 100_000, "{spent:?}");
-        let killed = run(&mut shell("kill -9 $$"), minute).expect("a shell");
+        let killed = run(&mut shell("kill -9 $$"), minute, &GOES_ON).expect("a shell");
         assert!(matches!(killed.end, End::Status(status) if status.signal() == Some(9)));
-        let absent = run(&mut Command::new("./no-such-command"), minute).expect_err("absent");
+        let absent =
+            run(&mut Command::new("./no-such-command"), minute, &GOES_ON).expect_err("absent");
         assert_eq!(absent.to_string(), "cannot start ./no-such-command");
+    }
+
+    #[test]
+    fn ends_a_command_that_nobody_waits_for() {
+        let stop = AtomicBool::new(false);
+        let spent = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(200));
+                stop.store(true, Ordering::Relaxed);
+            });
+            run(&mut shell("sleep 1000"), Duration::from_secs(100), &stop)
+        });
+        assert!(spent.is_err_and(|error| error.is::<Stop>()));
     }
 
     #[test]
@@ -152,7 +180,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("lithify-child-{}", std::process::id()));
         let file = fs::File::create(&folder).expect("a file");
         command.stdout(Stdio::from(file));
-        let spent = run(&mut command, Duration::from_millis(300)).expect("a shell");
+        let spent = run(&mut command, Duration::from_millis(300), &GOES_ON).expect("a shell");
         assert_eq!(spent.end, End::Late);
         assert!(spent.real >= Duration::from_millis(300), "{spent:?}");
         let below = fs::read_to_string(&folder).expect("written");

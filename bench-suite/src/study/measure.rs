@@ -11,13 +11,14 @@ use crate::machine::{self, Machine};
 use crate::program::{Prepared, Run};
 use crate::scratch::Scratch;
 use anyhow::{Context, Result, bail};
-use lithify_measure::child::{End, run};
+use lithify_measure::child::{End, Spent, run};
 use object::{Object, ObjectSection, SectionKind};
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Fewer executions than this make no row.
@@ -27,8 +28,9 @@ const COMPILE_SHARE: f64 = 0.25;
 /// Compilations of a cell, at most.
 const COMPILES: u32 = 5;
 
-/// Measures `cell`. What is wrong with engine or program is in the record; an error is trouble here.
-pub fn measure(study: &Study, cell: &Cell) -> Result<Record> {
+/// Measures `cell`. What is wrong with engine or program is in the record; an error is trouble here, or [`Stop`]
+/// as `stop` was set.
+pub fn measure(study: &Study, cell: &Cell, stop: &AtomicBool) -> Result<Record> {
     let engine = Engine::named(&cell.engine).context("a study's engines are known")?;
     let compiler = study.compiler(&cell.compiler)?;
     let found = engine.find();
@@ -55,7 +57,7 @@ pub fn measure(study: &Study, cell: &Cell) -> Result<Record> {
             let bytes =
                 fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             record.program_hash = blake3::hash(&bytes).to_hex().to_string();
-            Bench::new(study, cell, engine, found, &path)?.outcome(&bytes)?
+            Bench::new(study, cell, engine, found, &path, stop)?.outcome(&bytes)?
         }
     };
     Ok(record)
@@ -87,6 +89,7 @@ struct Bench<'s> {
     scratch: Scratch,
     limit: Duration,
     until: Instant,
+    stop: &'s AtomicBool,
 }
 
 impl<'s> Bench<'s> {
@@ -96,6 +99,7 @@ impl<'s> Bench<'s> {
         engine: &'static Engine,
         found: Found,
         path: &Path,
+        stop: &'s AtomicBool,
     ) -> Result<Self> {
         let program = study.program(&cell.program)?;
         let run = program.runs.iter().find(|run| run.name == cell.run);
@@ -111,7 +115,7 @@ impl<'s> Bench<'s> {
         prepared.stdin = prepared.stdin.map(|path| absolute(&path)).transpose()?;
         let (path, limit) = (absolute(path)?, study.limit(cell)?);
         let until = Instant::now() + limit;
-        Ok(Self { study, engine, found, run, path, prepared, scratch, limit, until })
+        Ok(Self { study, engine, found, run, path, prepared, scratch, limit, until, stop })
     }
 
     fn outcome(self, program: &[u8]) -> Result<Outcome> {
@@ -151,6 +155,11 @@ impl<'s> Bench<'s> {
         self.until.saturating_duration_since(Instant::now())
     }
 
+    /// Runs a command for at most `limit`.
+    fn run(&self, command: &mut Command, limit: Duration) -> Result<Spent> {
+        run(command, limit, self.stop)
+    }
+
     fn late(&self, what: &str) -> Stopped {
         let limit = self.limit.as_secs_f64();
         Stopped::With(Outcome::Late { reason: format!("{what} did not end within {limit} s") })
@@ -172,7 +181,7 @@ impl<'s> Bench<'s> {
         {
             let mut command = compile(&self.found.command, &self.path, &to);
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&said)?);
-            let spent = run(&mut command, self.left())?;
+            let spent = self.run(&mut command, self.left())?;
             match spent.end {
                 End::Late => return Err(self.late("compiling")),
                 End::Status(status) if status.success() && to.is_file() => {}
@@ -223,7 +232,7 @@ impl<'s> Bench<'s> {
         let [out, err] = ["out", "err"].map(|name| self.scratch.path().join(name));
         let mut command = self.command(program)?;
         command.stdout(File::create(&out)?).stderr(File::create(&err)?);
-        let status = match run(&mut command, self.left())?.end {
+        let status = match self.run(&mut command, self.left())?.end {
             End::Late => return Err(self.late("the program")),
             End::Status(status) => status,
         };
@@ -251,7 +260,7 @@ impl<'s> Bench<'s> {
     fn peak_floor(&self) -> Result<u64> {
         let mut command = Command::new("true");
         command.stdin(Stdio::null());
-        Ok(run(&mut command, Duration::from_secs(60))?.peak_bytes)
+        Ok(self.run(&mut command, Duration::from_secs(60))?.peak_bytes)
     }
 
     /// Executes the program as often as the study wants, or as the time allows.
@@ -264,7 +273,7 @@ impl<'s> Bench<'s> {
             }
             let left = self.left();
             let spent = match left.is_zero() {
-                false => Some(run(&mut command, left)?),
+                false => Some(self.run(&mut command, left)?),
                 true => None,
             };
             match spent {
@@ -304,7 +313,7 @@ impl<'s> Bench<'s> {
             command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
             self.streams(&mut command)?;
             command.stderr(File::create(&said)?);
-            match run(&mut command, self.limit)?.end {
+            match self.run(&mut command, self.limit)?.end {
                 End::Late => {
                     let limit = self.limit.as_secs_f64();
                     return Ok(Err(format!("strace did not end within {limit} s")));
