@@ -54,6 +54,8 @@ fn lithify(place: &Path, args: &[&str]) -> Output {
         .args(args)
         .current_dir(place)
         .env("COLUMNS", "100")
+        // No engine but those that are built in.
+        .env("PATH", "/nonexistent")
         .stdin(Stdio::null())
         .output()
         .unwrap()

@@ -1,0 +1,2 @@
+lithify engines
+# 0
