@@ -76,7 +76,9 @@ fn function(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
         1 => to + pick(random, &[-16, 16, -15, 15, 1, -1, 0, 32, -32, 64, -64]),
         _ => pick(random, &[0, 4096, 65_100, 65_500]) + random.random_range(0..32),
     };
-    let rounds = random.random_range(0..90);
+    // Some go on for so long that what makes rounds together makes them another way.
+    let most = if random.random_bool(0.2) { 1500 } else { 90 };
+    let rounds = random.random_range(0..most);
     let [to_offset, from_offset] =
         [(); 2].map(|()| pick(random, &[0, 0, 0, 0, 0, 4, 4, 16, 32, 70_000]));
 
@@ -104,6 +106,7 @@ fn function(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
         _ => "(f64.reinterpret_i64 (local.get $v))".to_owned(),
     };
     let constant = random.random_bool(0.3);
+    let repeated = pick(random, &[0x5a, 0x2a2a_2a2a, 0, -1]);
     let mut order: Vec<i32> = (0..unrolled).collect();
     if random.random_bool(0.2) {
         order.reverse();
@@ -130,7 +133,7 @@ fn function(text: &mut String, index: u32, random: &mut ChaCha8Rng) {
         let moved = at * width - fixed;
         let ty = &store[..3];
         let source = match (fill, constant && ty.starts_with('i')) {
-            (true, true) => format!("({ty}.const 0x5a)"),
+            (true, true) => format!("({ty}.const {repeated})"),
             (true, false) => value(ty),
             (false, _) => {
                 // Now and then from elsewhere, or with bits lost.
