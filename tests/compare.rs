@@ -156,6 +156,53 @@ fn samples_that_were_kept_give_the_same_verdicts() {
     std::fs::write(&samples, &whole[..=last]).expect("cut");
     let told = lithify(&["bench", "--report", &samples]).said();
     assert!(told.contains("kept.jsonl have no end: the file was cut"), "{told}");
+    // What was interrupted is labelled in each form that is read by people, and in the object.
+    let cut = whole[..=last].to_owned() + r#"{"interrupted":{"done":7,"total":90}}"#;
+    std::fs::write(&samples, cut).expect("interrupted");
+    for (format, part) in [
+        ("text", "\npartial: the run was interrupted after 7 of at most 90 processes"),
+        ("markdown", "**partial: the run was interrupted after 7 of at most 90 processes**\n\n"),
+        ("json", r#""interrupted":{"done":7,"total":90}"#),
+    ] {
+        let told = lithify(&["bench", "--report", &samples, "--format", format]).said();
+        assert!(told.contains(part), "{format}: {told}");
+    }
+    // Names of others are neither lines of their own nor formulas, and as long as they like.
+    let named = |name: &str| {
+        let named = whole.replace(r#""call":"Core_version""#, &format!(r#""call":"{name}""#));
+        std::fs::write(&samples, named).expect("named");
+    };
+    named(r"a\nb");
+    let told = lithify(&["report", &samples, "--format", "text"]);
+    assert_eq!(told.status, 1, "{}", told.said());
+    assert!(told.said().contains(r#"a control character in the name "a\nb""#), "{}", told.said());
+    named(&"x".repeat(70_000));
+    assert_eq!(lithify(&["report", &samples, "--format", "text"]).status, 0);
+    named("=1+1");
+    let twice = lithify(&["report", &samples, &samples, "--format", "csv"]).said();
+    assert!(twice.contains("\n'=1+1,"), "{twice}");
+    assert_eq!(twice.matches("row,unit,").count(), 1, "{twice}");
+}
+
+/// A command is ended with what it started, beyond its time and where somebody does not want to wait.
+#[test]
+fn commands_that_hang_are_ended() {
+    let hangs = ["sleep 7771; true", "sleep 7772; true"];
+    let (status, said) = compare(&["--runs", hangs[0], hangs[1], "--timeout", "1"]);
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("\"sleep 7771; true\": did not end in 1.0s"), "{said}");
+    let mut waits = std::process::Command::new(env!("CARGO_BIN_EXE_lithify"))
+        .args(["compare", "--runs", hangs[0], hangs[1]])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let kill = std::process::Command::new("kill").arg(waits.id().to_string()).status();
+    assert!(kill.expect("there is a kill").success());
+    assert_eq!(waits.wait().expect("a child").code(), Some(130));
+    let (status, said) = compare(&["--runs", "echo why >&2; exit 3", "true"]);
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("why"), "{said}");
 }
 
 /// The module runs on both builds; of one and the same build none is slower.

@@ -399,7 +399,12 @@ fn an_engine_can_be_any_program() {
     // One that was named and cannot run, or makes no call, is a failure.
     for (name, end, part) in [
         ("broken", "echo 'no licence' >&2; exit 5", "broken worker was left out: the worker "),
-        ("useless", "case $(cat) in *call*) exit 3 ;; esac", "it made none of the calls"),
+        (
+            "useless",
+            "case $(cat) in *call*) exit 3 ;; esac",
+            "it made none of the calls: the worker ",
+        ),
+        ("loud", "head -c 20000000 /dev/zero | tr '\\0' x >&2; exit 1", "xxxxx…"),
     ] {
         let path = folder.join(name);
         fs::write(&path, format!("#!/bin/sh\n{end}\n")).expect("written");
@@ -407,6 +412,7 @@ fn an_engine_can_be_any_program() {
         let told = bench(&format!("lithify,command:{}", path.display()));
         assert_eq!(told.status, 1, "{}", told.said());
         assert!(told.said().contains(part), "{}", told.said());
+        assert!(told.said().len() < 50_000, "{}", told.said().len());
     }
     let none = bench("lithify,command:/nonexistent");
     assert!(none.said().contains("cannot find the worker /nonexistent"), "{}", none.said());

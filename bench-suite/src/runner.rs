@@ -204,7 +204,8 @@ impl<'r> Runner<'r> {
     fn or_interrupted(&mut self, ended: Result<()>) -> Result<()> {
         match ended {
             Err(error) if error.is::<Stop>() => {
-                let interrupted = Interrupted { done: self.process, total: self.total };
+                let (done, total) = (self.process, self.total.max(self.process));
+                let interrupted = Interrupted { done, total };
                 self.record(Record::Interrupted { interrupted })
             }
             Err(error) => Err(error),
@@ -252,7 +253,11 @@ impl<'r> Runner<'r> {
                 Err(error) => self.absent(id.to_string(), &error, self.options.named)?,
             }
         }
-        ensure!(!kinds.is_empty(), "no engine can run here");
+        if kinds.is_empty() {
+            let of = |absent: &Absent| format!("{}: {}", absent.what, absent.reason);
+            let why: Vec<String> = self.run.absent.iter().map(of).collect();
+            bail!("no engine can run here: {}", why.join("; "));
+        }
         Ok(kinds)
     }
 
@@ -362,7 +367,9 @@ impl<'r> Runner<'r> {
             let makes: Vec<bool> = makes.collect();
             let is_useless = !makes.is_empty() && !makes.contains(&true);
             if is_useless && !self.run.absent.iter().any(is_told) {
-                self.absent(name, &anyhow!("it made none of the calls"), true)?;
+                let why = self.run.absent.iter().find(|absent| absent.what.ends_with(&name));
+                let why = why.map_or_else(String::new, |absent| format!(": {}", absent.reason));
+                self.absent(name, &anyhow!("it made none of the calls{why}"), true)?;
             }
         }
         Ok(())
@@ -530,6 +537,9 @@ impl<'r> Runner<'r> {
         let bounds = self.options.bounds;
         let job = Job { process, engine: kind.id(), task, bounds };
         let job = serde_json::to_vec(&job).context("cannot write the job")?;
-        self.start(worker, &job, None)?.lines().map(parse).collect()
+        let printed = self.start(worker, &job, None)?;
+        let program = worker.first().map(Path::new).unwrap_or(Path::new("")).display();
+        ensure!(what != "call" || !printed.is_empty(), "{program} is no build of lithify");
+        printed.lines().map(parse).collect()
     }
 }

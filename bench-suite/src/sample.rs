@@ -17,7 +17,7 @@
 use crate::machine::Machine;
 use crate::phase::{Phase, Unit};
 use crate::stats::{self, sides::Side};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lithify_measure::cpu::Usage;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -464,7 +464,15 @@ const LINE: u64 = 64 << 20;
 
 /// Reads one line.
 pub fn parse(line: &str) -> Result<Record> {
-    serde_json::from_str(line).with_context(|| format!("not a line of samples: {line:.80}"))
+    let what = || format!("not a line of samples: {line:.80}");
+    let record: Record = serde_json::from_str(line).with_context(what)?;
+    if let Record::Sample(Sample { key, .. }) = &record {
+        let names = [&key.workload, &key.engine, &key.setting, &key.code_hash];
+        for name in names.into_iter().chain(&key.call) {
+            ensure!(!name.contains(char::is_control), "a control character in the name {name:?}");
+        }
+    }
+    Ok(record)
 }
 
 /// Writes one line.

@@ -21,7 +21,8 @@ impl Scratch {
         // Held until the folder is in the list, so that it is never there without being in it.
         let mut folders = folders();
         let folder = Builder::new().prefix("lithify-bench-").tempdir();
-        let folder = folder.context("cannot make a temporary folder")?;
+        let folder =
+            folder.context("cannot make a temporary folder; TMPDIR names another place")?;
         folders.push(folder.path().to_owned());
         Ok(Self(folder))
     }

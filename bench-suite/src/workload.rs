@@ -5,6 +5,7 @@
 
 use crate::engine::{Clock, Engine, Host, Id, Kind, PROBE};
 use anyhow::{Context, Result, anyhow, bail};
+use lithify_abi::plain::Plain;
 use lithify_polkadot::state::Pairs;
 use lithify_polkadot::{CallContext, Input, RuntimeInput, State, StateVersion, version};
 use parity_scale_codec::{Decode, Encode};
@@ -116,7 +117,7 @@ impl Workload {
             }
         }
         Ok(Self {
-            name: name.to_owned(),
+            name: Plain(name).to_string(),
             code_hash: runtime.code_hash,
             wasm,
             state,

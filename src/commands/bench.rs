@@ -76,10 +76,11 @@ pub struct Bench {
     runtimes: Vec<PathBuf>,
     /// Processes per row and engine; by default 40, or fewer where there are many rows or where it
     /// would take over some 4 minutes. Under 12 no ratio can be told.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     processes: Option<u32>,
     /// Compilations per runtime and engine, each in a process.
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u32).range(..=100_000))]
     compiles: u32,
     /// Make each call on so many threads at once, too: how many calls they make together, and what the
     /// slowest of a hundred takes.
@@ -192,8 +193,13 @@ impl Bench {
         options.bounds = self.bounds.bounds();
         options.seed = self.seed.unwrap_or(options.seed);
         let run = Watch::over(samples, self.json, |watch| run(&workloads, &options, watch))?;
-        if let Some(saved) = saved.filter(|_| run.interrupted.is_none()) {
-            kept::save(&run, &saved)?;
+        match saved {
+            Some(saved) if run.interrupted.is_none() => kept::save(&run, &saved)?,
+            Some(saved) => output::note(format_args!(
+                "{} is not written, as the run was interrupted",
+                saved.name().display()
+            )),
+            None => {}
         }
         if !self.json {
             self.format.print_run(&run)?;

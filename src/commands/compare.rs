@@ -84,10 +84,11 @@ pub struct Compare {
     /// The most processes a side and call, 20 or more; under 60 a difference of a few percent may stay
     /// unseen.
     #[arg(long, value_name = "N", default_value_t = 200,
-          value_parser = clap::value_parser!(u32).range(20..))]
+          value_parser = clap::value_parser!(u32).range(20..=100_000))]
     processes: u32,
     /// The most processes a side that compile, to compare time and memory of that; 0 for none.
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20,
+          value_parser = clap::value_parser!(u32).range(..=100_000))]
     compiles: u32,
     /// What counts as a difference, in percent, in the place of the usual floor.
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
@@ -121,7 +122,7 @@ pub struct Compare {
 }
 
 /// Percent as a share.
-fn percent(text: &str) -> Result<f64, String> {
+pub(super) fn percent(text: &str) -> Result<f64, String> {
     match text.trim_end_matches('%').trim().parse::<f64>() {
         Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent / 100.0),
         _ => Err("not a percentage from 0 to 100".into()),
@@ -199,6 +200,7 @@ impl Compare {
         kept: Option<Destination>,
     ) -> Result<(Run, Compared)> {
         let (engine, label) = match self.engine.split_once('@') {
+            Some((_, "")) => bail!(Usage("--engine NAME@LABEL takes a label".into())),
             Some((engine, label)) => (engine, Some(label)),
             None => (&*self.engine, None),
         };

@@ -81,6 +81,9 @@ impl Genesis {
         let mut call = |entry: &str, input: &[u8]| runtime.call(entry, input, &mut context);
         if self.list {
             let presets = state.session().execute(|| builder.presets(&mut call))?;
+            if self.json {
+                return output::json(json!({ "presets": presets }));
+            }
             return presets.iter().try_for_each(output::asked);
         }
         let config = match &self.config {

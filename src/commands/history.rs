@@ -9,7 +9,10 @@ use lithify_bench::{
     report::html,
 };
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::{
+    os::unix::fs::FileTypeExt,
+    path::{Path, PathBuf},
+};
 
 /// Decides the draws by which changes are told from chance: the same files give the same page.
 const SEED: u64 = 1;
@@ -111,6 +114,8 @@ impl History {
 
 fn named(path: &Path) -> Result<Named> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // A pipe would be waited for.
+    ensure!(!path.metadata().is_ok_and(|of| of.file_type().is_fifo()), "{name} is a pipe");
     Ok(Named { name, run: Kept::read(path)?.run })
 }
 

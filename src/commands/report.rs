@@ -43,7 +43,7 @@ impl Report {
         let runs: Vec<Shown> = kept.collect::<Result<_>>()?;
         let Some(to) = to else {
             let format = self.format.context("a form is asked for where no page is")?;
-            return runs.iter().try_for_each(|shown| format.print_run(&shown.run));
+            return format.print_runs(runs.iter().map(|shown| &shown.run));
         };
         to.write(page(&runs)?.as_bytes())?;
         if to.is_stdout() {

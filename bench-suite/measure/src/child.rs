@@ -44,18 +44,7 @@ pub struct Spent {
 /// Runs `command` for at most `limit`, and is [`Stop`] as soon as `stop` is set. Its standard streams are as the
 /// command says. It ends with the thread that runs it, whatever ends that.
 pub fn run(command: &mut Command, limit: Duration, stop: &AtomicBool) -> Result<Spent> {
-    // In a group of its own, so that what it starts ends with it. A terminal's interrupt does not reach it.
-    command.process_group(0);
-    let orphaned = || {
-        // SAFETY: takes and returns numbers.
-        match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } {
-            0 => Ok(()),
-            _ => Err(Error::last_os_error()),
-        }
-    };
-    // SAFETY: one system call, which is all that it does between fork and the command's program. With it, std
-    // forks instead of sharing this process's memory with the new one, whose peak would begin there.
-    unsafe { command.pre_exec(orphaned) };
+    let command = ends_with_this_thread(command);
     let name = command.get_program().to_string_lossy().into_owned();
     let started = Instant::now();
     let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
@@ -74,6 +63,21 @@ pub fn run(command: &mut Command, limit: Duration, stop: &AtomicBool) -> Result<
         // In KiB.
         peak_bytes: usage.ru_maxrss as u64 * 1024,
     })
+}
+
+/// A command that ends with the thread that starts it, whatever ends that. It gets a group of its own, so that
+/// what it starts can be ended with it; a terminal's interrupt does not reach that.
+pub fn ends_with_this_thread(command: &mut Command) -> &mut Command {
+    let orphaned = || {
+        // SAFETY: takes and returns numbers.
+        match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } {
+            0 => Ok(()),
+            _ => Err(Error::last_os_error()),
+        }
+    };
+    // SAFETY: one system call, which is all that it does between fork and the command's program. With it, std
+    // forks instead of sharing this process's memory with the new one, whose peak would begin there.
+    unsafe { command.process_group(0).pre_exec(orphaned) }
 }
 
 /// Waits until the child has ended, or says why it is to be killed.

@@ -25,8 +25,11 @@ pub fn csv(report: &Report) -> String {
     text
 }
 
-/// A field that may have commas, quotes and lines in it.
+/// A text that may have commas, quotes and lines in it, and begin as what spreadsheets take for a formula.
 pub(crate) fn quoted(field: &str) -> String {
+    if field.starts_with(['=', '+', '-', '@']) {
+        return quoted(&format!("'{field}"));
+    }
     if field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))
     } else {

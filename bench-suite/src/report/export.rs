@@ -1,5 +1,6 @@
 //! The forms in which results leave: one table of them, so that whoever prints knows none by name.
 
+use super::table::partial;
 use super::{Report, comparison, csv, markdown, summary, table, trackers};
 use crate::comparison::Compared;
 use crate::phase::Phase;
@@ -25,6 +26,11 @@ pub trait Exporter: Sync {
 
     /// The results in that form, without the last line's end.
     fn export(&self, results: Results<'_>) -> Result<String>;
+
+    /// Lines that stand once where several results come behind each other.
+    fn heading(&self) -> usize {
+        0
+    }
 
     /// Whether it is data for a program, in JSON.
     fn is_json(&self) -> bool {
@@ -53,11 +59,12 @@ impl Exporter for Text {
     }
 
     fn export(&self, results: Results<'_>) -> Result<String> {
-        let text = match results.compared {
-            Some(compared) => comparison::text(compared),
-            None => summary::text(results.report),
+        let Some(compared) = results.compared else {
+            return Ok(summary::text(results.report).trim_end().to_owned());
         };
-        Ok(text.trim_end().to_owned())
+        let text = comparison::text(compared);
+        let partial = partial(results.report).map_or_else(String::new, |line| format!("\n{line}"));
+        Ok(format!("{}{partial}", text.trim_end()))
     }
 }
 
@@ -96,7 +103,9 @@ impl Exporter for Markdown {
     }
 
     fn export(&self, results: Results<'_>) -> Result<String> {
-        Ok(results.compared.map_or_else(|| markdown(results.report), comparison::markdown))
+        let Some(compared) = results.compared else { return Ok(markdown(results.report)) };
+        let partial = partial(results.report).map_or_else(String::new, |l| format!("**{l}**\n\n"));
+        Ok(partial + &comparison::markdown(compared))
     }
 }
 
@@ -109,6 +118,10 @@ impl Exporter for Csv {
 
     fn about(&self) -> &'static str {
         "a line for each figure, as a spreadsheet reads it"
+    }
+
+    fn heading(&self) -> usize {
+        1
     }
 
     fn export(&self, results: Results<'_>) -> Result<String> {
@@ -194,5 +207,7 @@ fn object(report: &Report, compared: &Compared) -> serde_json::Value {
         "broken": compared.broken,
         "absent": compared.absent,
         "reference_ratio": compared.reference,
+        "interrupted": report.interrupted,
+        "is_cut": report.is_cut,
     })
 }

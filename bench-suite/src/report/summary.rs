@@ -106,7 +106,7 @@ pub fn text(report: &Report) -> String {
         let others = line.others().map(|(comparison, _)| other(comparison));
         others.chain([title(line), line.workload.chars().skip(2).collect()])
     });
-    let width = names.map(|name| name.chars().count()).max().unwrap_or(0).max(22);
+    let width = names.map(|name| name.chars().count()).max().unwrap_or(0).clamp(22, 100);
     let wasmtime = if lines.iter().any(|line| line.wasmtime().is_some()) { PEER } else { "other" };
     let has_threads = lines.iter().any(|line| line.phase == Phase::PerCall);
     let mut workload = "";

@@ -10,8 +10,8 @@ use crate::scratch::Scratch;
 use crate::stats::decide::decide;
 use crate::stats::sides::Side;
 use anyhow::{Context, Result, ensure};
+use lithify_measure::child::Stop;
 use std::ffi::OsString;
-use std::process::{Command, Stdio};
 
 /// Compares the second of two commands of the shell with the first.
 pub fn compare_commands(
@@ -60,10 +60,13 @@ impl Both<'_, '_> {
         self.runner.observer.progress(done, total, command);
         self.runner.go_on()?;
         self.runner.process += 1;
-        let printed = printed(command);
-        // An interrupt goes to all processes of a terminal.
-        self.runner.go_on()?;
-        let mut run = printed?;
+        let shell = ["sh", "-c", command].map(OsString::from);
+        let printed = self.runner.start(&shell, &[], self.runner.options.bounds.time);
+        let printed = printed.map_err(|error| match error.is::<Stop>() {
+            true => error,
+            false => error.context(format!("{command:?}")),
+        })?;
+        let mut run = samples(command, &printed)?;
         // What came before belongs to the command, not to the comparison.
         run.series.iter_mut().for_each(|series| series.key.process = done);
         Ok(run)
@@ -94,19 +97,8 @@ impl Processes for Both<'_, '_> {
     }
 }
 
-/// The samples that a command of the shell prints.
-pub fn printed(command: &str) -> Result<Run> {
-    let shell = [OsString::from("-c"), command.into()];
-    let output = Command::new("sh")
-        .args(shell)
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()
-        .context("cannot start sh")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.trim().lines().last().unwrap_or_default().to_owned();
-    ensure!(output.status.success(), "{command:?} ended with {}: {last}", output.status);
-    let text = String::from_utf8(output.stdout).with_context(|| format!("{command:?} prints"))?;
+/// The samples in what a command of the shell printed.
+fn samples(command: &str, text: &str) -> Result<Run> {
     let mut run = Run::default();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         run.push(parse(line).with_context(|| format!("{command:?} prints"))?);

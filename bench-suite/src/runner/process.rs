@@ -6,11 +6,11 @@
 
 use super::Runner;
 use anyhow::{Context, Result, bail, ensure};
+use lithify_measure::child::ends_with_this_thread;
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// The most that a worker prints, in bytes; samples take some hundred kilobytes.
 const PRINTED: u64 = 256 << 20;
+/// What is kept of what it says on standard error, in bytes.
+const SAID: u64 = 4 << 10;
 /// How often it is looked whether a worker is to end.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -34,14 +36,15 @@ impl Runner<'_> {
     ) -> Result<String> {
         let (program, arguments) = worker.split_first().context("no worker program")?;
         let shown = Path::new(program).display();
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        let command = command
             .args(arguments)
             // What a compiler makes on its way goes with the run.
             .env("TMPDIR", self.folder)
-            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = ends_with_this_thread(command)
             .spawn()
             .with_context(|| format!("cannot start {shown}"))?;
         let (group, started) = (Pid::from_child(&child), Instant::now());
@@ -53,7 +56,7 @@ impl Runner<'_> {
         let (status, stdout, stderr) = thread::scope(|scope| {
             // A worker that died early says why on stderr.
             scope.spawn(move || _ = stdin.write_all(job));
-            let [stdout, stderr] = [printed(scope, stdout), printed(scope, stderr)];
+            let (stdout, stderr) = (printed(scope, stdout, PRINTED), said(scope, stderr));
             let (ends, ended) = mpsc::channel();
             // Until it is waited for, the group is none of others.
             scope.spawn(move || {
@@ -90,14 +93,30 @@ impl Runner<'_> {
     }
 }
 
-/// Reads on a thread what is printed, up to [`PRINTED`].
+/// Reads on a thread what is printed, up to so many bytes.
 fn printed<'s>(
     scope: &'s thread::Scope<'s, '_>,
     from: impl Read + Send + 's,
+    most: u64,
 ) -> thread::ScopedJoinHandle<'s, io::Result<Vec<u8>>> {
     scope.spawn(move || {
         let mut bytes = Vec::new();
-        from.take(PRINTED).read_to_end(&mut bytes)?;
+        from.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    })
+}
+
+/// Reads on a thread all that is said, and keeps the beginning.
+fn said<'s>(
+    scope: &'s thread::Scope<'s, '_>,
+    mut from: impl Read + Send + 's,
+) -> thread::ScopedJoinHandle<'s, io::Result<Vec<u8>>> {
+    scope.spawn(move || {
+        let mut bytes = Vec::new();
+        from.by_ref().take(SAID).read_to_end(&mut bytes)?;
+        if io::copy(&mut from, &mut io::sink())? > 0 {
+            bytes.extend("…".bytes());
+        }
         Ok(bytes)
     })
 }

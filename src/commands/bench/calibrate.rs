@@ -2,6 +2,7 @@
 
 use super::{Bench, Kept, Watch};
 use crate::{
+    commands::compare::percent,
     output::{self, Content, Destination},
     status::{Exit, INTERRUPTED},
 };
@@ -22,10 +23,11 @@ pub struct Calibrate {
     calibrate: bool,
     /// Blocks of the trace, with 24 processes for each of five durations.
     #[arg(long, value_name = "N", default_value_t = 100, requires = "calibrate",
-          value_parser = clap::value_parser!(u32).range(1..))]
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
     blocks: u32,
     /// Comparisons for each duration and slowdown, and runs of 30 unchanged rows.
-    #[arg(long, value_name = "N", default_value_t = 100, requires = "calibrate")]
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "calibrate",
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
     repeats: u32,
     /// The longest that the trace may take: it ends with the block that runs then. Of a hundred
     /// blocks all takes six minutes, or half an hour on a busy machine; progress says how long is left.
@@ -33,7 +35,8 @@ pub struct Calibrate {
           value_parser = crate::bounds::duration)]
     time: Option<Duration>,
     /// What counts as a difference, in percent.
-    #[arg(long, value_name = "PERCENT", default_value_t = 0.5, requires = "calibrate")]
+    #[arg(long, value_name = "PERCENT", default_value = "0.5", requires = "calibrate",
+          value_parser = percent)]
     floor: f64,
 }
 
@@ -65,7 +68,7 @@ impl Bench {
         }
         let question = Question {
             processes: self.processes.unwrap_or(100),
-            floor: asked.floor / 100.0,
+            floor: asked.floor,
             repeats: asked.repeats,
             runs: asked.repeats,
             seed,

@@ -30,13 +30,30 @@ impl Format {
 
     /// Prints what came of a run, and of the comparison that it was.
     pub fn print_run(self, run: &Run) -> Result<()> {
-        let (report, compared) = (report(run), comparison::of(run)?);
-        self.print(Results { report: &report, compared: compared.as_ref() })
+        self.print_runs(std::iter::once(run))
+    }
+
+    /// Prints the results in the samples of several runs behind each other.
+    pub fn print_runs<'r>(self, runs: impl Iterator<Item = &'r Run>) -> Result<()> {
+        for (index, run) in runs.enumerate() {
+            let (report, compared) = (report(run), comparison::of(run)?);
+            let results = Results { report: &report, compared: compared.as_ref() };
+            self.print_without(if index == 0 { 0 } else { self.0.heading() }, results)?;
+        }
+        Ok(())
     }
 
     /// Prints results.
     pub fn print(self, results: Results<'_>) -> Result<()> {
+        self.print_without(0, results)
+    }
+
+    fn print_without(self, heading: usize, results: Results<'_>) -> Result<()> {
         let text = self.0.export(results)?;
-        if self.0.is_json() { output::json(text) } else { output::text(&text) }
+        if self.0.is_json() {
+            return output::json(text);
+        }
+        let lines: Vec<&str> = text.lines().skip(heading).collect();
+        output::text(&lines.join("\n"))
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use indicatif::{HumanDuration, ProgressBar};
 use lithify_bench::{Observer, Record, sample, scratch};
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
 use std::{
@@ -22,6 +22,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How long a run has to end by itself once it was interrupted: `timeout(1)` signals a process twice at once.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a log gets a line.
 const LINE: Duration = Duration::from_secs(30);
 /// When it gets the first one: by then it shows how long all will take.
@@ -38,21 +40,35 @@ pub struct Watch {
     line: Option<Instant>,
 }
 
-/// Whether there was an interrupt, from now on, or a scheduler's request to end. A second one ends this
-/// program at once, and leaves no temporary folder either.
+/// Whether there was an interrupt, from now on, or a request to end by a scheduler or a terminal that closed.
+/// Another one, when somebody has waited for [`PATIENCE`], ends this program at once, and leaves no temporary
+/// folder either.
 pub fn interrupts() -> Result<Arc<AtomicBool>> {
     let stopped = Arc::new(AtomicBool::new(false));
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context("cannot handle interrupts")?;
-    let asked = Arc::clone(&stopped);
+    // `nohup` ignores what a terminal says when it closes.
+    let hangup = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    let asked = [SIGINT, SIGTERM].into_iter().chain(hangup);
+    let mut signals = Signals::new(asked).context("cannot handle interrupts")?;
+    let flag = Arc::clone(&stopped);
     thread::spawn(move || {
+        let mut first: Option<Instant> = None;
         for _ in signals.forever() {
-            if asked.swap(true, Ordering::Relaxed) {
+            flag.store(true, Ordering::Relaxed);
+            if first.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
                 scratch::remove_all();
                 exit(INTERRUPTED.into());
             }
         }
     });
     Ok(stopped)
+}
+
+/// Whether this process was started with a signal ignored.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 impl Watch {
