@@ -90,6 +90,10 @@ fn tree(name: &str) -> PathBuf {
 fn study(root: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lithify"));
     command.arg("study").args(args).current_dir(root).env_remove("LITHIFY");
+    // What a kill leaves goes with the tests.
+    let temporary = root.join("tmp");
+    fs::create_dir_all(&temporary).unwrap();
+    command.env("TMPDIR", temporary);
     // No engines but the system's.
     command.env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
     command
