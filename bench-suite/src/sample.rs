@@ -465,7 +465,9 @@ const LINE: u64 = 64 << 20;
 /// Reads one line.
 pub fn parse(line: &str) -> Result<Record> {
     let what = || format!("not a line of samples: {line:.80}");
-    let record: Record = serde_json::from_str(line).with_context(what)?;
+    // Of an untagged enum serde says only that no variant fits.
+    let record = serde_json::from_str(line).map_err(|any| mistake(line).unwrap_or(any));
+    let record: Record = record.with_context(what)?;
     if let Record::Sample(Sample { key, .. }) = &record {
         let names = [&key.workload, &key.engine, &key.setting, &key.code_hash];
         for name in names.into_iter().chain(&key.call) {
@@ -473,6 +475,24 @@ pub fn parse(line: &str) -> Result<Record> {
         }
     }
     Ok(record)
+}
+
+/// What is wrong with a line, as what it looks like.
+fn mistake(line: &str) -> Option<serde_json::Error> {
+    use serde_json::{Value, from_value};
+    let value: Value = serde_json::from_str(line).ok()?;
+    let (name, inner) = value.as_object()?.iter().next()?;
+    let inner = inner.clone();
+    match &**name {
+        "run" => from_value::<Header>(inner).err(),
+        "absent" => from_value::<Absent>(inner).err(),
+        "ran" => from_value::<Ran>(inner).err(),
+        "numbers" => from_value::<Numbers>(inner).err(),
+        "by_function" => from_value::<Functions>(inner).err(),
+        "interrupted" => from_value::<Interrupted>(inner).err(),
+        "ended" => from_value::<Ended>(inner).err(),
+        _ => from_value::<Sample>(value).err(),
+    }
 }
 
 /// Writes one line.
@@ -485,6 +505,21 @@ pub fn write(out: &mut impl Write, record: &Record) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mistake_is_told_as_what_it_is() {
+        for (line, part) in [
+            (r#"{"workload":"w","phase":"call","ns":1}"#, "missing field `engine`"),
+            (r#"{"workload":"w","engine":"e","phase":"calls","ns":1}"#, "calls"),
+            (r#"{"workload":"w","engine":"e","phase":"call","ns":-1}"#, "`-1`, expected u64"),
+            (r#"{"ended":{"done":"x"}}"#, "\"x\", expected u32"),
+            ("[1]", "did not match any variant"),
+            ("{", "EOF while parsing"),
+        ] {
+            let told = format!("{:#}", parse(line).expect_err("a mistake"));
+            assert!(told.contains(part), "{told}");
+        }
+    }
 
     fn series(phase: Phase, values: &[u64]) -> Series {
         let key = Key {

@@ -17,7 +17,7 @@ Examples:
   lithify report samples.jsonl -o report.html
   lithify report samples.jsonl --format markdown")]
 pub struct Report {
-    /// Files of samples, or names of baselines.
+    /// Files of samples, or names of baselines; `-` is standard input.
     #[arg(required = true)]
     samples: Vec<PathBuf>,
     /// Where the page goes.

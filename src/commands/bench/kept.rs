@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail, ensure};
 use lithify_bench::{Run, sample};
 use std::{
     fs::File,
-    io::{BufReader, Read},
+    io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
 
@@ -27,8 +27,13 @@ impl Kept {
     pub fn read(path: &Path) -> Result<Self> {
         Self::missed(path)?;
         let shown = path.display();
-        let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
-        let run = Run::read(BufReader::new(file)).with_context(|| shown.to_string())?;
+        let from: Box<dyn BufRead> = if path.as_os_str() == "-" {
+            Box::new(std::io::stdin().lock())
+        } else {
+            let file = File::open(path).with_context(|| format!("cannot read {shown}"))?;
+            Box::new(BufReader::new(file))
+        };
+        let run = Run::read(from).with_context(|| shown.to_string())?;
         ensure!(!run.series.is_empty(), "there are no samples in {shown}");
         if run.is_cut() {
             output::note(format_args!(
