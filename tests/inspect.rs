@@ -107,3 +107,43 @@ fn features_and_where_they_are_first_used() {
         &["mutable-global: 1 times, first at 0x", "a.g: global (mut i32)"],
     );
 }
+
+/// A line for each fact, a column for each module; of lists what differs, and sizes beside each other.
+#[test]
+fn several_are_shown_beside_each_other() {
+    let module = |name: &str, more: &str| {
+        let text = format!(
+            r#"(module (import "env" "both" (func)) (memory 3) (func $same (export "same")) {more})"#
+        );
+        support::outcome::wat(name, &text)
+    };
+    let small = module("beside-small.wasm", r#"(func $grows (nop))"#);
+    let more = r#"(func $grows (nop) (nop) (nop)) (func $new (export "new"))"#;
+    let large = module("beside-large.wasm", more);
+    let inspect = |args: &[&str]| {
+        let outcome = support::outcome::lithify(&[&["inspect", &small, &large], args].concat());
+        assert_eq!(outcome.status, 0, "{}", outcome.said());
+        outcome.stdout
+    };
+    let text = inspect(&["--functions"]);
+    let line = |label: &str| -> Vec<&str> {
+        let line = text.lines().find(|line| line.trim_start().starts_with(label));
+        line.unwrap_or_else(|| panic!("no {label:?} in\n{text}")).split_whitespace().collect()
+    };
+    assert_eq!(line("beside-small.wasm"), ["beside-small.wasm", "beside-large.wasm"]);
+    assert_eq!(line("memory pages"), ["memory", "pages", "3", "3"]);
+    assert_eq!(line("exports"), ["exports", "1", "2"]);
+    assert_eq!(line("new"), ["new", "-", "yes"]);
+    assert_eq!(line("grows"), ["grows", "3", "5"]);
+    assert!(!text.contains("env.both"), "what both import is counted: {text}");
+    let short = inspect(&["--functions", "--short"]);
+    assert!(!short.contains("grows") && short.contains("functions by size"), "{short}");
+    let objects = inspect(&["--json"]);
+    let names = objects.lines().map(|line| {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        object["input"].as_str().unwrap().to_owned()
+    });
+    assert_eq!(names.collect::<Vec<_>>(), [&*small, &*large]);
+    let refused = support::outcome::lithify(&["inspect", &small, &large, "--calls"]);
+    assert_eq!(refused.status, 2, "{}", refused.said());
+}

@@ -3,6 +3,7 @@
 //! It reads. Nothing of what it is given is compiled, mapped as code or executed: what only a call
 //! tells, such as the version of a runtime that embeds none, it says it does not know.
 
+mod beside;
 mod calls;
 mod toolchain;
 
@@ -20,7 +21,10 @@ use lithify_compiler::{
 use lithify_polkadot::{Input, RuntimeInput, RuntimeVersion, State, StateVersion, version};
 use lithify_runtime::{MemoryType, Metadata, Trust};
 use serde_json::{Value, json};
-use std::{cmp::Reverse, path::PathBuf};
+use std::{
+    cmp::Reverse,
+    path::{Path, PathBuf},
+};
 
 /// Says what a module or an image is: version, hash, tools, memory, features, imports, exports.
 #[derive(Args)]
@@ -32,14 +36,17 @@ embeds it, in the custom section runtime_version; else the runtime has to be ask
 Examples:
   lithify inspect westend.json
   lithify inspect westend.json --short
+  lithify inspect old.wasm new.wasm --functions
   lithify inspect westend.json --state-root
   lithify inspect westend.so --functions
   lithify inspect program.wasm --allocations
   lithify inspect program.wasm --calls=_start --dot
   lithify inspect runtime.wasm --json")]
 pub struct Inspect {
-    /// An image, or a runtime in any of its forms; `-` is standard input.
-    input: PathBuf,
+    /// Images, or modules and runtimes in any of their forms; `-` is standard input. Several are shown beside
+    /// each other, with what of their lists they do not have in common.
+    #[arg(required = true)]
+    inputs: Vec<PathBuf>,
     /// Leave out lists, such as imports and exports, and say how many they have.
     #[arg(short, long, conflicts_with = "json")]
     short: bool,
@@ -59,7 +66,7 @@ pub struct Inspect {
     /// Build the trie of the state, and show its root.
     #[arg(long)]
     state_root: bool,
-    /// Print one JSON object instead of text.
+    /// Print one JSON object an input instead of text.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -69,30 +76,38 @@ pub struct Inspect {
 impl Inspect {
     /// Runs the command.
     pub fn execute(self) -> Result<()> {
-        let (name, facts) = self.bounds.within(|| {
-            let Source { name, input } = Source::read(&self.input)?;
-            let facts = match &input {
-                Input::Image(_) if self.allocations || self.calls.is_some() => {
-                    bail!(Usage(format!(
-                        "{name} is compiled already; --allocations and --calls read the module"
-                    )))
-                }
-                Input::Image(bytes) => self.image(&name, bytes)?,
-                Input::Runtime(runtime) => self.module(&name, runtime)?,
-            };
-            Ok((name, facts))
-        })?;
-        if let Some(graph) = facts.graph {
-            return output::text(&graph);
+        if self.inputs.len() > 1 && self.calls.is_some() {
+            bail!(Usage("--calls is of one module".into()));
         }
+        let all = self.bounds.within(|| {
+            self.inputs.iter().map(|input| self.read(input)).collect::<Result<Vec<_>>>()
+        })?;
         if self.json {
-            return output::json(facts.object());
+            return all.into_iter().try_for_each(|(name, facts)| output::json(facts.object(&name)));
+        }
+        let [(name, facts)] = &all[..] else { return beside::print(&all, self.short) };
+        if let Some(graph) = &facts.graph {
+            return output::text(graph);
         }
         output::line(name)?;
         facts.facts.iter().try_for_each(|fact| fact.print(self.short))
     }
 
-    fn module(&self, name: &str, runtime: &RuntimeInput) -> Result<Facts> {
+    fn read(&self, path: &Path) -> Result<(String, Facts)> {
+        let Source { name, input } = Source::read(path)?;
+        let facts = match &input {
+            Input::Image(_) if self.allocations || self.calls.is_some() => {
+                bail!(Usage(format!(
+                    "{name} is compiled already; --allocations and --calls read the module"
+                )))
+            }
+            Input::Image(bytes) => self.image(path, &name, bytes)?,
+            Input::Runtime(runtime) => self.module(path, &name, runtime)?,
+        };
+        Ok((name, facts))
+    }
+
+    fn module(&self, path: &Path, name: &str, runtime: &RuntimeInput) -> Result<Facts> {
         let mut facts = Facts::default();
         let options = Options::default();
         let info = inspect(runtime.wasm(), &options).or_else(|_| {
@@ -101,7 +116,7 @@ impl Inspect {
         });
         facts.add("form", json!(runtime.form.to_string()));
         let exports = info.iter().flat_map(|info| &info.exports).map(|export| &*export.name);
-        self.version(&mut facts, runtime.version.as_ref(), exports);
+        version(&mut facts, path, runtime.version.as_ref(), exports);
         facts.add("code_hash", json!(source::hex(&runtime.code_hash)));
         facts.add("stored_bytes", json!(runtime.code.len()));
         facts.add("wasm_bytes", json!(runtime.wasm().len()));
@@ -149,24 +164,7 @@ impl Inspect {
         Ok(())
     }
 
-    /// What the module says of its version.
-    fn version<'e>(
-        &self,
-        facts: &mut Facts,
-        version: Option<&RuntimeVersion>,
-        mut exports: impl Iterator<Item = &'e str>,
-    ) {
-        match version {
-            Some(version) => facts.version(version),
-            None if exports.any(|name| name == "Core_version") => {
-                let how = source::ask_for_version(&self.input);
-                facts.no_version(format!("not embedded; {how}"));
-            }
-            None => facts.no_version("none: it exports no Core_version, which runtimes do".into()),
-        }
-    }
-
-    fn image(&self, name: &str, bytes: &[u8]) -> Result<Facts> {
+    fn image(&self, path: &Path, name: &str, bytes: &[u8]) -> Result<Facts> {
         // Read as bytes: it is neither mapped nor bound to anything.
         let metadata = Metadata::parse(bytes, Trust::Verify).with_context(|| name.to_owned())?;
         let sections = (metadata.runtime_version.as_deref(), metadata.runtime_apis.as_deref());
@@ -175,7 +173,7 @@ impl Inspect {
         match version::from_sections(sections.0, sections.1) {
             Ok(version) => {
                 let exports = metadata.exports.iter().map(|export| &*export.name);
-                self.version(&mut facts, version.as_ref(), exports);
+                self::version(&mut facts, path, version.as_ref(), exports);
             }
             Err(error) => facts.no_version(format!("unknown: {error}")),
         }
@@ -206,6 +204,23 @@ impl Inspect {
             facts.functions(rows);
         }
         Ok(facts)
+    }
+}
+
+/// What the module says of its version.
+fn version<'e>(
+    facts: &mut Facts,
+    path: &Path,
+    version: Option<&RuntimeVersion>,
+    mut exports: impl Iterator<Item = &'e str>,
+) {
+    match version {
+        Some(version) => facts.version(version),
+        None if exports.any(|name| name == "Core_version") => {
+            let how = source::ask_for_version(path);
+            facts.no_version(format!("not embedded; {how}"));
+        }
+        None => facts.no_version("none: it exports no Core_version, which runtimes do".into()),
     }
 }
 
@@ -277,8 +292,9 @@ impl Facts {
         self.facts.push(Fact { key, data: Value::Array(data), words: Words::List(lines) });
     }
 
-    fn object(self) -> Value {
-        Value::Object(self.facts.into_iter().map(|fact| (fact.key.into(), fact.data)).collect())
+    fn object(self, name: &str) -> Value {
+        let facts = self.facts.into_iter().map(|fact| (fact.key.into(), fact.data));
+        Value::Object(std::iter::once(("input".into(), json!(name))).chain(facts).collect())
     }
 
     /// Says why no version is known.
