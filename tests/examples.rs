@@ -126,7 +126,7 @@ fn folder() -> PathBuf {
         fs::copy(root.join("workloads/ledger/genesis.json"), folder.join(name)).unwrap();
     }
     let runtime = root.join("workloads/ledger/rust/ledger.wasm");
-    for name in ["runtime.wasm", "old/runtime.wasm", "new/runtime.wasm"] {
+    for name in ["runtime.wasm", "old.wasm", "new.wasm", "old/runtime.wasm", "new/runtime.wasm"] {
         fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
         fs::copy(&runtime, folder.join(name)).unwrap();
     }
