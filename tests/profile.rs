@@ -103,3 +103,46 @@ fn what_is_no_profile_of_a_module_is_refused() {
     fails(&["profile", &old, STATE, "-o", profile], 1, &["has no block; "]);
     fails(&["compile", &old, "--tier", "slow"], 2, &["there are full and fast"]);
 }
+
+/// Each block has the functions that asked for it, also where they would be inlined, and the request that
+/// gave it back; one with the result of a host function has the function that called that.
+#[test]
+fn blocks_of_the_heap_are_traced() {
+    let module = support::outcome::wat(
+        "heap-trace.wasm",
+        r#"(module
+            (import "env" "ext_allocator_malloc_version_1" (func $malloc (param i32) (result i32)))
+            (import "env" "ext_allocator_free_version_1" (func $free (param i32)))
+            (import "env" "ext_misc_runtime_version_version_1"
+                (func $version (param i64) (result i64)))
+            (memory (export "memory") 20)
+            (global (export "__heap_base") i32 (i32.const 65536))
+            (func $inner (param i32) (result i32) (call $malloc (local.get 0)))
+            (func $outer (result i32) (call $inner (i32.const 100)))
+            (func (export "Core_version") (param i32 i32) (result i64)
+                (drop (call $inner (i32.const 8)))
+                (call $free (call $outer))
+                (drop (call $version (i64.const 0)))
+                (i64.const 0)))"#,
+    );
+    let trace = |more: &[&str]| {
+        succeeds(&[&["run", &module, "Core_version", "--heap-trace"], more].concat(), &[]).stdout
+    };
+    let text = trace(&[]);
+    for part in [
+        "Core_version: 4 blocks of 109 B asked for, 1 given back; 3 of 9.00 B are left at the end",
+        "0.00 B           -  (the call's argument)",
+        "8.00 B           -  inner < Core_version",
+        "100 B        at 4  inner < outer < Core_version",
+        "1.00 B           -  Core_version",
+    ] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&trace(&["--json"])).unwrap();
+    let blocks = json["blocks"].as_array().unwrap();
+    assert_eq!(blocks.len(), 4);
+    assert_eq!((&blocks[2]["at"], &blocks[2]["freed_at"]), (&3.into(), &4.into()));
+    assert_eq!(blocks[2]["functions"].as_array().unwrap()[..], ["inner", "outer", "Core_version"]);
+    // Addresses are those of the allocator that the chain's blocks depend on.
+    assert_eq!(blocks[0]["address"].as_u64().unwrap() % 8, 0);
+}

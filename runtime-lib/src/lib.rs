@@ -57,7 +57,7 @@ mod sys;
 mod trap;
 mod value;
 
-pub use call::fault::guest_frames;
+pub use call::fault::{calling_frames, guest_frames};
 pub use call::{CallOptions, Func};
 pub use host::{Caller, Guest};
 pub use image::Image;

@@ -5,6 +5,7 @@ mod differs;
 mod entry;
 #[cfg(feature = "bench")]
 mod functions;
+mod heap;
 mod profile;
 #[cfg(feature = "wasi")]
 mod program;
@@ -24,7 +25,7 @@ use crate::{
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use entry::{find_entry, which_entry};
-use lithify_compiler::{Emit, Options, inspect};
+use lithify_compiler::{Emit, Inline, Options, inspect};
 use lithify_polkadot::{
     Block, CallContext, CallError, Form as InputForm, HostSet, Input, Session, SignatureThreads,
     State,
@@ -62,6 +63,7 @@ Examples:
   lithify run block.json --profile --json
   lithify run block.json --profile-functions
   lithify run block.json --flame block.svg
+  lithify run runtime.wasm Core_version --heap-trace
   lithify run workloads/ledger/tinygo/custom-2.wasm --state block.json --profile
   lithify run parachain.json --pvf --input @candidate.scale
   lithify run program.wasm --dir .::/ --env LANG=C -- first second
@@ -107,13 +109,18 @@ pub struct Run {
     /// output. The call is made again and again for a second, while a timer's signals look where it is.
     /// A runtime is compiled for that with debug information, and its image is not kept.
     #[cfg(feature = "bench")]
-    #[arg(long, conflicts_with = "profile")]
+    #[arg(long, conflicts_with_all = ["profile", "heap_trace"])]
     profile_functions: bool,
     /// Draw the same with callers as a flame graph: an SVG file, or lines for other tools where the name
     /// ends in .folded.
     #[cfg(feature = "bench")]
-    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "heap_trace"])]
     flame: Option<PathBuf>,
+    /// Print each block that the call gets of the host's heap instead of its output: its address and size,
+    /// the functions that asked for it, and when it was given back. A runtime is compiled for that
+    /// without inlining, and its image is not kept.
+    #[arg(long, conflicts_with = "profile")]
+    heap_trace: bool,
     /// Print one JSON object, of the output or of the profile; the same as --output json.
     #[arg(long, conflicts_with = "output")]
     json: bool,
@@ -252,12 +259,8 @@ impl Run {
         let started = Instant::now();
         #[cfg(feature = "bench")]
         if self.looks() {
-            let (entry, argument) = match (&self.entry, &block) {
-                (Some(entry), _) => (&**entry, argument),
-                (None, Some(block)) => ("Core_execute_block", block.argument()),
-                (None, None) => bail!(which_entry(runtime.image().exports())),
-            };
-            let call = (entry, &argument[..]);
+            let (entry, argument) = self.looked_at(&runtime, block.as_ref(), argument)?;
+            let call = (&*entry, &argument[..]);
             let place = flame.as_ref();
             return functions::show(
                 &self,
@@ -267,6 +270,10 @@ impl Run {
                 call,
                 place,
             );
+        }
+        if self.heap_trace {
+            let (entry, argument) = self.looked_at(&runtime, block.as_ref(), argument)?;
+            return heap::show(&self, &runtime, &mut session, context, (&entry, &argument));
         }
         match (&self.entry, block) {
             (entry, Some(block)) if self.profile && entry.is_none() => {
@@ -325,6 +332,20 @@ impl Run {
         }
     }
 
+    /// The call that is looked at: its entry point and argument.
+    fn looked_at(
+        &self,
+        runtime: &Runtime,
+        block: Option<&Block>,
+        argument: Vec<u8>,
+    ) -> Result<(String, Vec<u8>)> {
+        match (&self.entry, block) {
+            (Some(entry), _) => Ok((entry.clone(), argument)),
+            (None, Some(block)) => Ok(("Core_execute_block".into(), block.argument())),
+            (None, None) => bail!(which_entry(runtime.image().exports())),
+        }
+    }
+
     /// Whether it is told which functions the call's time goes to.
     fn looks(&self) -> bool {
         #[cfg(feature = "bench")]
@@ -335,7 +356,12 @@ impl Run {
 
     /// Whether the call is made many times, to be looked at.
     fn is_profiled(&self) -> bool {
-        self.profile || self.looks()
+        self.profile || self.heap_trace || self.looks()
+    }
+
+    /// Whether a program reads what is printed.
+    fn is_json(&self) -> bool {
+        self.form() == Form::Json
     }
 
     fn form(&self) -> Form {
@@ -413,7 +439,9 @@ impl Run {
             }
             Input::Runtime(runtime) => {
                 let code = self.code.options(&runtime, source::host_target())?;
-                let code = Options { debug_info: self.looks(), ..code };
+                // A frame for each function that is to be named.
+                let inline = if self.heap_trace { Inline::Off } else { code.inline };
+                let code = Options { debug_info: self.looks(), inline, ..code };
                 let wasm = runtime.wasm();
                 let compile = || {
                     // What is not there is better missed before the work than after it; but imports
@@ -438,8 +466,8 @@ impl Run {
                     }
                     image.map_err(|error| self.code.advise(error))
                 };
-                // What is kept has no debug information.
-                let store = match self.looks() {
+                // What is kept has no debug information, and inlines.
+                let store = match self.looks() || self.heap_trace {
                     true => None,
                     false => store::on_the_way(self.cache.as_ref())?,
                 };

@@ -4,6 +4,7 @@ pub(crate) mod ahead;
 pub(crate) mod appetite;
 pub(crate) mod benchmark;
 mod heap;
+pub mod heap_trace;
 pub(crate) mod instruments;
 pub mod profile;
 pub(crate) mod system;
@@ -124,7 +125,7 @@ impl CallContext {
         size: u32,
     ) -> Result<u32, HostError> {
         let address = self.heap.allocate(guest, size)?;
-        self.instruments.allocated(size, self.heap.in_use());
+        self.instruments.allocated(size, address, self.heap.in_use());
         Ok(address)
     }
 
@@ -135,7 +136,7 @@ impl CallContext {
         address: u32,
     ) -> Result<(), HostError> {
         self.heap.free(guest, address)?;
-        self.instruments.freed(self.heap.in_use());
+        self.instruments.freed(address, self.heap.in_use());
         Ok(())
     }
 
@@ -179,7 +180,7 @@ impl CallContext {
     ) -> Result<u64, HostError> {
         match self.instruments.observed() {
             Observe::Off => work(self, guest),
-            Observe::Time | Observe::Profile => self.timed(name, guest, work),
+            Observe::Time | Observe::Profile | Observe::Heap => self.timed(name, guest, work),
             Observe::Name => {
                 let _named = Instruments::named(name);
                 work(self, guest)

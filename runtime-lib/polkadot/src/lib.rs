@@ -67,9 +67,10 @@ pub use chain::code::begins_code;
 pub use chain::state::{Change, Session, State, VersionHook};
 pub use chain::version::RuntimeVersion;
 pub use chain::{block, state, version};
+pub use context::heap_trace::HeapTrace;
 pub use context::instruments::{Instruments, Observe, running_host_function};
 pub use context::profile::Profile;
-pub use context::{CallContext, profile};
+pub use context::{CallContext, heap_trace, profile};
 pub use functions::{
     HostFunction, HostSet, ImportError, functions, host_function_of, left_out, resolve,
 };

@@ -264,6 +264,22 @@ impl Activation {
         len
     }
 
+    /// Notes the guest's frames around the host function that runs, the innermost first, and returns how
+    /// many: return addresses.
+    pub fn calling(&self, frames: &mut [usize]) -> usize {
+        let exit = self.slot().header().exit();
+        let mut len = 0;
+        if exit.sp > self.slot().reservation().stack().end {
+            return 0;
+        }
+        self.follow(self.exit_pc(exit), exit.fp, &mut |pc| {
+            let place = frames.get_mut(len);
+            len += usize::from(place.is_some());
+            place.map(|place| *place = pc).is_some()
+        });
+        len
+    }
+
     /// Follows the chain of frames, then that of the activation that called the host function
     /// that made this call, and so on, until `push` wants no more.
     fn follow(&self, pc: usize, fp: usize, push: &mut impl FnMut(usize) -> bool) {

@@ -69,6 +69,12 @@ pub unsafe fn guest_frames(context: *const c_void, frames: &mut [usize]) -> usiz
     newest().map_or(0, |activation| activation.interrupted(&registers, frames))
 }
 
+/// Notes the frames of the guest whose host function this thread runs, the innermost first, and returns how
+/// many: return addresses, as those of [`guest_frames`]. 0 where the thread runs none, or none of Lithify's.
+pub fn calling_frames(frames: &mut [usize]) -> usize {
+    newest().map_or(0, |activation| activation.calling(frames))
+}
+
 /// What a fault is to the memory of some slot.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Write {

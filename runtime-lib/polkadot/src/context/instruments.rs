@@ -4,6 +4,7 @@
 //! what is here.
 
 use super::heap::HostHeap;
+use super::heap_trace::HeapTrace;
 use super::profile::Profile;
 use super::trace::{Effect, Trace};
 use lithify_runtime::host::{Guest, HostError};
@@ -30,6 +31,8 @@ pub enum Observe {
     Time,
     /// The same for each by name, with the bytes that pass and what becomes of the heap.
     Profile,
+    /// Each block of the heap is noted, with the frames of who asked for it.
+    Heap,
     /// Which one runs can be asked of [`running_host_function`], by a signal handler, too. On one thread at
     /// a time.
     Name,
@@ -54,6 +57,7 @@ pub struct Instruments {
     resumed: bool,
     trace: Trace,
     profile: Profile,
+    heap_trace: HeapTrace,
 }
 
 impl Instruments {
@@ -65,7 +69,7 @@ impl Instruments {
 
     /// Whether every request to the heap has to be a host call, to be seen.
     pub(crate) fn see_the_heap(&self) -> bool {
-        matches!(self.observe, Observe::Time | Observe::Profile)
+        matches!(self.observe, Observe::Time | Observe::Profile | Observe::Heap)
     }
 
     /// Time spent in host functions since [`Observe::Time`] was chosen, in nanoseconds.
@@ -89,6 +93,11 @@ impl Instruments {
         &self.profile
     }
 
+    /// The blocks that were seen since [`Observe::Heap`] was chosen.
+    pub fn heap_trace(&self) -> &HeapTrace {
+        &self.heap_trace
+    }
+
     /// Chooses what is done from now on. Totals start from 0, and a new record replaces the old one.
     pub(crate) fn choose(&mut self, observe: Observe) {
         self.observe = observe;
@@ -97,6 +106,7 @@ impl Instruments {
         match observe {
             Observe::Record => self.trace.clear(),
             Observe::Profile => self.profile = Profile::default(),
+            Observe::Heap => self.heap_trace = HeapTrace::default(),
             _ => {}
         }
     }
@@ -154,17 +164,21 @@ impl Instruments {
         self.trace.replay(guest, heap)
     }
 
-    /// The heap has given out a block for `size` bytes, and has `in_use` in all.
-    pub(crate) fn allocated(&mut self, size: u32, in_use: u32) {
-        if self.observe == Observe::Profile {
-            self.profile.allocated(size, in_use);
+    /// The heap has given out the block at `address` for `size` bytes, and has `in_use` in all.
+    pub(crate) fn allocated(&mut self, size: u32, address: u32, in_use: u32) {
+        match self.observe {
+            Observe::Profile => self.profile.allocated(size, in_use),
+            Observe::Heap => self.heap_trace.allocated(size, address),
+            _ => {}
         }
     }
 
-    /// The heap has taken a block back, and has `in_use` in all.
-    pub(crate) fn freed(&mut self, in_use: u32) {
-        if self.observe == Observe::Profile {
-            self.profile.freed(in_use);
+    /// The heap has taken the block at `address` back, and has `in_use` in all.
+    pub(crate) fn freed(&mut self, address: u32, in_use: u32) {
+        match self.observe {
+            Observe::Profile => self.profile.freed(in_use),
+            Observe::Heap => self.heap_trace.freed(address),
+            _ => {}
         }
     }
 
