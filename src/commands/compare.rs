@@ -43,7 +43,7 @@ different orders (scripts/relink), layout is in the interval, and differences fr
 told.
 
 Exit status: 0 no row was found slower (or that cannot be told: see the table), 1 one is, 2 a
-call could not be measured, 130 interrupted.
+call could not be measured or wrong usage, 130 interrupted.
 
 Examples:
   lithify compare old.wasm new.wasm
@@ -90,7 +90,8 @@ pub struct Compare {
     #[arg(long, value_name = "N", default_value_t = 20,
           value_parser = clap::value_parser!(u32).range(..=100_000))]
     compiles: u32,
-    /// What counts as a difference, in percent, in the place of the usual floor.
+    /// What counts as a difference, in percent, in the place of the usual floor: 1, of two builds 3 or 1.5,
+    /// of runs of different hours 15.
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     floor: Option<f64>,
     /// Look where the time of every call goes, by function of the guest, and not only of one that

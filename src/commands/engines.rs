@@ -40,7 +40,8 @@ impl Engines {
 }
 
 fn built_in(kind: &Kind) -> Result<()> {
-    output::line(format_args!("{:<18} {:<16} {}", kind.engine, kind.setting, kind.about))
+    let by_name = if kind.every > 0 { "" } else { " (by name only)" };
+    output::line(format_args!("{:<18} {:<16} {}{by_name}", kind.engine, kind.setting, kind.about))
 }
 
 fn built_in_object(kind: &Kind) -> Result<()> {
@@ -49,6 +50,7 @@ fn built_in_object(kind: &Kind) -> Result<()> {
         "name": kind.engine,
         "mode": kind.setting,
         "about": kind.about,
+        "by_name_only": kind.every == 0,
     }))
 }
 

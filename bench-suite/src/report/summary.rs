@@ -1,6 +1,6 @@
 //! The result of engines against engines, in a sentence and in one line a call.
 
-use super::table::{footer, show, table, verdict};
+use super::table::{footer, partial, show, table, verdict};
 use super::{Comparison, OURS, PEER, Report, WorkloadReport, best};
 use crate::engine::Id;
 use crate::phase::Phase;
@@ -93,7 +93,8 @@ pub fn sentence(report: &Report) -> String {
 /// that somebody named; all figures where there is nothing to compare.
 pub fn text(report: &Report) -> String {
     let lines = lines(report);
-    let mut text = format!("{}\n", sentence(report));
+    let partial = partial(report).map_or_else(String::new, |partial| format!("{partial}\n"));
+    let mut text = format!("{partial}{}\n", sentence(report));
     if lines.is_empty() {
         return text + "\n" + &table(report);
     }
@@ -126,8 +127,8 @@ pub fn text(report: &Report) -> String {
             text += &format!("  {other:<width$}{:>9}{against}\n", "");
         }
     }
-    text += "\nTime of a fresh instance, the call and its end, against the best of wasmtime's \
-             settings.\n";
+    text += "\nTime of a fresh instance, the call and its end, against the best of\n\
+             wasmtime's settings.\n";
     if has_threads {
         text += "Of several threads: time divided by the calls of all.\n";
     }

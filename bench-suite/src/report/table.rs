@@ -219,8 +219,8 @@ pub(super) fn footer(text: &mut String, report: &Report) {
         line(
             text,
             &format!(
-                "intervals: 95 %, bootstrap over processes; under {MIN_PROCESSES} can't tell, 100 make \
-                 them narrow"
+                "intervals: 95 %, over processes; fewer than {MIN_PROCESSES} can't tell, 100 make them \
+                 narrow"
             ),
         );
         for warning in machine.warnings() {
