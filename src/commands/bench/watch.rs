@@ -121,8 +121,9 @@ impl Observer for Watch {
             let spent = now - self.started;
             let left = spent.mul_f64(f64::from(total.saturating_sub(done)) / f64::from(done));
             output::note(format_args!(
-                "{done} of at most {total} processes, {} to go",
-                HumanDuration(left)
+                "{done} of at most {total} processes, {} to go for what is known yet: {}",
+                HumanDuration(left),
+                Plain(what)
             ));
             self.line = Some(now + LINE);
         }
