@@ -28,8 +28,8 @@ const COMPILE_SHARE: f64 = 0.25;
 /// Compilations of a cell, at most.
 const COMPILES: u32 = 5;
 
-/// Measures `cell`. What is wrong with engine or program is in the record; an error is trouble here, or [`Stop`]
-/// as `stop` was set.
+/// Measures `cell`. What is wrong with engine or program is in the record; an error is trouble here, or
+/// [`Stop`](crate::Stop) as `stop` was set.
 pub fn measure(study: &Study, cell: &Cell, stop: &AtomicBool) -> Result<Record> {
     let engine = Engine::named(&cell.engine).context("a study's engines are known")?;
     let compiler = study.compiler(&cell.compiler)?;
