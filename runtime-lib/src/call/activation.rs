@@ -229,11 +229,7 @@ impl Activation {
     /// it was in the guest itself, and return addresses. Safe to call in a signal handler.
     pub fn interrupted(&self, registers: &Registers, frames: &mut [usize]) -> usize {
         let mut len = 0;
-        let mut push = |pc| {
-            let place = frames.get_mut(len);
-            len += usize::from(place.is_some());
-            place.map(|place| *place = pc).is_some()
-        };
+        let mut push = into(frames, &mut len);
         let (slot, image) = (self.slot(), self.slot().image());
         let (pc, fp) = match image.text_offset(registers.pc) {
             Some(code) => {
@@ -261,6 +257,7 @@ impl Activation {
             }
         };
         self.follow(pc, fp, &mut push);
+        drop(push);
         len
     }
 
@@ -272,11 +269,7 @@ impl Activation {
         if exit.sp > self.slot().reservation().stack().end {
             return 0;
         }
-        self.follow(self.exit_pc(exit), exit.fp, &mut |pc| {
-            let place = frames.get_mut(len);
-            len += usize::from(place.is_some());
-            place.map(|place| *place = pc).is_some()
-        });
+        self.follow(self.exit_pc(exit), exit.fp, &mut into(frames, &mut len));
         len
     }
 
@@ -385,4 +378,13 @@ fn frames(image: &Loaded, pc: usize, faulted: bool) -> Option<Vec<Frame>> {
         }
     });
     Some(frames.take(MAX_FRAMES).collect())
+}
+
+/// What puts frames into `frames` behind the `len` that are there, and says whether there was room.
+fn into<'f>(frames: &'f mut [usize], len: &'f mut usize) -> impl FnMut(usize) -> bool {
+    |pc| {
+        let place = frames.get_mut(*len);
+        *len += usize::from(place.is_some());
+        place.map(|place| *place = pc).is_some()
+    }
 }
